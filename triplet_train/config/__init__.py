@@ -1,0 +1,16 @@
+"""What a run is: the schema, and the road from a YAML file to a validated object."""
+
+from triplet_train.config.loading import config_name, find_config, load_config, to_yaml
+from triplet_train.config.schema import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "config_name",
+    "find_config",
+    "load_config",
+    "to_yaml",
+]

@@ -1,0 +1,107 @@
+"""The schema of a run. Every key that a configuration may hold stands here, with its meaning."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Format = Literal["parquet", "npz", "projector"]
+
+
+class Section(BaseModel):
+    """Strict: an unknown key or a value of another type is an error, never a guess."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataConfig(Section):
+    dataset: str = Field(description="any TFDS name (name/config:version works), or digits")
+    data_dir: str | None = Field(None, description="TFDS folder; default: TFDS's own")
+    train_split: str = Field("train", description="TFDS slicing such as train[:90%] works")
+    eval_split: str = Field("test", description="judged during training; chooses the best step")
+    image_key: str = Field("image", description="the image among the set's features")
+    label_key: str = Field("label", description="the label among the set's features")
+    image_size: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, strict=False, description="[H, W] to resize to; needed where sizes vary"
+    )
+
+
+class BatchConfig(Section):
+    classes: int = Field(10, ge=2, description="P, distinct classes in a batch")
+    per_class: int = Field(12, ge=2, description="K, distinct images of each; a pair needs two")
+
+
+class ModelConfig(Section):
+    tower: Literal["cnn"] = Field("cnn", description="conv blocks, dense, unit normalisation")
+    embedding_dim: PositiveInt = Field(64, description="D, length of an embedding")
+    filters: list[PositiveInt] = Field(
+        [32, 64], min_length=1, description="one conv block (3x3, ReLU, 2x2 max pool) per entry"
+    )
+    batch_norm: bool = Field(False, description="batch normalisation in each block")
+    dropout: Fraction = Field(0.0, description="dropped before the dense layer")
+
+
+class LossConfig(Section):
+    strategy: Literal["hard", "semi_hard", "naive", "batch_all"] = Field(
+        "semi_hard", description="which triplets of the batch count"
+    )
+    margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
+    distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
+    soft: bool = Field(False, description="hard only: softplus instead of the margin")
+
+    @model_validator(mode="after")
+    def soft_belongs_to_hard(self) -> "LossConfig":
+        if self.soft and self.strategy != "hard":
+            raise ValueError(f"soft: only strategy hard has a soft margin, not {self.strategy}")
+        return self
+
+
+class OptimizerConfig(Section):
+    name: Literal["adam", "adamw", "sgd"] = Field("adam", description="sgd has momentum 0.9")
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine ends at 0")
+    warmup_steps: int = Field(0, ge=0, description="steps of linear growth to learning_rate")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled")
+    clip_norm: float | None = Field(None, gt=0, description="bound on the global gradient norm")
+
+
+class TrainConfig(Section):
+    steps: PositiveInt = Field(1500)
+    precision: Literal["float32", "mixed_bfloat16"] = Field("float32")
+    jit_compile: bool = Field(False, description="XLA; slower for small towers on a CPU")
+    log_every: PositiveInt = Field(50, description="steps")
+    eval_every: PositiveInt = Field(250, description="steps")
+    checkpoint_every: PositiveInt = Field(250, description="steps")
+    keep: PositiveInt = Field(3, description="newest checkpoints kept, besides the best")
+
+
+class EmbeddingsConfig(Section):
+    splits: list[str] | None = Field(
+        None, min_length=1, description="judged and exported at the end; default: eval_split"
+    )
+    formats: list[Format] = Field(["parquet"], description="one file or folder each, per split")
+
+
+class Config(Section):
+    seed: int = Field(0, ge=0, lt=2**31, description="decides weights, batches and dropout")
+    data: DataConfig
+    batch: BatchConfig = BatchConfig()
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    train: TrainConfig = TrainConfig()
+    embeddings: EmbeddingsConfig = EmbeddingsConfig()
+
+    @property
+    def export_splits(self) -> list[str]:
+        return self.embeddings.splits or [self.data.eval_split]
+
+    @model_validator(mode="after")
+    def warmup_fits(self) -> "Config":
+        if self.optimizer.warmup_steps >= self.train.steps:
+            raise ValueError(
+                f"optimizer.warmup_steps: must be less than train.steps = {self.train.steps} "
+                f"(received {self.optimizer.warmup_steps})"
+            )
+        return self

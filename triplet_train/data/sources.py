@@ -1,0 +1,214 @@
+"""Where images come from: a split of a TFDS data set, held in memory as uint8."""
+
+import difflib
+import re
+import socket
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging as absl_logging
+from tqdm import tqdm
+
+from triplet_train.config import DataConfig
+from triplet_train.data import digits  # noqa: F401 - registers the builder `digits`
+from triplet_train.errors import RequestError
+
+absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The rows of one split, in the split's own order.
+
+    Attributes:
+        images: uint8 [N, H, W, C].
+        labels: int64 [N].
+        ids: N strings, each naming its row for ever: file and position within it.
+        class_names: the name of each label that occurs in the data set.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+    class_names: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Source:
+    """A prepared TFDS data set. Making one prepares the set if need be, and reads no image.
+
+    Raises:
+        RequestError: no such set, no way to get it, or not one of images with integer labels.
+    """
+
+    def __init__(self, data: DataConfig) -> None:
+        self.data = data
+        self._builder = _prepared_builder(data.dataset, data.data_dir)
+        features = self._builder.info.features
+        image = self._feature(data.image_key, "image_key")
+        if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
+            raise RequestError(
+                f"data.image_key: {data.image_key!r} of {data.dataset} is not a uint8 image; "
+                f"it has {_names(features)}"
+            )
+        label = self._feature(data.label_key, "label_key")
+        if label.shape != () or not np.issubdtype(label.np_dtype, np.integer):
+            raise RequestError(
+                f"data.label_key: {data.label_key!r} of {data.dataset} is not one integer per "
+                f"image; it has {_names(features)}"
+            )
+        height, width, channels = image.shape
+        height, width = data.image_size or (height, width)
+        if height is None or width is None:
+            raise RequestError(
+                f"data.image_size: the images of {data.dataset} vary in size; "
+                "give the [H, W] to resize them to"
+            )
+        if channels is None:
+            raise RequestError(f"data.dataset: the images of {data.dataset} vary in channels")
+        self.image_shape: tuple[int, int, int] = (height, width, channels)
+        self._label_names = (
+            list(label.names) if isinstance(label, tfds.features.ClassLabel) else None
+        )
+
+    @property
+    def name(self) -> str:
+        """Name, configuration and version, as TFDS writes them."""
+        return self._builder.info.full_name
+
+    def count(self, split: str) -> int:
+        """Rows in `split`. Raises RequestError where the set has no such split."""
+        try:
+            rows = self._builder.info.splits[split].num_examples
+        except (KeyError, ValueError, AssertionError) as error:
+            known = ", ".join(f"{s.name} ({s.num_examples})" for s in self._splits())
+            raise RequestError(
+                f"{self.name} has no split {split!r}: {_first_line(error)}; it has {known}"
+            ) from None
+        if rows == 0:
+            raise RequestError(f"the split {split!r} of {self.name} is empty")
+        return rows
+
+    def classes(self) -> int | None:
+        """Number of classes that the set declares, if it does."""
+        return len(self._label_names) if self._label_names else None
+
+    def load(self, split: str, *, quiet: bool = False) -> ImageSet:
+        """Decode `split` into memory: N x H x W x C bytes.
+
+        Raises:
+            RequestError: no such split, not enough memory, or a row without a label.
+        """
+        rows = self.count(split)
+        size = rows * int(np.prod(self.image_shape))
+        free = psutil.virtual_memory().available
+        if size > free:
+            raise RequestError(
+                f"{self.name} {split}: {size / 2**30:.1f} GiB of images do not fit in "
+                f"{free / 2**30:.1f} GiB of free memory; slice the split, as in {split}[:10%], "
+                "or set a smaller data.image_size"
+            )
+        images = np.empty((rows, *self.image_shape), np.uint8)
+        labels = np.empty(rows, np.int64)
+        ids: list[str] = []
+        progress = tqdm(
+            total=rows, desc=f"reading {split}", unit=" images", delay=1, leave=False, disable=quiet
+        )
+        with progress:
+            for batch in self._batches(split).as_numpy_iterator():
+                start, stop = len(ids), len(ids) + len(batch["label"])
+                images[start:stop], labels[start:stop] = batch["image"], batch["label"]
+                ids.extend(id_.decode() for id_ in batch["id"])
+                progress.update(stop - start)
+        if labels.min() < 0:
+            raise RequestError(f"{self.name} {split} has rows without a label ({labels.min()})")
+        names = self._label_names or {int(label): str(label) for label in np.unique(labels)}
+        class_names = dict(enumerate(names)) if isinstance(names, list) else names
+        return ImageSet(images, labels, ids, class_names)
+
+    def _batches(self, split: str) -> tf.data.Dataset:
+        data = self.data
+        wanted = {key: self._builder.info.features[key] for key in (data.image_key, data.label_key)}
+
+        def row(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            image = example[data.image_key]
+            if data.image_size:
+                resized = tf.image.resize(image, data.image_size, antialias=True)
+                image = tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
+            label = tf.cast(example[data.label_key], tf.int64)
+            return {"image": image, "label": label, "id": example["tfds_id"]}
+
+        rows = self._builder.as_dataset(
+            split=split,
+            decoders=tfds.decode.PartialDecoding(wanted),
+            read_config=tfds.ReadConfig(add_tfds_id=True),
+            shuffle_files=False,
+        )
+        return rows.map(row, num_parallel_calls=tf.data.AUTOTUNE).batch(256).prefetch(2)
+
+    def _feature(self, key: str, option: str) -> tfds.features.FeatureConnector:
+        features = self._builder.info.features
+        if not isinstance(features, tfds.features.FeaturesDict) or key not in features:
+            raise RequestError(
+                f"data.{option}: {self.data.dataset} has no feature {key!r}; "
+                f"it has {_names(features)}"
+            )
+        return features[key]
+
+    def _splits(self) -> list[tfds.core.SplitInfo]:
+        return list(self._builder.info.splits.values())
+
+
+def _prepared_builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
+    except (ValueError, AssertionError, ImportError) as error:  # configuration, version, extras
+        raise RequestError(f"data.dataset: {name!r} cannot be used: {_first_line(error)}") from None
+    if builder.is_prepared():
+        return builder
+    _refuse_if_unreachable(builder)
+    try:
+        builder.download_and_prepare()
+    except (OSError, tfds.download.DownloadError, AssertionError, ImportError) as error:
+        raise RequestError(_unavailable(builder, _first_line(error))) from error
+    return builder
+
+
+def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
+    """Ask for the hosts first: without a network TFDS retries for minutes and leaves fragments."""
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos}
+    if not hosts or urllib.request.getproxies():
+        return
+    for host in sorted(filter(None, hosts)):
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            raise RequestError(_unavailable(builder, f"{host} cannot be reached")) from None
+
+
+def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> str:
+    root = builder.data_path.parents[len(builder.info.full_name.split("/")) - 1]
+    return (
+        f"the data set {builder.info.full_name} is not in {root} and cannot be prepared there: "
+        f"{reason}. Give the folder that holds it (--data-dir), prepare it on a machine with a "
+        f"network (tfds build {builder.name}) and copy it, or use `digits`, which needs none"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return re.split(r"\n", str(error).strip(), maxsplit=1)[0] or type(error).__name__
+
+
+def _names(features: tfds.features.FeatureConnector) -> str:
+    return ", ".join(features) if isinstance(features, tfds.features.FeaturesDict) else "none"
