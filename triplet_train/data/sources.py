@@ -1,8 +1,13 @@
 """Where images come from: a split of a TFDS data set, held in memory as uint8."""
 
+import contextlib
 import difflib
+import io
+import os
 import re
 import socket
+import sys
+import tempfile
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -42,15 +47,22 @@ class ImageSet:
 
 
 class Source:
-    """A prepared TFDS data set. Making one prepares the set if need be, and reads no image.
+    """A TFDS data set. Making one reads no image.
+
+    Args:
+        data: the `data` section of a configuration.
+        write: prepare (download) the set in its folder where it is not there yet. If False
+            nothing is written: a set that would have to be downloaded is then not `ready`.
 
     Raises:
         RequestError: no such set, no way to get it, or not one of images with integer labels.
     """
 
-    def __init__(self, data: DataConfig) -> None:
+    def __init__(self, data: DataConfig, *, write: bool = True) -> None:
         self.data = data
-        self._builder = _prepared_builder(data.dataset, data.data_dir)
+        self._builder = _builder(data.dataset, data.data_dir)
+        if not self._builder.is_prepared():
+            _prepare(self._builder, write)
         features = self._builder.info.features
         image = self._feature(data.image_key, "image_key")
         if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
@@ -82,6 +94,11 @@ class Source:
     def name(self) -> str:
         """Name, configuration and version, as TFDS writes them."""
         return self._builder.info.full_name
+
+    @property
+    def ready(self) -> bool:
+        """Whether the set is on disk, so that its splits are known."""
+        return bool(self._builder.info.splits)
 
     def count(self, split: str) -> int:
         """Rows in `split`. Raises RequestError where the set has no such split."""
@@ -117,21 +134,29 @@ class Source:
             )
         images = np.empty((rows, *self.image_shape), np.uint8)
         labels = np.empty(rows, np.int64)
-        ids: list[str] = []
+        stop = 0
         progress = tqdm(
             total=rows, desc=f"reading {split}", unit=" images", delay=1, leave=False, disable=quiet
         )
         with progress:
             for batch in self._batches(split).as_numpy_iterator():
-                start, stop = len(ids), len(ids) + len(batch["label"])
+                start, stop = stop, stop + len(batch["label"])
                 images[start:stop], labels[start:stop] = batch["image"], batch["label"]
-                ids.extend(id_.decode() for id_ in batch["id"])
                 progress.update(stop - start)
         if labels.min() < 0:
             raise RequestError(f"{self.name} {split} has rows without a label ({labels.min()})")
         names = self._label_names or {int(label): str(label) for label in np.unique(labels)}
         class_names = dict(enumerate(names)) if isinstance(names, list) else names
-        return ImageSet(images, labels, ids, class_names)
+        return ImageSet(images, labels, self._ids(split), class_names)
+
+    def _ids(self, split: str) -> list[str]:
+        """TFDS's own row ids (file__position), at no cost per row; needs files read in order."""
+        files = self._builder.info.splits[split].file_instructions
+        return [
+            f"{os.path.basename(file.filename)}__{row}"
+            for file in files
+            for row in range(file.skip, file.skip + file.take)
+        ]
 
     def _batches(self, split: str) -> tf.data.Dataset:
         data = self.data
@@ -143,13 +168,12 @@ class Source:
                 resized = tf.image.resize(image, data.image_size, antialias=True)
                 image = tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
             label = tf.cast(example[data.label_key], tf.int64)
-            return {"image": image, "label": label, "id": example["tfds_id"]}
+            return {"image": image, "label": label}
 
         rows = self._builder.as_dataset(
             split=split,
             decoders=tfds.decode.PartialDecoding(wanted),
-            read_config=tfds.ReadConfig(add_tfds_id=True),
-            shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),  # one file after the other
         )
         return rows.map(row, num_parallel_calls=tf.data.AUTOTUNE).batch(256).prefetch(2)
 
@@ -166,28 +190,42 @@ class Source:
         return list(self._builder.info.splits.values())
 
 
-def _prepared_builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
     try:
-        builder = tfds.builder(name, data_dir=data_dir)
+        return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
     except (ValueError, AssertionError, ImportError) as error:  # configuration, version, extras
         raise RequestError(f"data.dataset: {name!r} cannot be used: {_first_line(error)}") from None
-    if builder.is_prepared():
-        return builder
-    _refuse_if_unreachable(builder)
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
+    """Download and prepare the set in its folder; without `write`, only where that costs nothing."""
+    needs_download = bool(builder.url_infos)
+    if not write:
+        if not needs_download:
+            with tempfile.TemporaryDirectory() as folder:
+                twin = type(builder)(data_dir=folder)
+                _prepare(twin, write=True)
+                builder.info.set_splits(twin.info.splits)
+        return
+    if needs_download:
+        _refuse_if_unreachable(builder)
+    else:
+        tfds.disable_progress_bar()  # a moment's work
     try:
-        builder.download_and_prepare()
+        # TFDS announces itself on stdout, which belongs to the command's own answer.
+        with contextlib.redirect_stdout(sys.stderr if needs_download else io.StringIO()):
+            builder.download_and_prepare()
     except (OSError, tfds.download.DownloadError, AssertionError, ImportError) as error:
         raise RequestError(_unavailable(builder, _first_line(error))) from error
-    return builder
 
 
 def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
     """Ask for the hosts first: without a network TFDS retries for minutes and leaves fragments."""
-    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos}
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or ()}
     if not hosts or urllib.request.getproxies():
         return
     for host in sorted(filter(None, hosts)):

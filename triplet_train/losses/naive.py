@@ -1,0 +1,76 @@
+"""Naive: explicit (anchor, positive, negative) rows, nothing mined."""
+
+import tensorflow as tf
+
+from triplet_train.losses.pairs import raise_precision, row_distances
+from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
+
+
+def triplet_loss(
+    anchor: tf.Tensor,
+    positive: tf.Tensor,
+    negative: tf.Tensor,
+    margin: float = 1.0,
+    distance_metric: str = "L2",
+) -> tf.Tensor:
+    """Mean over rows of max(0, D(anchor, positive) - D(anchor, negative) + margin).
+
+    The plain Siamese baseline: what three towers with shared weights are trained with. The textbook
+    formula is written with distance_metric="squared-L2".
+
+    Args:
+        anchor, positive, negative: embeddings [N, D], a triplet per row.
+        margin: at least 0.
+        distance_metric: "L2", "squared-L2" or "angular".
+
+    Returns:
+        Scalar, float32 (float64 for float64 embeddings); 0 for N = 0. O(N D) time and memory.
+
+    >>> float(triplet_loss([[0.0]], [[1.0]], [[1.5]]))
+    0.5
+    """
+    to_positive = row_distances(anchor, positive, distance_metric)
+    to_negative = row_distances(anchor, negative, distance_metric)
+    terms = tf.nn.relu(to_positive - to_negative + margin)
+    return masked_mean(terms, tf.ones_like(terms, tf.bool))
+
+
+def random_triplet_statistics(
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    seed: tf.Tensor,
+    margin: float = 1.0,
+    distance_metric: str = "L2",
+) -> TripletStatistics:
+    """`triplet_loss` of one random positive and one random negative for each valid anchor.
+
+    Args:
+        y_true: integer labels [B] or [B, 1].
+        y_pred: embeddings [B, D].
+        seed: int32 [2]; the same seed draws the same triplets.
+        margin, distance_metric: as in `triplet_loss`.
+
+    Returns:
+        Means over the drawn rows; distances are those of the drawn pairs. O(B^2 + B D).
+    """
+    labels, embeddings = tf.reshape(y_true, [-1]), raise_precision(y_pred)
+    same = labels[:, tf.newaxis] == labels[tf.newaxis, :]
+    positives = tf.linalg.set_diag(same, tf.zeros_like(same[:, 0]))
+    lots = tf.random.stateless_uniform(tf.shape(same), seed)
+    drawn_positive = tf.argmax(tf.where(positives, lots, -1.0), axis=1)
+    drawn_negative = tf.argmax(tf.where(same, -1.0, lots), axis=1)
+    valid = tf.reduce_any(positives, axis=1) & ~tf.reduce_all(same, axis=1)
+    anchor = tf.boolean_mask(embeddings, valid)
+    positive = tf.gather(embeddings, tf.boolean_mask(drawn_positive, valid))
+    negative = tf.gather(embeddings, tf.boolean_mask(drawn_negative, valid))
+    to_positive = row_distances(anchor, positive, distance_metric)
+    to_negative = row_distances(anchor, negative, distance_metric)
+    every = tf.ones_like(to_positive, tf.bool)
+    terms = tf.nn.relu(to_positive - to_negative + margin)
+    return TripletStatistics(
+        masked_mean(terms, every),
+        fraction(terms > 0.0, every, terms.dtype),
+        tf.reduce_mean(tf.cast(valid, terms.dtype)),
+        masked_mean(to_positive, every),
+        masked_mean(to_negative, every),
+    )

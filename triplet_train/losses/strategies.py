@@ -1,0 +1,26 @@
+"""From the `loss` section of a configuration to a function of labels, embeddings and seed."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from triplet_train.config import LossConfig
+from triplet_train.losses.batch_all import triplet_batch_all_statistics
+from triplet_train.losses.hard import triplet_hard_statistics
+from triplet_train.losses.naive import random_triplet_statistics
+from triplet_train.losses.semi_hard import triplet_semihard_statistics
+from triplet_train.losses.statistics import TripletStatistics
+
+Strategy = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
+
+
+def make_strategy(loss: LossConfig) -> Strategy:
+    """(labels [B], embeddings [B, D], seed int32 [2]) -> TripletStatistics."""
+    margin, metric = loss.margin, loss.distance
+    strategies: dict[str, Strategy] = {
+        "hard": lambda y, x, seed: triplet_hard_statistics(y, x, margin, loss.soft, metric),
+        "semi_hard": lambda y, x, seed: triplet_semihard_statistics(y, x, margin, metric),
+        "batch_all": lambda y, x, seed: triplet_batch_all_statistics(y, x, margin, metric),
+        "naive": lambda y, x, seed: random_triplet_statistics(y, x, seed, margin, metric),
+    }
+    return strategies[loss.strategy]

@@ -1,0 +1,1 @@
+"""The tower: image -> unit vector."""

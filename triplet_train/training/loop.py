@@ -1,0 +1,158 @@
+"""The loop around the step: log, evaluate, checkpoint, stop when asked to."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import keras
+import tensorflow as tf
+
+from triplet_train.config import Config
+from triplet_train.data.batches import PKBatches
+from triplet_train.data.pipeline import training_batches
+from triplet_train.data.sources import ImageSet
+from triplet_train.errors import RunError
+from triplet_train.losses.strategies import make_strategy
+from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.log import RunLog
+from triplet_train.training.optimizers import make_optimizer
+from triplet_train.training.step import make_step
+
+Figures = dict[str, float]
+
+
+class Stopped(Exception):
+    """Ctrl-C: the step was finished and its checkpoint saved."""
+
+
+def train(
+    config: Config,
+    tower: keras.Model,
+    images: ImageSet,
+    batches: PKBatches,
+    evaluate: Callable[[keras.Model], Figures],
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Progress:
+    """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run_dir`.
+
+    Args:
+        evaluate: figures of the tower on held-out images; the best step is the one with the
+            highest recall_at_1, and of those the highest map_at_r.
+        resume: go on from the newest checkpoint instead of from step 0.
+
+    Raises:
+        RunError: the loss is not finite.
+        Stopped: Ctrl-C; what was done is saved.
+    """
+    settings = config.train
+    optimizer = make_optimizer(config.optimizer, settings.steps)
+    checkpoints = Checkpoints(run_dir, settings.keep)
+    progress = checkpoints.restore(tower, optimizer) if resume else Progress()
+    step_function = make_step(
+        tower,
+        optimizer,
+        make_strategy(config.loss),
+        seed=config.seed,
+        jit_compile=settings.jit_compile,
+    )
+    first, last = progress.step, settings.steps
+    data = training_batches(images, batches, first, last)
+    with RunLog(run_dir, first, last, quiet) as log, _interruption() as interrupted:
+        clock = _Clock(first)
+        for step, (pixels, labels) in enumerate(data, start=first + 1):
+            statistics = step_function(tf.constant(step - 1), pixels, labels)
+            progress.step = step
+            log.step_done()
+            stopping = interrupted.is_set() and step < last
+
+            def due(every: int, step: int = step) -> bool:
+                return step % every == 0 or step == last
+
+            logging, judging = due(settings.log_every), due(settings.eval_every)
+            saving = stopping or due(settings.checkpoint_every)
+            if logging or judging or saving:
+                _require_finite(float(statistics.loss), step, checkpoints)
+            if logging:
+                figures = {name: float(v) for name, v in statistics._asdict().items()}
+                rate = clock.steps_per_second(step)
+                figures["images_per_second"] = rate * len(labels)
+                log.training(step, figures, (last - step) / rate)
+            with clock.paused():
+                if judging:
+                    saving |= _judge(evaluate(tower), config.data.eval_split, progress, log)
+                if saving:
+                    checkpoints.save(tower, optimizer, progress)
+            if stopping:
+                raise Stopped(f"stopped at step {step} of {last}, which is saved")
+    return progress
+
+
+def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> bool:
+    """Log the figures of a step; True, and `progress` brought up to date, if it is the best."""
+    log.write("eval", progress.step, {"split": split, **figures})
+
+    def merit(figures: Figures) -> tuple[float, float]:
+        return figures["recall_at_1"], figures["map_at_r"]
+
+    improved = not progress.best_figures or merit(figures) > merit(progress.best_figures)
+    if improved:
+        progress.best_step, progress.best_figures = progress.step, figures
+    log.say(
+        f"step {progress.step}  {split}: recall@1 {figures['recall_at_1']:.4f}"
+        f"  MAP@R {figures['map_at_r']:.4f}{'  best so far' if improved else ''}"
+    )
+    return improved
+
+
+def _require_finite(loss: float, step: int, checkpoints: Checkpoints) -> None:
+    if math.isfinite(loss):
+        return
+    steps = checkpoints.steps()
+    good = f"the last good checkpoint is {checkpoints.path(steps[-1])}" if steps else "none saved"
+    raise RunError(
+        f"the loss at step {step} is {loss}; {good}. "
+        "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
+    )
+
+
+class _Clock:
+    """Steps per second since the last look, time out for evaluation and saving taken off."""
+
+    def __init__(self, step: int) -> None:
+        self._step, self._start = step, time.perf_counter()
+
+    def steps_per_second(self, step: int) -> float:
+        now = time.perf_counter()
+        rate = (step - self._step) / (now - self._start)
+        self._step, self._start = step, now
+        return rate
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        paused = time.perf_counter()
+        yield
+        self._start += time.perf_counter() - paused
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, in place of KeyboardInterrupt; a second Ctrl-C interrupts."""
+    asked = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
