@@ -17,11 +17,21 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield beside
-        if path.is_dir():
+        if _is_folder(path):
             shutil.rmtree(path)
         os.replace(beside, path)
     finally:
-        if beside.is_dir():
+        if _is_folder(beside):
             shutil.rmtree(beside)
         else:
             beside.unlink(missing_ok=True)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside `path` and rename."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")

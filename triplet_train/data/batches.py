@@ -61,9 +61,7 @@ class PKBatches:
         O(C + P K) each; any other step costs up to an epoch of them.
         """
         chosen, nth = self._schedule.draw(step)
-        return np.concatenate(
-            [self._streams[c].group(n) for c, n in zip(chosen, nth, strict=True)]
-        )
+        return np.concatenate([self._streams[c].group(n) for c, n in zip(chosen, nth, strict=True)])
 
 
 class _ClassSchedule:

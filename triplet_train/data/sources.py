@@ -77,6 +77,7 @@ class Source:
                 f"image; it has {_names(features)}"
             )
         height, width, channels = image.shape
+        self._resize = data.image_size is not None and data.image_size != (height, width)
         height, width = data.image_size or (height, width)
         if height is None or width is None:
             raise RequestError(
@@ -164,8 +165,8 @@ class Source:
 
         def row(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             image = example[data.image_key]
-            if data.image_size:
-                resized = tf.image.resize(image, data.image_size, antialias=True)
+            if self._resize:
+                resized = tf.image.resize(image, self.image_shape[:2], antialias=True)
                 image = tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
             label = tf.cast(example[data.label_key], tf.int64)
             return {"image": image, "label": label}
@@ -202,7 +203,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
-    """Download and prepare the set in its folder; without `write`, only where that costs nothing."""
+    """Download and prepare the set; without `write`, only look at what needs no download."""
     needs_download = bool(builder.url_infos)
     if not write:
         if not needs_download:

@@ -56,9 +56,7 @@ def triplet_batch_all_statistics(
         _per_anchor(pairs.positive, tf.float64) * _per_anchor(pairs.negative, tf.float64)
     )
     mean = tf.math.divide_no_nan(tf.reduce_sum(tf.where(pairs.positive, total, 0.0)), triplets)
-    active = tf.math.divide_no_nan(
-        tf.reduce_sum(tf.where(pairs.positive, count, 0.0)), triplets
-    )
+    active = tf.math.divide_no_nan(tf.reduce_sum(tf.where(pairs.positive, count, 0.0)), triplets)
     return statistics_of_pairs(
         pairs, tf.cast(mean, distances.dtype), tf.cast(active, distances.dtype)
     )

@@ -27,9 +27,7 @@ def build_tower(
     x = layers.Rescaling(1 / 255, dtype=policy)(images)
     for width in model.filters:
         # Batch normalisation has a shift of its own, which makes the convolution's bias redundant.
-        x = layers.Conv2D(
-            width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy
-        )(x)
+        x = layers.Conv2D(width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy)(x)
         if model.batch_norm:
             x = layers.BatchNormalization(dtype=policy)(x)
         x = layers.ReLU(dtype=policy)(x)

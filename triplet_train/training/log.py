@@ -8,7 +8,7 @@ from types import TracebackType
 import tensorflow as tf
 from tqdm import tqdm
 
-from triplet_train.files import replacing
+from triplet_train.files import write_text
 
 
 class RunLog:
@@ -82,6 +82,5 @@ def _lines_until(path: Path, step: int) -> Path:
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        with replacing(path) as beside:
-            beside.write_text("".join(kept), encoding="utf-8")
+        write_text(path, "".join(kept))
     return path

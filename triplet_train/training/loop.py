@@ -16,7 +16,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.sources import ImageSet
-from triplet_train.errors import RunError
+from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.log import RunLog
@@ -26,16 +26,12 @@ from triplet_train.training.step import make_step
 Figures = dict[str, float]
 
 
-class Stopped(Exception):
-    """Ctrl-C: the step was finished and its checkpoint saved."""
-
-
 def train(
     config: Config,
     tower: keras.Model,
     images: ImageSet,
     batches: PKBatches,
-    evaluate: Callable[[keras.Model], Figures],
+    evaluate: Callable[[], Figures],
     run_dir: Path,
     *,
     resume: bool = False,
@@ -44,7 +40,7 @@ def train(
     """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run_dir`.
 
     Args:
-        evaluate: figures of the tower on held-out images; the best step is the one with the
+        evaluate: figures of `tower` on held-out images; the best step is the one with the
             highest recall_at_1, and of those the highest map_at_r.
         resume: go on from the newest checkpoint instead of from step 0.
 
@@ -87,11 +83,14 @@ def train(
                 log.training(step, figures, (last - step) / rate)
             with clock.paused():
                 if judging:
-                    saving |= _judge(evaluate(tower), config.data.eval_split, progress, log)
+                    saving |= _judge(evaluate(), config.data.eval_split, progress, log)
                 if saving:
                     checkpoints.save(tower, optimizer, progress)
             if stopping:
-                raise Stopped(f"stopped at step {step} of {last}, which is saved")
+                raise Stopped(
+                    f"stopped at step {step} of {last}, which is saved in {run_dir}; "
+                    "the same command with --resume goes on"
+                )
     return progress
 
 

@@ -1,4 +1,4 @@
-"""One training step, compiled: embed, take the loss on the embeddings, go back through the tower."""
+"""One training step, compiled: embed, take the loss on the embeddings, go back to the weights."""
 
 from collections.abc import Callable
 

@@ -1,0 +1,63 @@
+"""What the commands share: how they end, and how they bring in TensorFlow."""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import typer
+
+from triplet_train.errors import CommandError
+
+
+def launch(command: Callable[..., None]) -> None:
+    """Run a command as a program. Exit status: 0 done, 1 failed, 2 wrong request, 130 Ctrl-C."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    try:
+        app()
+    except CommandError as error:
+        _end(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _end("stopped", 130)
+
+
+def _end(message: str, status: int) -> None:
+    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def import_with_tensorflow(module: str) -> ModuleType:
+    """Import a module that needs TensorFlow, without the lines that TensorFlow prints at start.
+
+    It writes them to the process's stderr from C++ before any setting can stop it. They are kept
+    back, and shown if the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _stderr_held_back():
+        loaded = importlib.import_module(module)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # looks for a GPU, and speaks again
+        tf.get_logger().setLevel("ERROR")
+    return loaded
+
+
+@contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)

@@ -1,0 +1,57 @@
+"""triplet-train: from a YAML file to a run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triplet_train.cli.command import import_with_tensorflow, launch
+
+
+def train(
+    config: Annotated[
+        str,
+        typer.Option(help="A YAML file, or the name of a shipped configuration.", metavar="YAML"),
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override a key, as in loss.margin=0.3. Repeatable."
+        ),
+    ] = None,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where the run goes.  [default: runs/<config name>]"),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="TFDS folder; overrides data.data_dir.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would happen; write nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Train an embedding tower with a triplet loss, as a YAML file says.
+
+    Examples: triplet-train --config digits_semihard;
+    triplet-train --config mnist_semihard.yaml --set loss.margin=0.3 --run-dir runs/margin03
+    """
+    from triplet_train.config import config_name, load_config
+
+    overrides = list(set_ or [])
+    if data_dir is not None:
+        overrides.append(f"data.data_dir='{data_dir}'")
+    settings = load_config(config, overrides)
+    folder = run_dir or Path("runs") / config_name(config)
+    whole = import_with_tensorflow("triplet_train.jobs.train")
+    if dry_run:
+        typer.echo(whole.dry_run(settings), nl=False)
+        return
+    outcome = whole.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    typer.echo(whole.report(folder, outcome))
+
+
+def main() -> None:
+    launch(train)

@@ -1,0 +1,1 @@
+"""Computing vectors; writing and reading the files that carry them."""

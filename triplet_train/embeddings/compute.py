@@ -1,0 +1,39 @@
+"""From images to vectors."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from triplet_train.data.pipeline import image_batches
+
+Embed = Callable[..., np.ndarray]
+
+
+def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
+    """A function (images uint8 [N, H, W, C], quiet=True) -> float32 [N, D], compiled once.
+
+    It always uses the tower's current weights; memory is a batch of activations and the result.
+    """
+    shape = (None, *tower.input_shape[1:])
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    def embed_batch(images: tf.Tensor) -> tf.Tensor:
+        return tower(images, training=False)
+
+    def embed(images: np.ndarray, quiet: bool = True) -> np.ndarray:
+        vectors = np.empty((len(images), tower.output_shape[-1]), np.float32)
+        stop = 0
+        progress = tqdm(
+            total=len(images), desc="embedding", unit=" images", delay=1, leave=False, disable=quiet
+        )
+        with progress:
+            for batch in image_batches(images, batch_size):
+                start, stop = stop, stop + len(batch)
+                vectors[start:stop] = embed_batch(batch)
+                progress.update(stop - start)
+        return vectors
+
+    return embed

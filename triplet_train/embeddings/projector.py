@@ -1,0 +1,39 @@
+"""TensorBoard's projector: a folder that it opens as it is, with two TSV files."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from triplet_train.embeddings.table import EmbeddingTable
+
+_CONFIG = """\
+embeddings {
+  tensor_name: "embeddings"
+  tensor_path: "vectors.tsv"
+  metadata_path: "metadata.tsv"
+}
+"""
+
+
+def write(table: EmbeddingTable, path: Path) -> None:
+    """A folder with vectors.tsv, metadata.tsv (label_name, label, id) and the projector's settings.
+
+    `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files.
+    """
+    path.mkdir()
+    # Nine digits give back every float32 exactly.
+    np.savetxt(path / "vectors.tsv", table.embeddings, fmt="%.9g", delimiter="\t")
+    with (path / "metadata.tsv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE)
+        lines.writerow(["label_name", "label", "id"])
+        for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
+            lines.writerow([_field(name), label, _field(id_)])
+    (path / "projector_config.pbtxt").write_text(_CONFIG)
+    (path / "metadata.json").write_text(json.dumps(table.metadata, indent=1) + "\n")
+
+
+def _field(text: str) -> str:
+    """TSV knows no quotes: white space within a field becomes a space."""
+    return " ".join(text.split())

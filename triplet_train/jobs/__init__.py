@@ -1,0 +1,1 @@
+"""What each command does, from beginning to end; here the rooms of the package are joined."""
