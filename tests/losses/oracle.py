@@ -10,7 +10,7 @@ def distances(x: np.ndarray, metric: str) -> np.ndarray:
         d = np.maximum(1 - x @ x.T, 0)
         np.fill_diagonal(d, 0)
         return d
-    d = np.array([[np.sum((a - b) ** 2) for b in x] for a in x]).reshape(len(x), len(x))
+    d = ((x[:, np.newaxis] - x) ** 2).sum(axis=2)
     return d if metric == "squared-L2" else np.sqrt(d)
 
 

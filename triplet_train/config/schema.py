@@ -12,7 +12,7 @@ Format = Literal["parquet", "npz", "projector"]
 class Section(BaseModel):
     """Strict: an unknown key or a value of another type is an error, never a guess."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):

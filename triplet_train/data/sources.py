@@ -17,11 +17,11 @@ import psutil
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
-from tqdm import tqdm
 
 from triplet_train.config import DataConfig
 from triplet_train.data import digits  # noqa: F401 - registers the builder `digits`
 from triplet_train.errors import RequestError
+from triplet_train.progress import progress_bar
 
 absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
 
@@ -136,10 +136,7 @@ class Source:
         images = np.empty((rows, *self.image_shape), np.uint8)
         labels = np.empty(rows, np.int64)
         stop = 0
-        progress = tqdm(
-            total=rows, desc=f"reading {split}", unit=" images", delay=1, leave=False, disable=quiet
-        )
-        with progress:
+        with progress_bar(rows, f"reading {split}", quiet) as progress:
             for batch in self._batches(split).as_numpy_iterator():
                 start, stop = stop, stop + len(batch["label"])
                 images[start:stop], labels[start:stop] = batch["image"], batch["label"]

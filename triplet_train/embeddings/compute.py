@@ -5,9 +5,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from triplet_train.data.pipeline import image_batches
+from triplet_train.progress import progress_bar
 
 Embed = Callable[..., np.ndarray]
 
@@ -26,10 +26,7 @@ def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
     def embed(images: np.ndarray, quiet: bool = True) -> np.ndarray:
         vectors = np.empty((len(images), tower.output_shape[-1]), np.float32)
         stop = 0
-        progress = tqdm(
-            total=len(images), desc="embedding", unit=" images", delay=1, leave=False, disable=quiet
-        )
-        with progress:
+        with progress_bar(len(images), "embedding", quiet) as progress:
             for batch in image_batches(images, batch_size):
                 start, stop = stop, stop + len(batch)
                 vectors[start:stop] = embed_batch(batch)

@@ -1,6 +1,5 @@
 """TensorBoard's projector: a folder that it opens as it is, with two TSV files."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -25,15 +24,14 @@ def write(table: EmbeddingTable, path: Path) -> None:
     path.mkdir()
     # Nine digits give back every float32 exactly.
     np.savetxt(path / "vectors.tsv", table.embeddings, fmt="%.9g", delimiter="\t")
-    with (path / "metadata.tsv").open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE)
-        lines.writerow(["label_name", "label", "id"])
+    with (path / "metadata.tsv").open("w", encoding="utf-8") as file:
+        file.write("label_name\tlabel\tid\n")
         for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
-            lines.writerow([_field(name), label, _field(id_)])
+            file.write(f"{_field(name)}\t{label}\t{_field(id_)}\n")
     (path / "projector_config.pbtxt").write_text(_CONFIG)
     (path / "metadata.json").write_text(json.dumps(table.metadata, indent=1) + "\n")
 
 
 def _field(text: str) -> str:
-    """TSV knows no quotes: white space within a field becomes a space."""
+    """The projector's TSV knows no quotes or escapes: white space within a field becomes a space."""
     return " ".join(text.split())

@@ -41,7 +41,7 @@ def retrieval_figures(
     """Exact retrieval figures by Euclidean distance, worked out in float64.
 
     Definitions as in Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020).
-    Equal distances rank in gallery order.
+    The order of equal distances is not defined, but always the same.
 
     Args:
         queries: [Q, D] vectors.

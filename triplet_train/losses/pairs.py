@@ -74,8 +74,8 @@ def from_squared(squared: tf.Tensor, metric: str) -> tf.Tensor:
     if metric == "squared-L2":
         return squared
     if metric == "L2":
-        apart = squared > 0.0
-        return tf.where(apart, tf.sqrt(tf.where(apart, squared, 1.0)), 0.0)
+        coincide = squared <= 0.0  # so that a NaN stays one
+        return tf.where(coincide, 0.0, tf.sqrt(tf.where(coincide, 1.0, squared)))
     raise ValueError(f"distance_metric must be L2, squared-L2 or angular, not {metric!r}")
 
 

@@ -28,7 +28,7 @@ class RunLog:
             initial=start,
             total=stop,
             unit=" steps",
-            disable=quiet or not sys.stderr.isatty(),
+            disable=True if quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
 

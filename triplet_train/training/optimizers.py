@@ -1,5 +1,7 @@
 """From the `optimizer` section of a configuration to a Keras optimizer."""
 
+from typing import Any
+
 import keras
 
 from triplet_train.config import OptimizerConfig
@@ -8,11 +10,14 @@ from triplet_train.config import OptimizerConfig
 def make_optimizer(config: OptimizerConfig, steps: int) -> keras.Optimizer:
     """An optimizer whose learning rate follows the schedule over `steps` steps."""
     rate = learning_rate(config, steps)
-    common = {"global_clipnorm": config.clip_norm, "weight_decay": config.weight_decay or None}
+    options: dict[str, Any] = {"global_clipnorm": config.clip_norm}
+    if config.weight_decay:
+        options["weight_decay"] = config.weight_decay
     if config.name == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, **common)
-    optimizer = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[config.name]
-    return optimizer(rate, **common)
+        return keras.optimizers.SGD(rate, momentum=0.9, **options)
+    if config.name == "adamw":
+        return keras.optimizers.AdamW(rate, **({"weight_decay": 0.0} | options))
+    return keras.optimizers.Adam(rate, **options)
 
 
 def learning_rate(

@@ -1,0 +1,156 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from triplet_train.config import config_name, load_config, to_yaml
+from triplet_train.config.loading import SHIPPED
+from triplet_train.errors import RequestError
+
+
+def write(folder, text):
+    path = folder / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def message(*arguments):
+    with pytest.raises(RequestError) as error:
+        load_config(*arguments)
+    return str(error.value)
+
+
+def test_every_error_is_listed_at_once_with_path_value_and_nearest_name(tmp_path):
+    text = """
+        data: {dataset: digits, trian_split: train, image_size: [8, x]}
+        batch: {per_class: 1, classes: "5"}
+        loss: {strategy: semihard}
+        optimiser: {learning_rate: 1e-3}
+        optimizer: {clip_norm: -1}
+        model: {filters: [], dropout: 1}
+        train: 3
+    """
+    lines = message(write(tmp_path, text)).splitlines()
+    assert lines[0].startswith("10 errors in ") and "run.yaml" in lines[0]
+    expected = [
+        ("data.image_size.1:", "'x'", ""),
+        ("data.trian_split: unknown key", "'train'", "did you mean data.train_split?"),
+        ("batch.classes:", "'5'", ""),
+        ("batch.per_class:", "received 1", ""),
+        ("model.filters:", "[]", ""),
+        ("model.dropout:", "received 1", ""),
+        ("loss.strategy:", "'semihard'", "did you mean semi_hard?"),
+        ("optimizer.clip_norm:", "-1", ""),
+        ("train: must hold keys", "3", ""),
+        ("optimiser: unknown key", "1e", "did you mean optimizer?"),
+    ]
+    body = "\n".join(lines[1:])
+    for path, received, hint in expected:
+        line = next((line for line in lines if line.strip().startswith(path)), None)
+        assert line, (path, body)
+        assert hint in line
+    assert len(lines) - 1 == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "culprit"),
+    [
+        ("data: {dataset: digits}\nbatch: {per_class: 1}", "batch.per_class"),
+        ("data: {dataset: digits}\nbatch: {classes: 1}", "batch.classes"),
+        ("data: {dataset: digits}\nloss: {soft: true}", "loss.soft"),
+        ("data: {dataset: digits}\nloss: {margin: -0.1}", "loss.margin"),
+        ("data: {dataset: digits}\nloss: {margin: .nan}", "loss.margin"),
+        ("data: {dataset: digits}\noptimizer: {learning_rate: .inf}", "optimizer.learning_rate"),
+        (
+            "data: {dataset: digits}\ntrain: {steps: 5}\noptimizer: {warmup_steps: 5}",
+            "warmup_steps",
+        ),
+        ("data: {dataset: digits}\nseed: true", "seed"),
+        ("data: {dataset: digits}\nembeddings: {formats: [csv]}", "embeddings.formats.0"),
+        ("data: {}", "data.dataset: required"),
+        ("seed: 1", "data: required"),
+        ("[1, 2]", "section"),
+        ("", "section"),
+        ("data: {dataset: digits", "not valid YAML"),
+        ("data: {dataset: digits}\ndata: {dataset: mnist}", "given twice"),
+        ("data: !!python/object/apply:os.system [ls]", "not valid YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_the_name_of_the_culprit(tmp_path, text, culprit):
+    assert culprit in message(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("override", "culprit"),
+    [
+        ("loss.margni=0.3", "did you mean loss.margin?"),
+        ("loss.margin", "expected section.key=value"),
+        ("=3", "expected section.key=value"),
+        ("loss..margin=3", "expected section.key=value"),
+        ("seed.x=3", "seed holds 0, which has no keys"),
+        ("loss.margin={", "not valid YAML"),
+    ],
+)
+def test_a_wrong_override_is_refused_by_the_name_of_the_culprit(tmp_path, override, culprit):
+    path = write(tmp_path, "seed: 0\ndata: {dataset: digits}")
+    assert culprit in message(path, [override])
+
+
+def test_a_configuration_that_is_nowhere_is_refused_with_the_nearest_shipped_one():
+    assert "did you mean digits_semihard?" in message("digit_semihard.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid_and_found_by_bare_name(path):
+    assert load_config(path.stem) == load_config(path.name) == load_config(str(path))
+    assert config_name(path.name) == path.stem
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configurations_open_with_command_time_and_result(path):
+    head = path.read_text(encoding="utf-8").split("\n\n")[0]
+    assert all(line.startswith("#") for line in head.splitlines())
+    assert f"triplet-train --config {path.stem}" in head
+    assert "recall@1" in head and ("seconds" in head or "minutes" in head)
+
+
+def test_the_resolved_configuration_reproduces_itself(tmp_path):
+    config = load_config("digits_semihard", ["data.image_size=[16, 12]", "loss.margin=1e-1"])
+    assert config.data.image_size == (16, 12) and config.loss.margin == 0.1
+    path = write(tmp_path, to_yaml(config))
+    assert load_config(path) == config
+    assert set(yaml.safe_load(to_yaml(config))) == set(type(config).model_fields)
+
+
+def test_overrides_win_over_the_file():
+    config = load_config("digits_semihard", ["loss.margin=0.25", "train.steps=7"])
+    assert (config.loss.margin, config.train.steps) == (0.25, 7)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "status"),
+    [
+        ("train", ["--help"], 0),
+        ("embed", ["--help"], 0),
+        ("evaluate", ["--help"], 0),
+        ("train", ["--config", "no_such"], 2),
+        ("train", ["--config", "digits_semihard", "--set", "loss.margin=x"], 2),
+        ("embed", ["--checkpoint", "x", "--output", "y.csv"], 2),
+        ("evaluate", [], 2),
+    ],
+)
+def test_help_and_wrong_requests_answer_without_tensorflow(module, arguments, status):
+    code = f"""
+import sys
+from triplet_train.cli.{module} import main
+sys.argv = ["triplet", *{arguments!r}]
+try:
+    main()
+except SystemExit as end:
+    assert (end.code or 0) == {status}, end.code
+assert "tensorflow" not in sys.modules
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr

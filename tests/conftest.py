@@ -1,0 +1,91 @@
+"""What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("-m"):
+        slow = pytest.mark.skip(reason="long form; run it with -m slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(slow)
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """The folder of reference values computed by other libraries."""
+    folder = SHARED / "golden"
+    if not folder.is_dir():
+        pytest.skip(f"no reference values in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """A TFDS folder that holds MNIST."""
+    folder = SHARED / "tfds"
+    if not (folder / "mnist").is_dir():
+        pytest.skip(f"no MNIST in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A TFDS folder in which `digits` is prepared when first asked for."""
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture
+def command(capfd, monkeypatch):
+    """Runs a command in this process: `command(main, *arguments)` -> (status, stdout, stderr)."""
+
+    def run(main, *arguments):
+        monkeypatch.setattr(
+            sys, "argv", [f"triplet-{main.__module__.split('.')[-1]}", *map(str, arguments)]
+        )
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits_config(data_dir):
+    """Overrides that make the demo's configuration a matter of seconds."""
+    from triplet_train.config import load_config
+
+    def make(*overrides):
+        small = [
+            f"data.data_dir='{data_dir}'",
+            "batch.per_class=4",
+            "model.filters=[8]",
+            "model.embedding_dim=16",
+            "train.steps=20",
+            "train.log_every=5",
+            "train.eval_every=10",
+            "train.checkpoint_every=10",
+        ]
+        return load_config("digits_semihard", [*small, *overrides])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, digits_config):
+    """The folder of a small finished run on `digits`. Not to be changed."""
+    from triplet_train.jobs.train import run
+
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    run(digits_config(), folder, quiet=True)
+    return folder

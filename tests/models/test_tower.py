@@ -1,0 +1,96 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import triplet_train
+from triplet_train.config import ModelConfig
+from triplet_train.errors import RequestError
+from triplet_train.models.tower import build_tower
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 12, 10, 3), np.uint8)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_raw_uint8_images_become_float32_unit_vectors(precision, batch_norm):
+    model = ModelConfig(filters=[4, 6], embedding_dim=7, batch_norm=batch_norm, dropout=0.5)
+    vectors = build_tower(model, (12, 10, 3), precision)(IMAGES)
+    assert vectors.dtype == tf.float32 and vectors.shape == (5, 7)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_the_configuration_describes_the_tower():
+    def layers(**options):
+        tower = build_tower(ModelConfig(**options), (12, 10, 3))
+        return [type(layer).__name__ for layer in tower.layers]
+
+    assert layers(filters=[4]).count("Conv2D") == 1
+    assert layers(filters=[4, 4, 4]).count("Conv2D") == 3
+    assert "BatchNormalization" in layers(batch_norm=True)
+    assert "Dropout" in layers(dropout=0.1) and "Dropout" not in layers()
+    assert layers()[-1] == "UnitNormalization"
+
+
+def test_any_number_of_blocks_fits_any_image():
+    tower = build_tower(ModelConfig(filters=[2] * 6), (5, 1, 1))
+    assert tower(np.zeros((2, 5, 1, 1), np.uint8)).shape == (2, 64)
+
+
+def test_an_embedder_loads_in_safe_mode_where_this_package_is_not_installed(tmp_path):
+    model = ModelConfig(filters=[4, 6], batch_norm=True, dropout=0.2)
+    tower = build_tower(model, (12, 10, 3), "mixed_bfloat16")
+    tower.save(tmp_path / "embedder.keras")
+    np.save(tmp_path / "images.npy", IMAGES)
+    np.save(tmp_path / "vectors.npy", tower(IMAGES))
+    code = """
+import sys
+sys.modules["triplet_train"] = None  # any import of it fails
+import keras, numpy as np
+embedder = keras.models.load_model("embedder.keras", safe_mode=True)
+np.testing.assert_allclose(embedder(np.load("images.npy")), np.load("vectors.npy"), atol=1e-6)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_the_embedder_of_a_run_gives_the_vectors_of_its_export(finished_run, data_dir):
+    from triplet_train.config import DataConfig
+    from triplet_train.data.sources import Source
+    from triplet_train.embeddings.files import read_table
+
+    images = Source(DataConfig(dataset="digits", data_dir=str(data_dir))).load("test", quiet=True)
+    table = read_table(finished_run / "embeddings" / "test.parquet")
+    assert table.ids == images.ids
+    for place in (finished_run, finished_run / "checkpoints/best", finished_run / "embedder.keras"):
+        vectors = triplet_train.load_embedder(place)(images.images)
+        np.testing.assert_allclose(vectors, table.embeddings, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind", ["missing", "folder", "text", "empty.keras", "text.keras", "zip.keras"]
+)
+def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
+    path = tmp_path / kind
+    if kind == "folder":
+        path.mkdir()
+    elif kind.startswith("text"):
+        path.write_text("not a model")
+    elif kind == "empty.keras":
+        path.touch()
+    elif kind == "zip.keras":
+        import zipfile
+
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", "{}")
+    with pytest.raises(RequestError, match=kind):
+        triplet_train.load_embedder(path)
+
+
+def test_a_model_that_is_no_embedder_is_refused(tmp_path):
+    import keras
+
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
+    with pytest.raises(RequestError, match="no embedder"):
+        triplet_train.load_embedder(tmp_path / "other.keras")

@@ -1,0 +1,35 @@
+"""The main road on real MNIST: the short form always, the shipped run with -m slow."""
+
+import json
+
+import numpy as np
+import pytest
+
+from triplet_train.cli.embed import main as embed
+from triplet_train.cli.train import main as train
+from triplet_train.embeddings.files import read_table
+
+
+def test_a_minute_of_mnist_gives_embeddings_worth_having(tmp_path, command, mnist_dir):
+    run = tmp_path / "run"
+    short = ["train_split=train[:8000]", "eval_split=train[8000:9000]"]
+    options = [part for key in short for part in ("--set", f"data.{key}")]
+    options += ["--set", "train.steps=100", "--set", "embeddings.splits=['test[:2000]']"]
+    request = ["--config", "mnist_semihard", "--data-dir", mnist_dir, "--run-dir", run, *options]
+    status, _, err = command(train, *request)
+    assert status == 0, err
+    assert json.loads((run / "metrics.json").read_text())["recall_at_1"] > 0.93
+
+
+@pytest.mark.slow
+def test_mnist_semihard_reaches_recall_0_99_and_exports_the_test_set(tmp_path, command, mnist_dir):
+    run, file = tmp_path / "run", tmp_path / "test.parquet"
+    request = ["--config", "mnist_semihard.yaml", "--data-dir", mnist_dir, "--run-dir", run]
+    status, _, err = command(train, *request)
+    assert status == 0, err
+    figures = json.loads((run / "metrics.json").read_text())
+    assert figures["split"] == "test" and figures["recall_at_1"] >= 0.99
+    assert command(embed, "--checkpoint", run, "--output", file)[0] == 0
+    table = read_table(file)
+    assert table.embeddings.shape == (10_000, 64) and len(set(table.ids)) == 10_000
+    np.testing.assert_allclose(np.linalg.norm(table.embeddings, axis=1), 1, atol=1e-6)

@@ -1,0 +1,135 @@
+import json
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from triplet_train.data.batches import PKBatches
+from triplet_train.data.sources import ImageSet
+from triplet_train.errors import RunError, Stopped
+from triplet_train.models.tower import build_tower
+from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.loop import train
+
+LABELS = np.repeat(np.arange(6), 10)
+RANDOM = np.random.default_rng(0)
+IMAGES = ImageSet(
+    (RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]).astype(np.uint8),
+    LABELS,
+    [],
+    {},
+)
+EVERYTHING = [
+    "batch.classes=4",
+    "batch.per_class=3",
+    "model.batch_norm=true",
+    "model.dropout=0.3",
+    "optimizer.name=adamw",
+    "optimizer.weight_decay=0.01",
+    "optimizer.warmup_steps=2",
+    "train.steps=12",
+    "train.log_every=2",
+    "train.eval_every=4",
+    "train.checkpoint_every=3",
+    "train.keep=2",
+]
+
+
+def figures(recall=0.5):
+    return {"recall_at_1": recall, "map_at_r": 0.1}
+
+
+def start(config, folder, *, resume=False, evaluate=figures):
+    folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    tower = build_tower(config.model, (8, 8, 1))
+    batches = PKBatches(LABELS, classes=4, per_class=3, seed=config.seed)
+    progress = train(config, tower, IMAGES, batches, evaluate, folder, resume=resume, quiet=True)
+    return tower.get_weights(), progress
+
+
+def log_of(folder):
+    """The lines of metrics.jsonl without what depends on the clock."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+
+
+def stop_at(number):
+    """An evaluation during whose nth call Ctrl-C is pressed."""
+    calls = iter(range(1, 100))
+
+    def evaluate():
+        if next(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+        return figures()
+
+    return evaluate
+
+
+@pytest.mark.parametrize("strategy", ["semi_hard", "naive"])
+def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
+    tmp_path, digits_config, strategy
+):
+    config = digits_config(*EVERYTHING, f"loss.strategy={strategy}")
+    whole, _ = start(config, tmp_path / "whole")
+    with pytest.raises(Stopped, match=r"stopped at step 5 of 12.*--resume"):
+        start(config, tmp_path / "broken", evaluate=stop_at(1))
+    resumed, progress = start(config, tmp_path / "broken", resume=True)
+    assert progress.step == 12
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert log_of(tmp_path / "broken") == log_of(tmp_path / "whole")
+
+
+def test_the_newest_checkpoints_and_the_best_are_kept(tmp_path, digits_config):
+    recalls = iter([0.9, 0.2, 0.3])
+    _, progress = start(
+        digits_config(*EVERYTHING), tmp_path, evaluate=lambda: figures(next(recalls))
+    )
+    assert (progress.best_step, progress.best_figures) == (4, figures(0.9))
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    assert checkpoints.steps() == [4, 9, 12]
+    best = tmp_path / "checkpoints" / "best"
+    assert best.resolve() == checkpoints.path(4).resolve()
+    assert (tmp_path / "embedder.keras").read_bytes() == (best / "embedder.keras").read_bytes()
+    assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_resuming_drops_log_lines_of_steps_that_are_done_again(tmp_path, digits_config):
+    config = digits_config(*EVERYTHING)
+    start(config, tmp_path)
+    expected = log_of(tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    import shutil
+
+    shutil.rmtree(checkpoints.path(12))  # as if killed between step 9 and step 12
+    with (tmp_path / "metrics.jsonl").open("a") as lines:
+        lines.write('{"step": 12, "lo')  # in the middle of a line
+    start(config, tmp_path, resume=True)
+    assert log_of(tmp_path) == expected
+
+
+def test_the_log_holds_every_figure_of_every_logged_step(tmp_path, digits_config):
+    start(digits_config(*EVERYTHING), tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    training = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in training] == [2, 4, 6, 8, 10, 12]
+    assert {"active_fraction", "valid_anchors", "images_per_second"} < set(training[0])
+    assert [line["step"] for line in lines if "recall_at_1" in line] == [4, 8, 12]
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpoint(
+    tmp_path, digits_config
+):
+    config = digits_config(
+        *EVERYTHING, "optimizer.name=sgd", "optimizer.learning_rate=1e30", "model.batch_norm=false"
+    )
+    with pytest.raises(RunError, match=r"loss at step \d+ is nan.*learning_rate"):
+        start(config, tmp_path)
+
+
+def test_resuming_without_a_checkpoint_is_an_error(tmp_path, digits_config):
+    with pytest.raises(RunError, match="no checkpoint to resume from"):
+        start(digits_config(), tmp_path, resume=True)
