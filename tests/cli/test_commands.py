@@ -116,6 +116,7 @@ REFUSED = {
     "impossible K": (["--set", "batch.per_class=1"], "batch.per_class"),
     "unknown data set": (["--set", "data.dataset=digitz"], "did you mean digits?"),
     "unknown split": (["--set", "data.train_split=trian"], "'trian'"),
+    "nothing to judge": (["--set", "data.eval_split=test[:2]"], "data.eval_split"),
     "unknown export split": (["--set", "embeddings.splits=[tset]"], "'tset'"),
     "unknown configuration": (["--config", "nope"], "nope"),
     "resume of nothing": (["--resume"], "nothing to resume"),

@@ -1,5 +1,6 @@
 """triplet-train: from a YAML file to a run folder."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def train(
 
     overrides = list(set_ or [])
     if data_dir is not None:
-        overrides.append(f"data.data_dir='{data_dir}'")
+        overrides.append(f"data.data_dir={json.dumps(str(data_dir.absolute()))}")
     settings = load_config(config, overrides)
     folder = run_dir or Path("runs") / config_name(config)
     whole = import_with_tensorflow("triplet_train.jobs.train")

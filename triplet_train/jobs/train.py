@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config, to_yaml
@@ -75,6 +76,11 @@ def run(
         seed=config.seed,
     )
     held_out = source.load(config.data.eval_split, quiet=quiet)
+    if len(np.unique(held_out.labels)) == len(held_out):
+        raise RequestError(
+            f"data.eval_split: no two images of {config.data.eval_split} share a class, "
+            "so there is nothing to judge"
+        )
     keras.utils.set_random_seed(config.seed)
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     embed = make_embed(tower)
