@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import retrieval_figures
-from triplet_train.evaluation import retrieval
+from triplet_train.evaluation import retrieval, retrieval_figures
 
 NAMES = {
     "precision_at_1": "recall_at_1",

@@ -112,7 +112,7 @@ def test_values_and_gradients_are_those_of_tensorflow_addons(golden):
 
 
 def largest_gap(x, labels, metric):
-    """Past 87, log1p(exp(gap)) of the reference loses its gradient in float32; softplus does not."""
+    """Past 87 the reference's log1p(exp(gap)) loses its gradient in float32; softplus does not."""
     d = oracle.distances(x, metric)
     anchors = oracle.positives_and_negatives(labels)
     return max(max(d[a, p]) - min(d[a, n]) for a, p, n in anchors)

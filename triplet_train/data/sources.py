@@ -127,10 +127,10 @@ class Source:
         rows = self.count(split)
         size = rows * int(np.prod(self.image_shape))
         free = psutil.virtual_memory().available
-        if size > free:
+        if 2 * size > free:  # TensorFlow takes a copy
             raise RequestError(
-                f"{self.name} {split}: {size / 2**30:.1f} GiB of images do not fit in "
-                f"{free / 2**30:.1f} GiB of free memory; slice the split, as in {split}[:10%], "
+                f"{self.name} {split}: {size / 2**30:.1f} GiB of images, held twice, do not fit "
+                f"in {free / 2**30:.1f} GiB of free memory; slice the split, as in train[:10%], "
                 "or set a smaller data.image_size"
             )
         images = np.empty((rows, *self.image_shape), np.uint8)

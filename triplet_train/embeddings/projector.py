@@ -33,5 +33,5 @@ def write(table: EmbeddingTable, path: Path) -> None:
 
 
 def _field(text: str) -> str:
-    """The projector's TSV knows no quotes or escapes: white space within a field becomes a space."""
+    """The projector knows no quotes or escapes: white space within a field becomes a space."""
     return " ".join(text.split())

@@ -68,12 +68,11 @@ def train(
             progress.step = step
             log.step_done()
             stopping = interrupted.is_set() and step < last
-
-            def due(every: int, step: int = step) -> bool:
-                return step % every == 0 or step == last
-
-            logging, judging = due(settings.log_every), due(settings.eval_every)
-            saving = stopping or due(settings.checkpoint_every)
+            logging, judging, saving = (
+                step % every == 0 or step == last
+                for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
+            )
+            saving |= stopping
             if logging or judging or saving:
                 _require_finite(float(statistics.loss), step, checkpoints)
             if logging:
