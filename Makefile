@@ -19,6 +19,7 @@ lint: $(VENV)/.dev
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip  # older ones take minutes to find versions
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
