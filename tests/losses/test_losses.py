@@ -125,7 +125,7 @@ def test_hand_computed_values_hold_in_every_dtype_and_label_shape(name, dtype):
     x = tf.constant([[0.0], [1.0], [3.0], [1.5]], dtype)
     expected = {"hard": 1.125, "semi_hard": 0.5, "batch_all": 0.6875}[name]
     for labels in ([0, 0, 1, 1], [[0], [0], [1], [1]], np.array([7, 7, 2**40, 2**40])):
-        value = loss(tf.constant(labels), x)
+        value = tf.function(loss)(tf.constant(labels), x)
         assert value.dtype == (tf.float64 if dtype == "float64" else tf.float32)
         assert float(value) == pytest.approx(expected)
 

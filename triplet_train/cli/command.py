@@ -1,5 +1,6 @@
 """What the commands share: how they end, and how they bring in TensorFlow."""
 
+import functools
 import importlib
 import os
 import sys
@@ -10,19 +11,27 @@ from types import ModuleType
 
 import typer
 
-from triplet_train.errors import CommandError
+from triplet_train.errors import CommandError, Stopped
 
 
 def launch(command: Callable[..., None]) -> None:
     """Run a command as a program. Exit status: 0 done, 1 failed, 2 wrong request, 130 Ctrl-C."""
+
+    @functools.wraps(command)
+    def interruptible(**options: object) -> None:
+        try:
+            command(**options)
+        except KeyboardInterrupt:  # here, since Typer would end without a word
+            raise Stopped("stopped") from None
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(command)
+    app.command()(interruptible)
     try:
         app()
     except CommandError as error:
         _end(str(error), error.exit_status)
-    except KeyboardInterrupt:
-        _end("stopped", 130)
+    except OSError as error:  # a full disk, a folder that vanished
+        _end(str(error), 1)
 
 
 def _end(message: str, status: int) -> None:
@@ -37,6 +46,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
     back, and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects run on
     with _stderr_held_back():
         loaded = importlib.import_module(module)
         import tensorflow as tf
@@ -54,7 +64,7 @@ def _stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(real, held.read())
             raise

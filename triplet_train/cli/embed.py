@@ -16,12 +16,21 @@ def embed(
         ),
     ],
     output: Annotated[Path, typer.Option(help="The file to write (projector: a folder).")],
-    split: Annotated[str, typer.Option(help="The split to embed, such as test or train[:10%].")] = (
-        "test"
-    ),
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as test or train[:10%].  [default: the first that the run exports, or test]"
+        ),
+    ] = None,
     dataset: Annotated[
         str | None,
         typer.Option(help="TFDS name.  [default: the data set that the run was trained on]"),
+    ] = None,
+    image_key: Annotated[
+        str | None, typer.Option(help="The image among the set's features.  [default: image]")
+    ] = None,
+    label_key: Annotated[
+        str | None, typer.Option(help="The label among the set's features.  [default: label]")
     ] = None,
     format: Annotated[
         str | None,
@@ -38,20 +47,22 @@ def embed(
 
     Example: triplet-embed --checkpoint runs/mnist_semihard --output test.parquet
     """
-    from triplet_train.embeddings.formats import refuse_existing, resolve_format
+    from triplet_train.embeddings.formats import refuse_output, resolve_format
 
     chosen = resolve_format(output, format)
-    refuse_existing(output, overwrite)
+    refuse_output(output, folder=chosen == "projector", overwrite=overwrite)
     job = import_with_tensorflow("triplet_train.jobs.embed")
     rows, width = job.embed(
         checkpoint,
         output,
         chosen,
         split=split,
-        dataset=dataset,
-        data_dir=None if data_dir is None else str(data_dir),
         batch_size=batch_size,
         quiet=quiet,
+        dataset=dataset,
+        data_dir=None if data_dir is None else str(data_dir),
+        image_key=image_key,
+        label_key=label_key,
     )
     typer.echo(f"{output}: {rows:,} vectors of {width} dimensions")
 

@@ -40,18 +40,22 @@ def train(
     triplet-train --config mnist_semihard.yaml --set loss.margin=0.3 --run-dir runs/margin03
     """
     from triplet_train.config import config_name, load_config
+    from triplet_train.jobs import run_folder
 
     overrides = list(set_ or [])
     if data_dir is not None:
-        overrides.append(f"data.data_dir={json.dumps(str(data_dir.absolute()))}")
+        overrides.append(
+            f"data.data_dir={json.dumps(str(data_dir.absolute()), ensure_ascii=False)}"
+        )
     settings = load_config(config, overrides)
     folder = run_dir or Path("runs") / config_name(config)
-    whole = import_with_tensorflow("triplet_train.jobs.train")
+    run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
+    job = import_with_tensorflow("triplet_train.jobs.train")
     if dry_run:
-        typer.echo(whole.dry_run(settings), nl=False)
+        typer.echo(job.dry_run(settings), nl=False)
         return
-    outcome = whole.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
-    typer.echo(whole.report(folder, outcome))
+    outcome = job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    typer.echo(job.report(folder, outcome))
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # refused by the schema
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
@@ -61,14 +63,20 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
     tree = _parse(text, str(path))
     if not isinstance(tree, dict):
         raise RequestError(f"{path}: expected `section: ...` lines, received {tree!r}")
+    errors = []
     for override in overrides or []:
-        _apply(tree, override)
+        try:
+            _apply(tree, override)
+        except RequestError as error:
+            errors.append(str(error))
     try:
-        return Config.model_validate(tree)
+        config = Config.model_validate(tree)
     except ValidationError as error:
-        lines = [_describe(detail) for detail in error.errors(include_url=False)]
-        heading = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
-        raise RequestError("\n  ".join([f"{heading} in {path}:", *lines])) from None
+        errors += [_describe(detail) for detail in error.errors(include_url=False)]
+    if errors:
+        heading = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise RequestError("\n  ".join([f"{heading} in {path}:", *errors]))
+    return config
 
 
 def find_config(name_or_path: str) -> Path:
@@ -121,14 +129,11 @@ def _describe(detail: ErrorDetails) -> str:
     keys = [str(key) for key in detail["loc"]]
     path, received = ".".join(keys), f"(received {detail['input']!r})"
     if detail["type"] == "extra_forbidden":
-        valid = _keys_of_section(keys[:-1])
-        prefix = "".join(f"{key}." for key in keys[:-1])
-        return f"{path}: unknown key {received}{_nearest(keys[-1], valid, prefix)}"
+        return f"{path}: unknown key {received}{_nearest_key(keys)}"
     if detail["type"] == "missing":
         return f"{path}: required, and not given"
     if detail["type"] == "value_error":
-        message = str(detail["ctx"]["error"])
-        return f"{path}.{message}" if path else message
+        return f"{path}: {detail['ctx']['error']} {received}"
     if detail["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
         return (
@@ -141,12 +146,18 @@ def _describe(detail: ErrorDetails) -> str:
     return f"{path}: {message} {received}"
 
 
-def _keys_of_section(path: list[str]) -> list[str]:
-    model: Any = Config
-    for key in path:
-        model = model.model_fields[key].annotation
-    is_section = isinstance(model, type) and issubclass(model, BaseModel)
-    return list(model.model_fields) if is_section else []
+def _nearest_key(keys: list[str]) -> str:
+    """The nearest key of the same section, or else the nearest of any section."""
+    sections: dict[str, list[str]] = {"": list(Config.model_fields)}
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            sections[f"{name}."] = list(field.annotation.model_fields)
+    prefix = "".join(f"{key}." for key in keys[:-1])
+    here = _nearest(keys[-1], sections.get(prefix, []), prefix)
+    anywhere = {key: section for section, names in sections.items() for key in names}
+    for match in difflib.get_close_matches(keys[-1], anywhere, n=1):
+        return here or f"; did you mean {anywhere[match]}{match}?"
+    return here
 
 
 def _nearest(word: str, valid: typing.Iterable[str], prefix: str = "") -> str:

@@ -1,10 +1,20 @@
 """The schema of a run. Every key that a configuration may hold stands here, with its meaning."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
-PositiveInt = Annotated[int, Field(ge=1)]
+PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
+Width = Annotated[int, Field(ge=1, le=2**14)]
+AbsolutePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Format = Literal["parquet", "npz", "projector"]
 
@@ -17,12 +27,12 @@ class Section(BaseModel):
 
 class DataConfig(Section):
     dataset: str = Field(description="any TFDS name (name/config:version works), or digits")
-    data_dir: str | None = Field(None, description="TFDS folder; default: TFDS's own")
+    data_dir: AbsolutePath | None = Field(None, description="TFDS folder; default: TFDS's own")
     train_split: str = Field("train", description="TFDS slicing such as train[:90%] works")
     eval_split: str = Field("test", description="judged during training; chooses the best step")
     image_key: str = Field("image", description="the image among the set's features")
     label_key: str = Field("label", description="the label among the set's features")
-    image_size: tuple[PositiveInt, PositiveInt] | None = Field(
+    image_size: tuple[Width, Width] | None = Field(
         None, strict=False, description="[H, W] to resize to; needed where sizes vary"
     )
 
@@ -34,8 +44,8 @@ class BatchConfig(Section):
 
 class ModelConfig(Section):
     tower: Literal["cnn"] = Field("cnn", description="conv blocks, dense, unit normalisation")
-    embedding_dim: PositiveInt = Field(64, description="D, length of an embedding")
-    filters: list[PositiveInt] = Field(
+    embedding_dim: Width = Field(64, description="D, length of an embedding")
+    filters: list[Width] = Field(
         [32, 64], min_length=1, description="one conv block (3x3, ReLU, 2x2 max pool) per entry"
     )
     batch_norm: bool = Field(False, description="batch normalisation in each block")
@@ -50,11 +60,13 @@ class LossConfig(Section):
     distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
     soft: bool = Field(False, description="hard only: softplus instead of the margin")
 
-    @model_validator(mode="after")
-    def soft_belongs_to_hard(self) -> "LossConfig":
-        if self.soft and self.strategy != "hard":
-            raise ValueError(f"soft: only strategy hard has a soft margin, not {self.strategy}")
-        return self
+    @field_validator("soft")
+    @classmethod
+    def soft_belongs_to_hard(cls, soft: bool, info: ValidationInfo) -> bool:
+        strategy = info.data.get("strategy", "hard")
+        if soft and strategy != "hard":
+            raise ValueError(f"only strategy hard has a soft margin, not {strategy}")
+        return soft
 
 
 class OptimizerConfig(Section):
@@ -82,6 +94,13 @@ class EmbeddingsConfig(Section):
     )
     formats: list[Format] = Field(["parquet"], description="one file or folder each, per split")
 
+    @field_validator("splits", "formats")
+    @classmethod
+    def each_once(cls, names: list[str] | None) -> list[str] | None:
+        if names and len(set(names)) < len(names):
+            raise ValueError("names one of them twice")
+        return names
+
 
 class Config(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="decides weights, batches and dropout")
@@ -97,11 +116,12 @@ class Config(Section):
     def export_splits(self) -> list[str]:
         return self.embeddings.splits or [self.data.eval_split]
 
-    @model_validator(mode="after")
-    def warmup_fits(self) -> "Config":
-        if self.optimizer.warmup_steps >= self.train.steps:
+    @field_validator("train")
+    @classmethod
+    def warmup_fits(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
+        optimizer = info.data.get("optimizer")
+        if optimizer and optimizer.warmup_steps >= train.steps:
             raise ValueError(
-                f"optimizer.warmup_steps: must be less than train.steps = {self.train.steps} "
-                f"(received {self.optimizer.warmup_steps})"
+                f"steps must be more than optimizer.warmup_steps = {optimizer.warmup_steps}"
             )
-        return self
+        return train

@@ -129,31 +129,34 @@ class _RowStream:
         self._rows, self._per_class, self._key = rows, per_class, key
         # After K / gcd passes the end of a pass is the end of a group: a cycle stands by itself.
         self._groups = len(rows) // math.gcd(len(rows), per_class)
-        self._cycle = -1
+        self._passes: dict[tuple[int, int], np.ndarray] = {}
 
     def group(self, nth: int) -> np.ndarray:
         """The nth group: int64 [K], distinct unless the class is smaller than K."""
-        cycle, index = divmod(int(nth), self._groups)
-        if cycle != self._cycle:
-            self._cycle, self._table = cycle, self._make(cycle)
-        return self._table[index]
-
-    def _make(self, cycle: int) -> np.ndarray:
-        rng = np.random.default_rng((*self._key, cycle))
         size, k = len(self._rows), self._per_class
         if size < k:
-            shuffled = [np.resize(rng.permutation(self._rows), k) for _ in range(self._groups)]
-            return np.stack(shuffled)
-        passes: list[np.ndarray] = []
-        for index in range(self._groups * k // size):
-            order = rng.permutation(self._rows)
-            open_group = index * size % k  # rows of the previous pass in the group to complete
+            return np.resize(
+                np.random.default_rng((*self._key, int(nth))).permutation(self._rows), k
+            )
+        cycle, index = divmod(int(nth), self._groups)
+        first, last = index * k // size, (index * k + k - 1) // size
+        rows = np.concatenate([self._pass(cycle, number) for number in range(first, last + 1)])
+        return rows[index * k - first * size :][:k]
+
+    def _pass(self, cycle: int, number: int) -> np.ndarray:
+        """All rows once, those of the group that the previous pass left open not at the start."""
+        if (cycle, number) not in self._passes:
+            order = np.random.default_rng((*self._key, cycle, number)).permutation(self._rows)
+            size, k = len(self._rows), self._per_class
+            open_group = number * size % k
             if open_group:
-                taken = np.isin(order, passes[-1][-open_group:])
+                taken = np.isin(order, self._pass(cycle, number - 1)[-open_group:])
                 head = order[~taken][: k - open_group]
                 order = np.concatenate([head, order[~np.isin(order, head)]])
-            passes.append(order)
-        return np.concatenate(passes).reshape(self._groups, k)
+            before = (cycle, number - 1)  # all that a group that begins there still needs
+            self._passes = {key: rows for key, rows in self._passes.items() if key == before}
+            self._passes[cycle, number] = order
+        return self._passes[cycle, number]
 
 
 def _quota(sizes: np.ndarray, classes: int, steps: int) -> np.ndarray:

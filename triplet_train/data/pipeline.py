@@ -24,11 +24,13 @@ def training_batches(
 
 def image_batches(images: np.ndarray, batch_size: int) -> tf.data.Dataset:
     """All images in their own order: uint8 [batch_size, H, W, C], the last one shorter."""
-    table = tf.constant(images)
+    with tf.device("CPU"):  # the set stays in main memory; batches go to the device
+        table = tf.constant(images)
     starts = tf.data.Dataset.range(0, len(images), batch_size)
     return starts.map(lambda start: table[start : start + batch_size]).prefetch(2)
 
 
 def _gather(images: ImageSet):
-    pixels, labels = tf.constant(images.images), tf.constant(images.labels)
+    with tf.device("CPU"):
+        pixels, labels = tf.constant(images.images), tf.constant(images.labels)
     return lambda rows: (tf.gather(pixels, rows), tf.gather(labels, rows))

@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import io
 import os
-import re
 import socket
 import sys
 import tempfile
@@ -17,10 +16,12 @@ import psutil
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
+from google.protobuf.json_format import ParseError
 
 from triplet_train.config import DataConfig
-from triplet_train.data import digits  # noqa: F401 - registers the builder `digits`
-from triplet_train.errors import RequestError
+from triplet_train.data.digits import Digits
+from triplet_train.errors import RequestError, RunError
+from triplet_train.files import first_line
 from triplet_train.progress import progress_bar
 
 absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
@@ -108,9 +109,9 @@ class Source:
         except (KeyError, ValueError, AssertionError) as error:
             known = ", ".join(f"{s.name} ({s.num_examples})" for s in self._splits())
             raise RequestError(
-                f"{self.name} has no split {split!r}: {_first_line(error)}; it has {known}"
+                f"{self.name} has no split {split!r}: {first_line(error)}; it has {known}"
             ) from None
-        if rows == 0:
+        if rows <= 0:
             raise RequestError(f"the split {split!r} of {self.name} is empty")
         return rows
 
@@ -122,7 +123,8 @@ class Source:
         """Decode `split` into memory: N x H x W x C bytes.
 
         Raises:
-            RequestError: no such split, not enough memory, or a row without a label.
+            RequestError: no such split, not enough memory, a row twice or without a label.
+            RunError: the files cannot be read.
         """
         rows = self.count(split)
         size = rows * int(np.prod(self.image_shape))
@@ -136,16 +138,25 @@ class Source:
         images = np.empty((rows, *self.image_shape), np.uint8)
         labels = np.empty(rows, np.int64)
         stop = 0
-        with progress_bar(rows, f"reading {split}", quiet) as progress:
-            for batch in self._batches(split).as_numpy_iterator():
-                start, stop = stop, stop + len(batch["label"])
-                images[start:stop], labels[start:stop] = batch["image"], batch["label"]
-                progress.update(stop - start)
+        try:
+            with progress_bar(rows, f"reading {split}", quiet) as progress:
+                for batch in self._batches(split).as_numpy_iterator():
+                    start, stop = stop, stop + len(batch["label"])
+                    images[start:stop], labels[start:stop] = batch["image"], batch["label"]
+                    progress.update(stop - start)
+        except tf.errors.OpError as error:
+            raise RunError(
+                f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
+                f"{self._builder.data_dir} are damaged, remove that folder to prepare it again"
+            ) from error
+        ids = self._ids(split)
+        if len(set(ids)) < len(ids):
+            raise RequestError(f"{self.name} {split} holds the same rows more than once")
         if labels.min() < 0:
             raise RequestError(f"{self.name} {split} has rows without a label ({labels.min()})")
         names = self._label_names or {int(label): str(label) for label in np.unique(labels)}
         class_names = dict(enumerate(names)) if isinstance(names, list) else names
-        return ImageSet(images, labels, self._ids(split), class_names)
+        return ImageSet(images, labels, ids, class_names)
 
     def _ids(self, split: str) -> list[str]:
         """TFDS's own row ids (file__position), at no cost per row; needs files read in order."""
@@ -195,30 +206,39 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
-    except (ValueError, AssertionError, ImportError) as error:  # configuration, version, extras
-        raise RequestError(f"data.dataset: {name!r} cannot be used: {_first_line(error)}") from None
+    except (ValueError, AssertionError, ImportError, ParseError) as error:
+        # an unknown configuration or version, a missing extra, a damaged description
+        raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
     """Download and prepare the set; without `write`, only look at what needs no download."""
-    needs_download = bool(builder.url_infos)
+    embedded = isinstance(builder, Digits)
     if not write:
-        if not needs_download:
+        if embedded:
             with tempfile.TemporaryDirectory() as folder:
-                twin = type(builder)(data_dir=folder)
+                twin = Digits(data_dir=folder)
                 _prepare(twin, write=True)
                 builder.info.set_splits(twin.info.splits)
         return
-    if needs_download:
-        _refuse_if_unreachable(builder)
-    else:
+    if embedded:
         tfds.disable_progress_bar()  # a moment's work
+    else:
+        _refuse_if_unreachable(builder)
     try:
         # TFDS announces itself on stdout, which belongs to the command's own answer.
-        with contextlib.redirect_stdout(sys.stderr if needs_download else io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO() if embedded else sys.stderr):
             builder.download_and_prepare()
-    except (OSError, tfds.download.DownloadError, AssertionError, ImportError) as error:
-        raise RequestError(_unavailable(builder, _first_line(error))) from error
+    except (
+        OSError,
+        tf.errors.OpError,
+        tfds.download.DownloadError,
+        AssertionError,
+        ImportError,
+    ) as error:
+        if builder.is_prepared():  # by another process, meanwhile
+            return
+        raise RequestError(_unavailable(builder, first_line(error))) from error
 
 
 def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
@@ -238,12 +258,8 @@ def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> str:
     return (
         f"the data set {builder.info.full_name} is not in {root} and cannot be prepared there: "
         f"{reason}. Give the folder that holds it (--data-dir), prepare it on a machine with a "
-        f"network (tfds build {builder.name}) and copy it, or use `digits`, which needs none"
+        f"network (tfds build {builder.name}) and copy it"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return re.split(r"\n", str(error).strip(), maxsplit=1)[0] or type(error).__name__
 
 
 def _names(features: tfds.features.FeatureConnector) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.data.pipeline import image_batches
+from triplet_train.errors import RunError
 from triplet_train.progress import progress_bar
 
 Embed = Callable[..., np.ndarray]
@@ -16,6 +17,7 @@ def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
     """A function (images uint8 [N, H, W, C], quiet=True) -> float32 [N, D], compiled once.
 
     It always uses the tower's current weights; memory is a batch of activations and the result.
+    Raises RunError where a vector is not finite.
     """
     shape = (None, *tower.input_shape[1:])
 
@@ -31,6 +33,8 @@ def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
                 start, stop = stop, stop + len(batch)
                 vectors[start:stop] = embed_batch(batch)
                 progress.update(stop - start)
+        if not np.isfinite(vectors).all():
+            raise RunError("the tower gives vectors that are not finite")
         return vectors
 
     return embed

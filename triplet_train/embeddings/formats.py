@@ -1,9 +1,12 @@
 """The formats of embedding files by name; imports nothing heavy, so that errors come early."""
 
+import os
+import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
 
+PROJECTOR_CONFIG = "projector_config.pbtxt"
 SUFFIXES = {"parquet": ".parquet", "npz": ".npz", "projector": ""}
 
 
@@ -16,6 +19,8 @@ def resolve_format(output: Path, asked: str | None) -> str:
     if asked is not None:
         if asked not in SUFFIXES:
             raise RequestError(f"--format {asked}: expected one of {', '.join(SUFFIXES)}")
+        if format_of(output) not in (asked, None):
+            raise RequestError(f"--format {asked}: {output} ends like {format_of(output)}")
         return asked
     told = format_of(output)
     if told is None:
@@ -33,14 +38,24 @@ def format_of(path: Path) -> str | None:
     )
 
 
-def file_name(stem: str, format: str) -> str:
-    """`stem` with what marks a file, or a folder, of that format."""
+def file_name(split: str, format: str) -> str:
+    """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet."""
+    stem = re.sub(r"[^\w.%+-]+", "", split.replace("[", "_").replace(":", "-"))
     return stem + (SUFFIXES[format] or f".{format}")
 
 
-def refuse_existing(output: Path, overwrite: bool) -> None:
-    """Raises RequestError if `output` is there and may not be replaced, or cannot be made."""
+def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
+    """Raises RequestError if `output` is there and may not be replaced, or cannot be made.
+
+    A folder takes the place only of a folder that is itself an export, a file only of a file.
+    """
     if output.exists() and not overwrite:
         raise RequestError(f"{output} exists; give --overwrite to replace it")
+    if output.is_dir() and not (folder and (output / PROJECTOR_CONFIG).is_file()):
+        raise RequestError(f"{output} is a folder of something else, which is not replaced")
+    if folder and output.is_file():
+        raise RequestError(f"{output} is a file, which no folder replaces")
     if not output.parent.is_dir():
         raise RequestError(f"cannot write {output}: there is no folder {output.parent}")
+    if not os.access(output.parent, os.W_OK):
+        raise RequestError(f"cannot write {output}: {output.parent} is read-only")

@@ -10,14 +10,15 @@ from triplet_train.embeddings.table import EmbeddingTable
 
 def write(table: EmbeddingTable, path: Path) -> None:
     """Arrays embeddings, labels, label_names, ids and metadata (JSON text)."""
-    np.savez(
-        path,
-        embeddings=table.embeddings,
-        labels=table.labels,
-        label_names=np.array(table.label_names, np.str_),
-        ids=np.array(table.ids, np.str_),
-        metadata=np.array(json.dumps(table.metadata)),
-    )
+    with path.open("wb") as file:  # given a name, NumPy would add .npz to it
+        np.savez(
+            file,
+            embeddings=table.embeddings,
+            labels=table.labels,
+            label_names=np.array(table.label_names, np.str_),
+            ids=np.array(table.ids, np.str_),
+            metadata=np.array(json.dumps(table.metadata)),
+        )
 
 
 def read(path: Path) -> EmbeddingTable:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triplet_train.embeddings.formats import PROJECTOR_CONFIG
 from triplet_train.embeddings.table import EmbeddingTable
 
 _CONFIG = """\
@@ -28,7 +29,7 @@ def write(table: EmbeddingTable, path: Path) -> None:
         file.write("label_name\tlabel\tid\n")
         for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
             file.write(f"{_field(name)}\t{label}\t{_field(id_)}\n")
-    (path / "projector_config.pbtxt").write_text(_CONFIG)
+    (path / PROJECTOR_CONFIG).write_text(_CONFIG)
     (path / "metadata.json").write_text(json.dumps(table.metadata, indent=1) + "\n")
 
 

@@ -87,10 +87,15 @@ def retrieval_figures(
 
     block = max(1, _BLOCK_BYTES // (8 * len(gallery)))
     blocks = [judged[start : start + block] for start in range(0, len(judged), block)]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # NumPy sorts without the GIL
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:  # NumPy sorts without the GIL
         table = np.concatenate(list(threads.map(judge, blocks)))
     figures = dict(zip(_NAMES, table.mean(axis=0).tolist(), strict=True))
     return RetrievalFigures(figures, len(judged), len(queries) - len(judged))
+
+
+def has_pairs(labels: np.ndarray) -> bool:
+    """Whether two rows share a label, so that leave-one-out has anything to judge."""
+    return len(np.unique(labels)) < len(labels)
 
 
 _NAMES = (*(f"recall_at_{k}" for k in RECALL_AT), "r_precision", "map_at_r", "map", "mrr")

@@ -11,20 +11,17 @@ def embed(
     output: Path,
     format: str,
     *,
-    split: str,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    batch_size: int = 512,
-    quiet: bool = False,
+    split: str | None,
+    batch_size: int,
+    quiet: bool,
+    **wanted: str | None,
 ) -> tuple[int, int]:
     """Write the embeddings of `split` to `output`; rows and dimensions of what was written.
 
-    Raises:
-        RequestError: see `open_tower`, and where the set has no such split.
+    `wanted` and what is raised are those of `open_tower`.
     """
-    table = open_tower(checkpoint, dataset, data_dir).table(
-        split, batch_size=batch_size, quiet=quiet
-    )
+    opened = open_tower(checkpoint, **wanted)
+    table = opened.table(split or opened.default_split, batch_size=batch_size, quiet=quiet)
     write_table(table, output, format)
     rows, width = table.embeddings.shape
     return rows, width

@@ -14,19 +14,14 @@ Answer = dict[str, Any]
 
 
 def judge_checkpoint(
-    checkpoint: Path,
-    *,
-    split: str,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    quiet: bool = False,
+    checkpoint: Path, *, split: str | None, quiet: bool, **wanted: str | None
 ) -> Answer:
     """Each row of the split queries all the others.
 
-    Raises:
-        RequestError: see `open_tower`, and where the set has no such split.
+    `wanted` and what is raised are those of `open_tower`.
     """
-    opened = open_tower(checkpoint, dataset, data_dir)
+    opened = open_tower(checkpoint, **wanted)
+    split = split or opened.default_split
     table = opened.table(split, quiet=quiet)
     figures = retrieval_figures(table.embeddings, table.labels)
     about = {"checkpoint": str(opened.file), "dataset": opened.source.name, "split": split}
@@ -37,7 +32,8 @@ def judge_files(queries: Path, gallery: Path | None) -> Answer:
     """Each query searches the gallery, or without one (or with the same file) the other queries.
 
     Raises:
-        RequestError: a file that cannot be read, or two that come from different towers.
+        RequestError: a file that cannot be read, two that come from different towers, or that
+            share rows.
     """
     found = read_table(queries)
     if gallery is None or gallery.resolve() == queries.resolve():
@@ -47,6 +43,13 @@ def judge_files(queries: Path, gallery: Path | None) -> Answer:
     towers = [table.metadata.get("checkpoint_sha256") for table in (found, searched)]
     if towers[0] != towers[1]:
         raise RequestError(f"{queries} and {gallery} come from different checkpoints")
+    if found.metadata.get("dataset") == searched.metadata.get("dataset"):
+        shared = len(set(found.ids) & set(searched.ids))
+        if shared:
+            raise RequestError(
+                f"{shared:,} rows of {queries} are in {gallery} too and would find themselves; "
+                "to judge a file by itself, leave out --gallery"
+            )
     figures = retrieval_figures(
         found.embeddings, found.labels, searched.embeddings, searched.labels
     )

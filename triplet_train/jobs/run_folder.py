@@ -1,5 +1,6 @@
 """The folder of a run: what may be done with the one that is there, and what describes a run."""
 
+import fcntl
 import json
 import os
 import platform
@@ -7,15 +8,29 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.errors import RequestError
-from triplet_train.files import write_text
+from triplet_train.files import remove, write_text
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
+FIGURES = "metrics.json"
+# All that a run writes; --overwrite removes these and nothing else.
+ENTRIES = (
+    FIGURES,
+    "metrics.jsonl",
+    "checkpoints",
+    "embedder.keras",
+    "embeddings",
+    "tensorboard",
+    ENVIRONMENT,
+    CONFIG,
+)
 
 
 def is_run(run_dir: Path) -> bool:
@@ -26,13 +41,16 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
     """Refuse what would lose or mix up a run; touches nothing.
 
     Raises:
-        RequestError: the folder holds a run and neither flag is given; it holds something else;
-            there is no run to resume; or the run to resume had another configuration.
+        RequestError: the folder holds a run and neither flag is given; it holds something else or
+            cannot be written; there is no run to resume, or it had another configuration.
     """
     if resume and overwrite:
         raise RequestError("--resume and --overwrite exclude each other")
-    if run_dir.exists() and not run_dir.is_dir():
-        raise RequestError(f"{run_dir} is a file, not a folder")
+    there = next(path for path in (run_dir, *run_dir.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise RequestError(f"{run_dir} cannot be made: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK):
+        raise RequestError(f"{run_dir} cannot be written: {there} is read-only")
     occupied = run_dir.is_dir() and any(run_dir.iterdir())
     if occupied and not is_run(run_dir):
         raise RequestError(f"{run_dir} holds something other than a run; choose another --run-dir")
@@ -47,13 +65,30 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
         )
 
 
-def create(run_dir: Path, config: Config, *, overwrite: bool) -> None:
-    """Make the folder with what describes the run: config.yaml and environment.json."""
-    if overwrite and is_run(run_dir):
-        shutil.rmtree(run_dir)
+@contextmanager
+def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """The folder for this process alone; a new one with what describes the run.
+
+    Raises:
+        RequestError: see `check`; or another process works in the folder.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(run_dir / ENVIRONMENT, json.dumps(_environment(), indent=1) + "\n")
-    write_text(run_dir / CONFIG, to_yaml(config))
+    folder = os.open(run_dir, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RequestError(f"another process is at work in {run_dir}") from None
+        check(run_dir, config, resume=resume, overwrite=overwrite)  # still so, now that it is ours
+        if overwrite:
+            for entry in ENTRIES:
+                remove(run_dir / entry)
+        if not resume:
+            write_text(run_dir / ENVIRONMENT, json.dumps(_environment(), indent=1) + "\n")
+            write_text(run_dir / CONFIG, to_yaml(config))
+        yield
+    finally:
+        os.close(folder)  # which unlocks it
 
 
 def _require_same(old: Config, new: Config, run_dir: Path) -> None:
@@ -76,7 +111,7 @@ def _flat(config: Config) -> dict[str, object]:
 
 
 def _environment() -> dict[str, object]:
-    import tensorflow as tf
+    import tensorflow as tf  # not for `check`, which answers before TensorFlow is there
 
     packages = ["triplet-train", "tensorflow", "keras", "numpy", "tensorflow-datasets"]
     gpus = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))

@@ -24,6 +24,13 @@ class TowerSource:
     config: Config | None
     source: Source
 
+    @property
+    def default_split(self) -> str:
+        """The first split that the run exports, if this is its data set; else test."""
+        if self.config and self.config.data.dataset == self.source.data.dataset:
+            return self.config.export_splits[0]
+        return "test"
+
     def table(self, split: str, *, batch_size: int = 512, quiet: bool = False) -> EmbeddingTable:
         """The embeddings of a split. Raises RequestError where the set has no such split."""
         images: ImageSet = self.source.load(split, quiet=quiet)
@@ -32,27 +39,29 @@ class TowerSource:
         return make_table(vectors, images, metadata)
 
 
-def open_tower(checkpoint: Path, dataset: str | None, data_dir: str | None) -> TowerSource:
+def open_tower(checkpoint: Path, **wanted: str | None) -> TowerSource:
     """Load the tower, and the data set that is asked for or else the one it was trained on.
 
     Images are brought to the tower's height and width.
+
+    Args:
+        checkpoint: a run folder, a checkpoint or a `.keras` file.
+        wanted: dataset, data_dir, image_key or label_key; those that are None are as in the run.
 
     Raises:
         RequestError: no such checkpoint or data set, no data set named, or channels that differ.
     """
     file = embedder_file(checkpoint)
     config = _config_of(file)
-    if dataset is None and config is None:
+    given = {key: value for key, value in wanted.items() if value is not None}
+    if config is None and "dataset" not in given:
         raise RequestError(f"{file} lies in no run, so name the data set with --dataset")
     tower = load_embedder(file)
     height, width, channels = tower.input_shape[1:]
-    if config is not None and dataset in (None, config.data.dataset):
-        data = config.data
-    else:
-        data = DataConfig(dataset=str(dataset))
-    data = data.model_copy(
-        update={"data_dir": data_dir or data.data_dir, "image_size": (height, width)}
-    )
+    trained_on = config.data.model_dump() if config else {}
+    if given.get("dataset", trained_on.get("dataset")) != trained_on.get("dataset"):
+        trained_on = {"data_dir": trained_on.get("data_dir")}
+    data = DataConfig(**(trained_on | given | {"image_size": (height, width)}))
     source = Source(data)
     if source.image_shape[2] != channels:
         raise RequestError(

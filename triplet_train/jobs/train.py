@@ -1,14 +1,13 @@
 """A whole run, read from top to bottom: data, tower, training, embeddings, figures."""
 
 import json
-import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config, to_yaml
@@ -19,7 +18,7 @@ from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
 from triplet_train.embeddings.table import make_table, provenance
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import retrieval_figures
+from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_text
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER, load_embedder
@@ -33,16 +32,13 @@ class Outcome:
 
     Attributes:
         step: the step that was judged best, whose tower the run keeps.
-        figures: retrieval figures by split.
+        figures: retrieval figures by split; none for a split without two images of a class.
         files: the embedding files.
     """
 
     step: int
     figures: dict[str, dict[str, float]]
     files: list[Path]
-
-
-FIGURES = "metrics.json"
 
 
 def run(
@@ -64,7 +60,7 @@ def run(
         Stopped: Ctrl-C during training; its state is saved.
     """
     run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
-    if resume and (run_dir / FIGURES).exists():
+    if resume and (run_dir / run_folder.FIGURES).exists():
         return None
     source = Source(config.data)
     _refuse_impossible(config, source)
@@ -76,7 +72,7 @@ def run(
         seed=config.seed,
     )
     held_out = source.load(config.data.eval_split, quiet=quiet)
-    if len(np.unique(held_out.labels)) == len(held_out):
+    if not has_pairs(held_out.labels):
         raise RequestError(
             f"data.eval_split: no two images of {config.data.eval_split} share a class, "
             "so there is nothing to judge"
@@ -85,22 +81,21 @@ def run(
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     embed = make_embed(tower)
 
-    if not resume:
-        run_folder.create(run_dir, config, overwrite=overwrite)
-    if not quiet:
-        for line in _opening(config, images, batches):
-            print(line, file=sys.stderr)
-    train(
-        config,
-        tower,
-        images,
-        batches,
-        lambda: retrieval_figures(embed(held_out.images), held_out.labels).figures,
-        run_dir,
-        resume=resume,
-        quiet=quiet,
-    )
-    return _finish(config, run_dir, source, quiet)
+    with run_folder.opened(run_dir, config, resume=resume, overwrite=overwrite):
+        if not quiet:
+            for line in _opening(config, images, held_out, batches):
+                print(line, file=sys.stderr)
+        progress = train(
+            config,
+            tower,
+            images,
+            batches,
+            lambda: retrieval_figures(embed(held_out.images), held_out.labels).figures,
+            run_dir,
+            resume=resume,
+            quiet=quiet,
+        )
+        return _finish(config, run_dir, source, progress.best_step, quiet)
 
 
 def report(run_dir: Path, outcome: Outcome | None) -> str:
@@ -110,16 +105,19 @@ def report(run_dir: Path, outcome: Outcome | None) -> str:
     lines = [
         f"{split}: recall@1 {f['recall_at_1']:.4f}  recall@5 {f['recall_at_5']:.4f}  "
         f"R-precision {f['r_precision']:.4f}  MAP@R {f['map_at_r']:.4f}"
+        if f
+        else f"{split}: no two images share a class, so there are no figures"
         for split, f in outcome.figures.items()
     ]
+    folder = shlex.quote(str(run_dir))
     lines += [
         f"{run_dir / EMBEDDER}  the tower of step {outcome.step}, the best of the run",
         *map(str, outcome.files),
-        f"{run_dir / FIGURES}",
+        f"{run_dir / run_folder.FIGURES}",
         "next:",
-        f"  triplet-eval --checkpoint {run_dir}",
-        f"  triplet-embed --checkpoint {run_dir} --output test.npz",
-        f"  tensorboard --logdir {run_dir / 'tensorboard'}",
+        f"  triplet-eval --checkpoint {folder}",
+        f"  triplet-embed --checkpoint {folder} --output embeddings.npz",
+        f"  tensorboard --logdir {folder}/tensorboard",
     ]
     return "\n".join(lines)
 
@@ -160,6 +158,9 @@ def _refuse_impossible(config: Config, source: Source) -> None:
     """What the set's description alone shows to be impossible, before any image is read."""
     for split in (config.data.train_split, config.data.eval_split, *config.export_splits):
         source.count(split)
+    names = {file_name(split, "npz") for split in config.export_splits}
+    if len(names) < len(config.export_splits):
+        raise RequestError("embeddings.splits: two of the splits would have the same file name")
     classes = source.classes()
     if classes is not None and config.batch.classes > classes:
         raise RequestError(
@@ -168,7 +169,9 @@ def _refuse_impossible(config: Config, source: Source) -> None:
         )
 
 
-def _opening(config: Config, images: ImageSet, batches: PKBatches) -> Iterator[str]:
+def _opening(
+    config: Config, images: ImageSet, held_out: ImageSet, batches: PKBatches
+) -> Iterator[str]:
     """What is about to happen, and what the user should know of the classes."""
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     yield (
@@ -176,6 +179,12 @@ def _opening(config: Config, images: ImageSet, batches: PKBatches) -> Iterator[s
         f"batches of {config.batch.classes} x {config.batch.per_class}, "
         f"{batches.steps_per_epoch} steps per epoch"
     )
+    shared = len(set(images.ids) & set(held_out.ids))
+    if shared:
+        yield (
+            f"warning: {shared:,} of the {len(held_out):,} images of {config.data.eval_split} are "
+            "trained on too, so that their figures say little"
+        )
     if batches.left_out:
         yield f"left out, having a single image and so no pair: {_list(images, batches.left_out)}"
     if batches.repeated:
@@ -191,23 +200,24 @@ def _list(images: ImageSet, labels: list[int], most: int = 5) -> str:
     return f"{names} and {more} more classes" if more > 0 else names
 
 
-def _finish(config: Config, run_dir: Path, source: Source, quiet: bool) -> Outcome:
+def _finish(config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool) -> Outcome:
     """Export the splits with the best tower, and judge it by what was exported."""
     file = run_dir / EMBEDDER
     embed = make_embed(load_embedder(file))
     folder = run_dir / "embeddings"
     folder.mkdir(exist_ok=True)
-    figures, files = {}, []
+    figures: dict[str, dict[str, float]] = {}
+    files = []
     for split in config.export_splits:
         images = source.load(split, quiet=quiet)
         metadata = provenance(file, source.name, split, config)
         table = make_table(embed(images.images, quiet), images, metadata)
         for format in config.embeddings.formats:
-            files.append(folder / file_name(re.sub(r"[^\w.%-]+", "_", split).strip("_"), format))
+            files.append(folder / file_name(split, format))
             write_table(table, files[-1], format)
-        figures[split] = retrieval_figures(table.embeddings, table.labels).figures
+        pairs = has_pairs(table.labels)
+        figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
     first = config.export_splits[0]
-    step = json.loads((run_dir / "checkpoints/best/state.json").read_text())["step"]
-    final = {"step": step, "split": first, **figures[first], "splits": figures}
-    write_text(run_dir / FIGURES, json.dumps(final, indent=1) + "\n")
-    return Outcome(step, figures, files)
+    final = {"step": best_step, "split": first, **figures[first], "splits": figures}
+    write_text(run_dir / run_folder.FIGURES, json.dumps(final, indent=1) + "\n")
+    return Outcome(best_step, figures, files)

@@ -48,15 +48,19 @@ def triplet_batch_all_statistics(
     reach = distances + margin
     passed = tf.searchsorted(order, reach, side="left")
     # float64: the difference of two long sums is all that is left of them.
-    finite = tf.where(order < distances.dtype.max, order, 0.0)
+    finite = tf.where(order < distances.dtype.max, order, tf.zeros_like(order))
     sums = tf.pad(tf.cumsum(tf.cast(finite, tf.float64), axis=1), [[0, 0], [1, 0]])
     count = tf.cast(passed, tf.float64)
     total = count * tf.cast(reach, tf.float64) - tf.gather(sums, passed, batch_dims=1)
     triplets = tf.reduce_sum(
         _per_anchor(pairs.positive, tf.float64) * _per_anchor(pairs.negative, tf.float64)
     )
-    mean = tf.math.divide_no_nan(tf.reduce_sum(tf.where(pairs.positive, total, 0.0)), triplets)
-    active = tf.math.divide_no_nan(tf.reduce_sum(tf.where(pairs.positive, count, 0.0)), triplets)
+    mean = tf.math.divide_no_nan(
+        tf.reduce_sum(tf.where(pairs.positive, total, tf.zeros_like(total))), triplets
+    )
+    active = tf.math.divide_no_nan(
+        tf.reduce_sum(tf.where(pairs.positive, count, tf.zeros_like(count))), triplets
+    )
     return statistics_of_pairs(
         pairs, tf.cast(mean, distances.dtype), tf.cast(active, distances.dtype)
     )

@@ -54,7 +54,7 @@ def triplet_hard_statistics(
     distances, valid = pairs.distances, valid_anchors(pairs)
     farthest = tf.reduce_max(tf.where(pairs.positive, distances, distances.dtype.min), axis=1)
     nearest = tf.reduce_min(tf.where(pairs.negative, distances, distances.dtype.max), axis=1)
-    gap = tf.where(valid, farthest, 0.0) - tf.where(valid, nearest, 0.0)
+    gap = tf.where(valid, farthest - nearest, tf.zeros_like(farthest))
     terms = tf.math.softplus(gap) if soft else tf.nn.relu(gap + margin)
     active = gap > 0.0 if soft else terms > 0.0
     loss = masked_mean(terms, valid)

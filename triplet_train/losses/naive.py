@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.pairs import raise_precision, row_distances
+from triplet_train.losses.pairs import integer_labels, raise_precision, row_distances
 from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
 
 
@@ -53,7 +53,7 @@ def random_triplet_statistics(
     Returns:
         Means over the drawn rows; distances are those of the drawn pairs. O(B^2 + B D).
     """
-    labels, embeddings = tf.reshape(y_true, [-1]), raise_precision(y_pred)
+    labels, embeddings = integer_labels(y_true), raise_precision(y_pred)
     same = labels[:, tf.newaxis] == labels[tf.newaxis, :]
     positives = tf.linalg.set_diag(same, tf.zeros_like(same[:, 0]))
     lots = tf.random.stateless_uniform(tf.shape(same), seed)

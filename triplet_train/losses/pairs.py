@@ -27,12 +27,23 @@ def batch_pairs(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) -
         y_true: integer labels [B] or [B, 1].
         y_pred: embeddings [B, D]; bfloat16 and float16 are compared in float32.
         distance_metric: see `pairwise_distances`.
+
+    Raises:
+        TypeError: labels are not integers.
     """
-    labels = tf.reshape(y_true, [-1])
+    labels = integer_labels(y_true)
     same = labels[:, tf.newaxis] == labels[tf.newaxis, :]
     itself = tf.eye(tf.shape(labels)[0], dtype=tf.bool)
     distances = pairwise_distances(y_pred, distance_metric)
     return Pairs(distances, same & ~itself, ~same)
+
+
+def integer_labels(y_true: tf.Tensor) -> tf.Tensor:
+    """Labels as [B]. Raises TypeError unless they are integers: floats collide above 2**24."""
+    labels = tf.convert_to_tensor(y_true)
+    if not labels.dtype.is_integer:
+        raise TypeError(f"labels must be integers, not {labels.dtype.name}")
+    return tf.reshape(labels, [-1])
 
 
 def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tensor:
@@ -53,11 +64,13 @@ def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tenso
         unit = tf.math.l2_normalize(embeddings, axis=1)
         distances = tf.maximum(1.0 - tf.matmul(unit, unit, transpose_b=True), 0.0)
         return tf.linalg.set_diag(distances, tf.zeros_like(distances[:, 0]))
-    gram = tf.matmul(embeddings, embeddings, transpose_b=True)
+    # In float32 this difference loses half the digits of near-identical points.
+    wide = tf.cast(embeddings, tf.float64)
+    gram = tf.matmul(wide, wide, transpose_b=True)
     norms = tf.linalg.diag_part(gram)
     squared = tf.maximum(norms[:, tf.newaxis] + norms[tf.newaxis, :] - 2.0 * gram, 0.0)
     squared = tf.linalg.set_diag(squared, tf.zeros_like(norms))
-    return from_squared(squared, metric)
+    return from_squared(tf.cast(squared, embeddings.dtype), metric)
 
 
 def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
@@ -75,7 +88,8 @@ def from_squared(squared: tf.Tensor, metric: str) -> tf.Tensor:
         return squared
     if metric == "L2":
         coincide = squared <= 0.0  # so that a NaN stays one
-        return tf.where(coincide, 0.0, tf.sqrt(tf.where(coincide, 1.0, squared)))
+        one, zero = tf.ones_like(squared), tf.zeros_like(squared)
+        return tf.where(coincide, zero, tf.sqrt(tf.where(coincide, one, squared)))
     raise ValueError(f"distance_metric must be L2, squared-L2 or angular, not {metric!r}")
 
 

@@ -56,6 +56,6 @@ def triplet_semihard_statistics(
     beyond = tf.searchsorted(negatives, distances, side="right")
     last = tf.reduce_sum(tf.cast(pairs.negative, tf.int32), axis=1, keepdims=True) - 1
     chosen = tf.gather(negatives, tf.clip_by_value(beyond, 0, tf.maximum(last, 0)), batch_dims=1)
-    terms = tf.nn.relu(distances - tf.where(counted, chosen, 0.0) + margin)
+    terms = tf.nn.relu(distances - tf.where(counted, chosen, tf.zeros_like(chosen)) + margin)
     loss = masked_mean(terms, counted)
     return statistics_of_pairs(pairs, loss, fraction(terms > 0.0, counted, loss.dtype))

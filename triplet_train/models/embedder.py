@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from triplet_train.errors import RequestError
+from triplet_train.files import first_line
 
 EMBEDDER = "embedder.keras"
 
@@ -41,8 +42,12 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
     try:
         model = keras.models.load_model(file, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise RequestError(f"{file} cannot be loaded as a Keras model: {reason}") from error
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or len(model.outputs) != 1:
-        raise RequestError(f"{file} is no embedder: it does not map images to one vector each")
+        raise RequestError(
+            f"{file} cannot be loaded as a Keras model: {first_line(error)}"
+        ) from error
+    shapes = [tensor.shape for tensor in (getattr(model, "inputs", None) or [])]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
+        raise RequestError(f"{file} is no embedder: it does not take images of one size")
+    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
+        raise RequestError(f"{file} is no embedder: it does not give one vector per image")
     return model

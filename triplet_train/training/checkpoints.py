@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 
 from triplet_train.errors import RunError
-from triplet_train.files import replacing
+from triplet_train.files import first_line, replacing
 from triplet_train.models.embedder import EMBEDDER
 
 _OPTIMIZER = "optimizer.npz"
@@ -66,24 +67,41 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, ascending."""
-        return sorted(int(path.name.removeprefix("step_")) for path in self._folder.glob("step_*"))
+        return sorted(
+            int(path.name.removeprefix("step_"))
+            for path in self._folder.glob("step_" + "[0-9]" * 8)
+        )
 
     def restore(self, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
         """Put the newest checkpoint's weights into `tower` and `optimizer`.
 
         Raises:
-            RunError: there is none.
+            RunError: there is none, or it is damaged.
         """
         steps = self.steps()
         if not steps:
-            raise RunError(f"{self._run_dir} holds no checkpoint to resume from")
+            raise RunError(
+                f"{self._run_dir} holds no checkpoint to resume from; --overwrite starts again"
+            )
         path = self.path(steps[-1])
-        saved = keras.models.load_model(path / EMBEDDER, compile=False)
-        tower.set_weights(saved.get_weights())
-        optimizer.build(tower.trainable_variables)
-        with np.load(path / _OPTIMIZER, allow_pickle=False) as store:
-            optimizer.load_own_variables(dict(store))
-        return Progress(**json.loads((path / _STATE).read_text()))
+        try:
+            saved = keras.models.load_model(path / EMBEDDER, compile=False)
+            tower.set_weights(saved.get_weights())
+            optimizer.build(tower.trainable_variables)
+            with np.load(path / _OPTIMIZER, allow_pickle=False) as store:
+                optimizer.load_own_variables(dict(store))
+            progress = Progress(**json.loads((path / _STATE).read_text()))
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            older = (
+                f"the one before is {self.path(steps[-2])}" if steps[1:] else "it is the only one"
+            )
+            raise RunError(
+                f"the checkpoint {path} is damaged ({first_line(error)}); {older}. "
+                "Move it away to resume from what is left"
+            ) from error
+        if progress.best_step:  # the run may have been killed before it got there
+            self._point_to_best(self.path(progress.best_step))
+        return progress
 
     def _point_to_best(self, path: Path) -> None:
         with replacing(self._run_dir / EMBEDDER) as beside:

@@ -1,6 +1,7 @@
 """What a run says while it works: metrics.jsonl, TensorBoard, a progress bar or plain lines."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +82,14 @@ def _lines_until(path: Path, step: int) -> Path:
     """`path` without the lines of later steps, which a run that is resumed will write again."""
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        kept = [line for line in lines if _step_of(line) <= step]
         write_text(path, "".join(kept))
     return path
+
+
+def _step_of(line: str) -> float:
+    """The step that a line tells of; infinite where a kill has cut the line short."""
+    try:
+        return json.loads(line)["step"] if line.endswith("\n") else math.inf
+    except ValueError:
+        return math.inf

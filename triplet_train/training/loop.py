@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config
@@ -67,14 +68,16 @@ def train(
             statistics = step_function(tf.constant(step - 1), pixels, labels)
             progress.step = step
             log.step_done()
-            stopping = interrupted.is_set() and step < last
+            stopping = interrupted.is_set()
             logging, judging, saving = (
                 step % every == 0 or step == last
                 for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
             )
             saving |= stopping
             if logging or judging or saving:
-                _require_finite(float(statistics.loss), step, checkpoints)
+                _require_finite(float(statistics.loss), tower, step, checkpoints)
+            if step == first + 1 and not logging:
+                clock = _Clock(step)  # the first step was compiled
             if logging:
                 figures = {name: float(v) for name, v in statistics._asdict().items()}
                 rate = clock.steps_per_second(step)
@@ -110,13 +113,14 @@ def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> boo
     return improved
 
 
-def _require_finite(loss: float, step: int, checkpoints: Checkpoints) -> None:
-    if math.isfinite(loss):
+def _require_finite(loss: float, tower: keras.Model, step: int, checkpoints: Checkpoints) -> None:
+    """The loss tells of the weights before the step's update, so look at those after it too."""
+    if math.isfinite(loss) and all(np.isfinite(weight).all() for weight in tower.get_weights()):
         return
     steps = checkpoints.steps()
     good = f"the last good checkpoint is {checkpoints.path(steps[-1])}" if steps else "none saved"
     raise RunError(
-        f"the loss at step {step} is {loss}; {good}. "
+        f"the loss or a weight is no longer finite at step {step} (loss {loss}); {good}. "
         "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
     )
 
