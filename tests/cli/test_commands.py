@@ -12,7 +12,10 @@ import yaml
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
+from triplet_train.config import load_config
 from triplet_train.embeddings.files import read_table
+from triplet_train.errors import RequestError
+from triplet_train.jobs.run_folder import opened
 
 SMALL = [
     "batch.per_class=4",
@@ -128,6 +131,12 @@ REFUSED = {
     "unknown configuration": (["--config", "nope"], "nope"),
     "resume of nothing": (["--resume"], "nothing to resume"),
     "file as run folder": (["--run-dir", "a_file"], "a_file is a file"),
+    "run folder in a file": (["--run-dir", "a_file/run"], "a_file is a file"),
+    "rows twice": (["--set", "data.train_split=train[:50%]+train[:50%]"], "more than once"),
+    "two names for one file": (
+        ["--set", "embeddings.splits=['test[:9]', 'test[:9]']"],
+        "embeddings.splits",
+    ),
     "unknown option": (["--margin", "3"], "--margin"),
 }
 
@@ -189,7 +198,7 @@ def test_a_bare_keras_file_asks_for_its_data_set(workplace, command, finished_ru
     assert read_table(workplace / "x.npz").metadata["config"] is None
 
 
-def test_a_data_set_of_other_size_is_brought_to_the_tower_and_of_other_channels_refused(
+def test_a_data_set_of_other_size_is_brought_to_the_tower(
     workplace, command, finished_run, mnist_dir
 ):
     request = ["--checkpoint", finished_run, "--dataset", "mnist", "--data-dir", mnist_dir]
@@ -207,6 +216,8 @@ REFUSED_EXPORTS = {
     "untold format": (["--output", "x.csv"], "x.csv"),
     "no folder": (["--output", "no/x.npz"], "there is no folder"),
     "no batch": (["--batch-size", "0"], "batch-size"),
+    "format against name": (["--format", "parquet"], "x.npz ends like npz"),
+    "another feature": (["--label-key", "lable"], "'lable'"),
 }
 
 
@@ -239,14 +250,14 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
         command(embed, "--checkpoint", finished_run, "--split", split, "--output", name)
     status, _, _ = command(evaluate, "--queries", "q.npz", "--gallery", "g.parquet", "--json", "x")
     assert status == 0 and json.loads((workplace / "x").read_text())["queries"] == 50
-    other = finished_run / "checkpoints" / "step_00000010"
+    best = (finished_run / "checkpoints/best").resolve().name
+    other = finished_run / "checkpoints" / ({"step_00000010", "step_00000020"} - {best}).pop()
     command(embed, "--checkpoint", other, "--output", "other.npz", "--split", "test[:40]")
-    if (
-        read_table(workplace / "other.npz").metadata["checkpoint_sha256"]
-        != read_table(workplace / "q.npz").metadata["checkpoint_sha256"]
-    ):
-        status, _, err = command(evaluate, "--queries", "other.npz", "--gallery", "g.parquet")
-        assert status == 2 and "different checkpoints" in err
+    status, _, err = command(evaluate, "--queries", "other.npz", "--gallery", "g.parquet")
+    assert status == 2 and "different checkpoints" in err
+    command(embed, "--checkpoint", finished_run, "--split", "test", "--output", "all.npz")
+    status, _, err = command(evaluate, "--queries", "q.npz", "--gallery", "all.npz")
+    assert status == 2 and "50 rows of q.npz are in all.npz too" in err
 
 
 REFUSED_EVALUATIONS = {
@@ -255,6 +266,7 @@ REFUSED_EVALUATIONS = {
     "gallery alone": (["--checkpoint", "a", "--gallery", "b"], "--gallery"),
     "no file": (["--queries", "none.npz"], "none.npz"),
     "no format": (["--queries", "none.csv"], "none.csv"),
+    "option of the other kind": (["--queries", "a.npz", "--split", "test"], "--split"),
     "existing answer": (["--queries", "a.npz", "--json", "there"], "there exists"),
 }
 
@@ -287,3 +299,112 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(workplace, command, data_dir, m
     os.chdir(workplace)
     status, out, err = command(train, *small_run(data_dir, "--resume"))
     assert status == 0 and "recall@1" in out
+
+
+def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_figures(
+    workplace, command, data_dir
+):
+    splits = "embeddings.splits=['test[:90%]', 'test[90%:]', 'train[:1]']"
+    more = ["--set", splits, "--set", "embeddings.formats=[npz]", "--set", "train.steps=2"]
+    status, out, _ = command(train, *small_run(data_dir, *more))
+    assert status == 0 and "train[:1]: no two images share a class" in out
+    folder = workplace / "runs/digits_semihard"
+    rows = {path.name: len(read_table(path).ids) for path in (folder / "embeddings").iterdir()}
+    assert rows == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["recall_at_1"] == figures["splits"]["test[:90%]"]["recall_at_1"]
+    assert figures["splits"]["train[:1]"] == {}
+
+
+@pytest.mark.parametrize("options", [["--format", "projector"], ["--format", "npz"]])
+def test_overwriting_never_takes_a_folder_that_is_not_an_export(
+    workplace, command, finished_run, options
+):
+    (workplace / "precious").mkdir()
+    (workplace / "precious" / "thesis.txt").write_text("years of work")
+    request = ["--checkpoint", finished_run, "--output", "precious", "--overwrite", *options]
+    status, _, err = command(embed, *request)
+    assert status == 2 and "precious is a folder of something else" in err
+    json_ = ["--checkpoint", finished_run, "--json", "precious", "--overwrite"]
+    assert command(evaluate, *json_)[0] == 2
+    assert (workplace / "precious" / "thesis.txt").read_text() == "years of work"
+
+
+def test_overwriting_a_run_leaves_what_the_user_put_into_its_folder(
+    workplace, command, data_dir, finished_run
+):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    (workplace / "run" / "notes.txt").write_text("mine")
+    os.chdir(workplace / "run")
+    more = ["--run-dir", ".", "--overwrite", "--set", "train.steps=2"]
+    assert command(train, *small_run(data_dir, *more))[0] == 0
+    assert (workplace / "run" / "notes.txt").read_text() == "mine"
+    assert not (workplace / "run" / "checkpoints" / "step_00000020").exists()
+
+
+def test_a_second_process_in_a_run_folder_is_refused(workplace):
+    config = load_config("digits_semihard")
+    with opened(workplace / "run", config, resume=False, overwrite=False):
+        second = opened(workplace / "run", config, resume=False, overwrite=True)
+        with pytest.raises(RequestError, match="another process is at work"), second:
+            pass
+        assert (workplace / "run" / "config.yaml").exists()
+
+
+def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, command, data_dir):
+    more = ["optimizer.name=sgd", "optimizer.learning_rate=1e38", "train.steps=1"]
+    options = [part for key in more for part in ("--set", key)]
+    status, _, err = command(train, *small_run(data_dir, *options))
+    assert status == 1 and "finite" in err and "Traceback" not in err
+    assert not (workplace / "runs/digits_semihard/checkpoints").exists()
+
+
+DAMAGE = {
+    "no tower": lambda folder: (folder / "embedder.keras").unlink(),
+    "half a tower": lambda folder: (folder / "embedder.keras").write_bytes(b"PK half"),
+    "no optimizer": lambda folder: (folder / "optimizer.npz").unlink(),
+    "half an optimizer": lambda folder: (folder / "optimizer.npz").write_bytes(b"PK half"),
+    "no state": lambda folder: (folder / "state.json").unlink(),
+    "half a state": lambda folder: (folder / "state.json").write_text('{"step": 2'),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_resuming_from_a_damaged_checkpoint_names_it_and_the_one_before(
+    workplace, command, finished_run, case
+):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    (workplace / "run/metrics.json").unlink()
+    DAMAGE[case](workplace / "run/checkpoints/step_00000020")
+    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+    status, _, err = command(train, *request)
+    assert status == 1 and "step_00000020 is damaged" in err and "step_00000010" in err
+    assert "Traceback" not in err
+
+
+def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resumed(
+    workplace, command, finished_run
+):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    for name in ("metrics.json", "embedder.keras", "checkpoints/best"):
+        (workplace / "run" / name).unlink()
+    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+    assert command(train, *request)[0] == 0
+    for name in ("metrics.json", "embedder.keras"):
+        assert (workplace / "run" / name).read_bytes() == (finished_run / name).read_bytes()
+
+
+def test_images_that_are_trained_and_judged_on_are_named(workplace, command, data_dir):
+    more = ["--set", "data.eval_split=train[:100]", "--set", "train.steps=2"]
+    _, _, err = command(train, *small_run(data_dir, *more))
+    assert "warning: 100 of the 100 images of train[:100] are trained on too" in err
+
+
+def test_a_damaged_data_set_is_named(workplace, command, data_dir):
+    sets = workplace / "sets"
+    shutil.copytree(data_dir, sets)
+    (file,) = sets.rglob("digits-train.tfrecord*")
+    file.write_bytes(file.read_bytes()[:5000])
+    status, _, err = command(train, *small_run(sets))
+    assert status == 1 and "digits/1.0.0 train[:85%] cannot be read" in err
+    assert not (workplace / "runs").exists() and "Traceback" not in err

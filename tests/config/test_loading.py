@@ -71,6 +71,9 @@ def test_every_error_is_listed_at_once_with_path_value_and_nearest_name(tmp_path
         ("seed: 1", "data: required"),
         ("[1, 2]", "section"),
         ("", "section"),
+        ("? [a, b]\n: 1", "not valid YAML"),
+        ("data: {dataset: digits}\ntrain: {steps: 99999999999999999999}", "train.steps"),
+        ("data: {dataset: digits}\nmodel: {embedding_dim: 1000000}", "model.embedding_dim"),
         ("data: {dataset: digits", "not valid YAML"),
         ("data: {dataset: digits}\ndata: {dataset: mnist}", "given twice"),
         ("data: !!python/object/apply:os.system [ls]", "not valid YAML"),
@@ -120,6 +123,21 @@ def test_the_resolved_configuration_reproduces_itself(tmp_path):
     path = write(tmp_path, to_yaml(config))
     assert load_config(path) == config
     assert set(yaml.safe_load(to_yaml(config))) == set(type(config).model_fields)
+
+
+def test_a_key_without_its_section_is_found_and_errors_of_every_kind_come_together(tmp_path):
+    path = write(tmp_path, "data: {dataset: digits}\nmargin: 0.3\nloss: {strategy: naive}")
+    overrides = ["loss.soft=true", "loss.margni=1", "nonsense", "train.learning_rate=1"]
+    text = message(path, overrides)
+    for part in (
+        "5 errors",
+        "margin: unknown key (received 0.3); did you mean loss.margin?",
+        "loss.soft: only strategy hard",
+        "loss.margni: unknown key (received 1); did you mean loss.margin?",
+        "--set nonsense",
+        "did you mean optimizer.learning_rate?",
+    ):
+        assert part in text
 
 
 def test_overrides_win_over_the_file():

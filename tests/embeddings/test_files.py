@@ -111,6 +111,28 @@ def test_what_is_no_embedding_file_is_refused_by_its_path(tmp_path, name):
         read_table(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"embeddings": np.zeros(6, np.float32)},
+        {"embeddings": np.full((6, 4), np.nan, np.float32)},
+        {"labels": np.zeros(5, np.int64)},
+        {"labels": np.array(["a"] * 6)},
+        {"ids": np.array(["a"])},
+        {"metadata": np.array("[1]")},
+        {"metadata": np.array("{")},
+        {"ids": np.array([{}] * 6, object)},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_table_that_is_not_whole_is_refused(tmp_path, table, wrong):
+    write_table(table, tmp_path / "x.npz", "npz")
+    with np.load(tmp_path / "x.npz") as arrays:
+        np.savez(tmp_path / "y.npz", **(dict(arrays) | wrong))
+    with pytest.raises(RequestError, match=r"y\.npz is not an embedding file"):
+        read_table(tmp_path / "y.npz")
+
+
 def test_a_parquet_of_another_make_is_refused(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(RequestError, match=r"other\.parquet"):

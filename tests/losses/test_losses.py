@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triplet_train.losses import (
+    pairwise_distances,
     triplet_batch_all_loss,
     triplet_hard_loss,
     triplet_loss,
@@ -106,7 +107,8 @@ def test_values_and_gradients_are_those_of_tensorflow_addons(golden):
         assert value == pytest.approx(case["loss"], rel=1e-5, abs=2e-7 * scale), case
         if not (soft and largest_gap(x, y, metric) > 87):
             expected = arrays[f"{case['case']}_gradient"]
-            assert gradient == pytest.approx(expected, rel=1e-5, abs=1e-6), case
+            # Theirs has the rounding errors of float32 distances, which are ours no longer.
+            assert np.abs(gradient - expected).max() <= 1e-5 * np.abs(expected).max(), case
             compared += 1
     assert len(cases) == 240 and compared >= 239
 
@@ -207,6 +209,19 @@ def test_statistics_are_those_of_the_same_distances():
     apart = [3, 1.5, 9, 2, 0.5, 8, 6, 7.5]
     assert float(statistics.negative_distance) == pytest.approx(np.mean(apart))
     assert 0 < float(statistics.active_fraction) < 1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_labels_that_are_not_integers_are_refused(name):
+    with pytest.raises(TypeError, match="integers, not float32"):
+        LOSSES[name][0](tf.constant([0.0, 0.0, 1.0]), np.zeros((3, 2)))
+
+
+def test_near_identical_points_keep_the_digits_of_their_distance():
+    x = np.random.default_rng(0).normal(size=(2, 64)).astype(np.float32)
+    x[1] = x[0] + np.float32(1e-5)
+    apart = np.linalg.norm(x[0].astype(np.float64) - x[1])
+    assert pairwise_distances(x).numpy()[0, 1] == pytest.approx(apart, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", LOSSES)
