@@ -10,15 +10,15 @@ from triplet_train.cli.train import main as train
 from triplet_train.embeddings.files import read_table
 
 
-def test_a_minute_of_mnist_gives_embeddings_worth_having(tmp_path, command, mnist_dir):
+def test_a_few_steps_on_mnist_give_embeddings_worth_having(tmp_path, command, mnist_dir):
     run = tmp_path / "run"
-    short = ["train_split=train[:8000]", "eval_split=train[8000:9000]"]
+    short = ["train_split=train[:5000]", "eval_split=train[5000:5500]"]
     options = [part for key in short for part in ("--set", f"data.{key}")]
-    options += ["--set", "train.steps=100", "--set", "embeddings.splits=['test[:2000]']"]
+    options += ["--set", "train.steps=60", "--set", "embeddings.splits=['test[:1000]']"]
     request = ["--config", "mnist_semihard", "--data-dir", mnist_dir, "--run-dir", run, *options]
     status, _, err = command(train, *request)
     assert status == 0, err
-    assert json.loads((run / "metrics.json").read_text())["recall_at_1"] > 0.93
+    assert json.loads((run / "metrics.json").read_text())["recall_at_1"] > 0.9
 
 
 @pytest.mark.slow
