@@ -210,6 +210,7 @@ def test_a_data_set_of_other_size_is_brought_to_the_tower(
 REFUSED_EXPORTS = {
     "no checkpoint": (["--checkpoint", "nowhere"], "nowhere"),
     "empty folder": (["--checkpoint", "."], "no checkpoint"),
+    "a text file": (["--checkpoint", __file__], "no checkpoint"),
     "unknown split": (["--split", "tset"], "'tset'"),
     "unknown data set": (["--dataset", "digitz"], "did you mean digits?"),
     "unknown format": (["--format", "csv"], "csv"),

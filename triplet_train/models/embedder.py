@@ -27,6 +27,8 @@ def embedder_file(path: str | os.PathLike[str]) -> Path:
             f"{path} is no checkpoint: it holds no {EMBEDDER}; expected a run folder, "
             "a folder in its checkpoints/, or a .keras file"
         )
+    if file.suffix != ".keras":
+        raise RequestError(f"{file} is no checkpoint: a model file ends in .keras")
     return file
 
 
@@ -37,8 +39,6 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
         RequestError: no such checkpoint, or a file that is not a Keras model.
     """
     file = embedder_file(path)
-    if file.suffix != ".keras":
-        raise RequestError(f"{file} is no checkpoint: a model file ends in .keras")
     try:
         model = keras.models.load_model(file, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
