@@ -29,10 +29,8 @@ def triplet_loss(
     >>> float(triplet_loss([[0.0]], [[1.0]], [[1.5]]))
     0.5
     """
-    to_positive = row_distances(anchor, positive, distance_metric)
-    to_negative = row_distances(anchor, negative, distance_metric)
-    terms = tf.nn.relu(to_positive - to_negative + margin)
-    return masked_mean(terms, tf.ones_like(terms, tf.bool))
+    triplets = (anchor, positive, negative)
+    return _explicit_statistics(*triplets, margin, distance_metric, tf.constant(1.0)).loss
 
 
 def random_triplet_statistics(
@@ -60,9 +58,24 @@ def random_triplet_statistics(
     drawn_positive = tf.argmax(tf.where(positives, lots, -1.0), axis=1)
     drawn_negative = tf.argmax(tf.where(same, -1.0, lots), axis=1)
     valid = tf.reduce_any(positives, axis=1) & ~tf.reduce_all(same, axis=1)
-    anchor = tf.boolean_mask(embeddings, valid)
-    positive = tf.gather(embeddings, tf.boolean_mask(drawn_positive, valid))
-    negative = tf.gather(embeddings, tf.boolean_mask(drawn_negative, valid))
+    return _explicit_statistics(
+        tf.boolean_mask(embeddings, valid),
+        tf.gather(embeddings, tf.boolean_mask(drawn_positive, valid)),
+        tf.gather(embeddings, tf.boolean_mask(drawn_negative, valid)),
+        margin,
+        distance_metric,
+        valid_anchors=tf.reduce_mean(tf.cast(valid, embeddings.dtype)),
+    )
+
+
+def _explicit_statistics(
+    anchor: tf.Tensor,
+    positive: tf.Tensor,
+    negative: tf.Tensor,
+    margin: float,
+    distance_metric: str,
+    valid_anchors: tf.Tensor,
+) -> TripletStatistics:
     to_positive = row_distances(anchor, positive, distance_metric)
     to_negative = row_distances(anchor, negative, distance_metric)
     every = tf.ones_like(to_positive, tf.bool)
@@ -70,7 +83,7 @@ def random_triplet_statistics(
     return TripletStatistics(
         masked_mean(terms, every),
         fraction(terms > 0.0, every, terms.dtype),
-        tf.reduce_mean(tf.cast(valid, terms.dtype)),
+        valid_anchors,
         masked_mean(to_positive, every),
         masked_mean(to_negative, every),
     )
