@@ -66,7 +66,7 @@ class Cell:
     layout: str
     loss: str
     size: int
-    library: str
+    contender: str
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,14 @@ Results = dict[Cell, Measurement]
 
 def measure(cell: Cell, repeats: int) -> Measurement:
     """Load and trace the code on a small batch, so that it is not counted, then measure."""
-    bind = bind_pml(cell.loss) if cell.library == "pml" else bind_tensorflow(cell)
+    bind = bind_pml(cell.loss) if cell.contender == "pml" else bind_tensorflow(cell)
     bind(*make_batch(cell.layout, WARM_UP_BATCH))()
     run = bind(*make_batch(cell.layout, cell.size))
     before = reset_peak_memory()
     call_times(run, WARM_UP_CALLS, WARM_UP_SECONDS)
     times = call_times(run, repeats, TIMED_SECONDS)
     extra = memory_in_kib("VmHWM") - before
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES[cell.library])
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES[cell.contender])
     return Measurement(statistics.median(times) * 1e3, extra / 1024, run(), packages)
 
 
@@ -121,7 +121,7 @@ def bind_tensorflow(cell: Cell) -> Bind:
 
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    package = "triplet_train" if cell.library == "ours" else "tensorflow_addons"
+    package = "triplet_train" if cell.contender == "ours" else "tensorflow_addons"
     name = f"triplet_{cell.loss.replace('semi_hard', 'semihard')}_loss"
     loss_function = getattr(importlib.import_module(f"{package}.losses"), name)
 
@@ -245,7 +245,7 @@ def run_cells(options: argparse.Namespace) -> tuple[Results, dict[Cell, str]]:
     for cell in all_cells(options):
         if any(replace(cell, size=over.size) == over for over in limits):
             continue
-        result = run_cell(cell, interpreters[cell.library], options)
+        result = run_cell(cell, interpreters[cell.contender], options)
         print(cell, result, file=sys.stderr)
         if isinstance(result, str):
             limits[cell] = result
@@ -296,8 +296,8 @@ def disagreements(results: Results) -> dict[Cell, float]:
     return {
         cell: abs(measured.value / ours.value - 1.0)
         for cell, measured in results.items()
-        if (cell.library, cell.loss) in SAME_LOSS
-        and (ours := results.get(replace(cell, library="ours")))
+        if (cell.contender, cell.loss) in SAME_LOSS
+        and (ours := results.get(replace(cell, contender="ours")))
     }
 
 
@@ -311,10 +311,12 @@ def report(results: Results, limits: dict[Cell, str], options: argparse.Namespac
         lines += ["", f"### {LAYOUTS[layout]}", "", table(results, layout, options)]
     lines += ["", "Not measured, nor any larger B:", ""] if limits else []
     for cell, limit in limits.items():
-        name = f"{LIBRARIES[cell.library]} {LOSSES[cell.loss]}, {LAYOUTS[cell.layout]}"
+        name = f"{LIBRARIES[cell.contender]} {LOSSES[cell.loss]}, {LAYOUTS[cell.layout]}"
         lines.append(f"- {name}, B = {cell.size}: {limit}")
     for library in options.libraries:
-        found = [value for cell, value in disagreements(results).items() if cell.library == library]
+        found = [
+            value for cell, value in disagreements(results).items() if cell.contender == library
+        ]
         if found:
             text = f"{LIBRARIES[library]} against ours, same loss on the same data, {len(found)}"
             lines += ["", f"{text} cells: relative difference at most {max(found):.1e}."]

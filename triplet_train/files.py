@@ -1,10 +1,12 @@
 """Writing beside and renaming: a reader never meets a half-written file."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -37,6 +39,11 @@ def write_text(path: Path, text: str) -> None:
     """Write beside `path` and rename."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write beside `path` and rename."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def first_line(error: BaseException) -> str:

@@ -27,10 +27,16 @@ def embed(
         typer.Option(help="TFDS name.  [default: the data set that the run was trained on]"),
     ] = None,
     image_key: Annotated[
-        str | None, typer.Option(help="The image among the set's features.  [default: image]")
+        str | None,
+        typer.Option(
+            help="The image among the set's features.  [default: as in the run, or image]"
+        ),
     ] = None,
     label_key: Annotated[
-        str | None, typer.Option(help="The label among the set's features.  [default: label]")
+        str | None,
+        typer.Option(
+            help="The label among the set's features.  [default: as in the run, or label]"
+        ),
     ] = None,
     format: Annotated[
         str | None,

@@ -52,6 +52,7 @@ def evaluate(
     """
     from triplet_train.embeddings.formats import refuse_output
     from triplet_train.errors import RequestError
+    from triplet_train.files import write_json
 
     if (checkpoint is None) == (queries is None):
         raise RequestError("give either --checkpoint or --queries")
@@ -73,7 +74,7 @@ def evaluate(
     else:
         answer = job.judge_files(queries, gallery)
     if json is not None:
-        job.write_json(answer, json)
+        write_json(json, answer)
     typer.echo(job.as_text(answer))
 
 

@@ -153,11 +153,11 @@ def _nearest_key(keys: list[str]) -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             sections[f"{name}."] = list(field.annotation.model_fields)
     prefix = "".join(f"{key}." for key in keys[:-1])
-    here = _nearest(keys[-1], sections.get(prefix, []), prefix)
     anywhere = {key: section for section, names in sections.items() for key in names}
-    for match in difflib.get_close_matches(keys[-1], anywhere, n=1):
-        return here or f"; did you mean {anywhere[match]}{match}?"
-    return here
+    matches = difflib.get_close_matches(keys[-1], anywhere, n=1)
+    return _nearest(keys[-1], sections.get(prefix, []), prefix) or "".join(
+        f"; did you mean {anywhere[match]}{match}?" for match in matches
+    )
 
 
 def _nearest(word: str, valid: typing.Iterable[str], prefix: str = "") -> str:

@@ -71,8 +71,8 @@ def retrieval_figures(
         raise RequestError("no query has a row of its own class in the gallery: nothing to judge")
     gallery = gallery.astype(np.float64)
     half_norms = 0.5 * np.einsum("gd,gd->g", gallery, gallery)
-
-    depth = min(max(int(relevant.max()), *RECALL_AT), len(gallery) - int(itself))
+    largest = int(relevant.max())
+    depth = min(max(largest, *RECALL_AT), len(gallery) - int(itself))
 
     def judge(rows: np.ndarray) -> np.ndarray:
         # |q - g|^2 / 2 less a constant per query, which does not change the order.
@@ -83,7 +83,7 @@ def retrieval_figures(
         ranks = np.argsort(np.take_along_axis(distances, nearest, 1), axis=1, kind="stable")
         order = np.take_along_axis(nearest, ranks, 1)
         hits = gallery_labels[order] == query_labels[rows, np.newaxis]
-        return _figures_of(hits, relevant[rows], largest=int(relevant.max()))
+        return _figures_of(hits, relevant[rows], largest)
 
     block = max(1, _BLOCK_BYTES // (8 * len(gallery)))
     blocks = [judged[start : start + block] for start in range(0, len(judged), block)]

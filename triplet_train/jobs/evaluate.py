@@ -1,13 +1,11 @@
 """triplet-eval: what a checkpoint or a set of embedding files is worth."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import RetrievalFigures, retrieval_figures
-from triplet_train.files import write_text
 from triplet_train.jobs.tower_source import open_tower
 
 Answer = dict[str, Any]
@@ -54,10 +52,6 @@ def judge_files(queries: Path, gallery: Path | None) -> Answer:
         found.embeddings, found.labels, searched.embeddings, searched.labels
     )
     return {"queries_file": str(queries), "gallery_file": str(gallery)} | _flat(figures)
-
-
-def write_json(answer: Answer, path: Path) -> None:
-    write_text(path, json.dumps(answer, indent=1) + "\n")
 
 
 def as_text(answer: Answer) -> str:

@@ -1,7 +1,6 @@
 """The folder of a run: what may be done with the one that is there, and what describes a run."""
 
 import fcntl
-import json
 import os
 import platform
 import shlex
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.errors import RequestError
-from triplet_train.files import remove, write_text
+from triplet_train.files import remove, write_json, write_text
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -84,7 +83,7 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
             for entry in ENTRIES:
                 remove(run_dir / entry)
         if not resume:
-            write_text(run_dir / ENVIRONMENT, json.dumps(_environment(), indent=1) + "\n")
+            write_json(run_dir / ENVIRONMENT, _environment())
             write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:

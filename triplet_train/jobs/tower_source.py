@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from triplet_train.config import Config, DataConfig, load_config
-from triplet_train.data.sources import ImageSet, Source
+from triplet_train.data.sources import Source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.table import EmbeddingTable, make_table, provenance
 from triplet_train.errors import RequestError
@@ -33,9 +32,9 @@ class TowerSource:
 
     def table(self, split: str, *, batch_size: int = 512, quiet: bool = False) -> EmbeddingTable:
         """The embeddings of a split. Raises RequestError where the set has no such split."""
-        images: ImageSet = self.source.load(split, quiet=quiet)
+        images = self.source.load(split, quiet=quiet)
         vectors = make_embed(self.tower, batch_size)(images.images, quiet)
-        metadata: dict[str, Any] = provenance(self.file, self.source.name, split, self.config)
+        metadata = provenance(self.file, self.source.name, split, self.config)
         return make_table(vectors, images, metadata)
 
 

@@ -1,6 +1,5 @@
 """A whole run, read from top to bottom: data, tower, training, embeddings, figures."""
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from triplet_train.data.sources import ImageSet, Source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
-from triplet_train.embeddings.table import make_table, provenance
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
-from triplet_train.files import write_text
+from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
+from triplet_train.jobs.tower_source import TowerSource
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
 from triplet_train.training.loop import train
@@ -203,15 +202,13 @@ def _list(images: ImageSet, labels: list[int], most: int = 5) -> str:
 def _finish(config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool) -> Outcome:
     """Export the splits with the best tower, and judge it by what was exported."""
     file = run_dir / EMBEDDER
-    embed = make_embed(load_embedder(file))
+    best = TowerSource(file, load_embedder(file), config, source)
     folder = run_dir / "embeddings"
     folder.mkdir(exist_ok=True)
     figures: dict[str, dict[str, float]] = {}
     files = []
     for split in config.export_splits:
-        images = source.load(split, quiet=quiet)
-        metadata = provenance(file, source.name, split, config)
-        table = make_table(embed(images.images, quiet), images, metadata)
+        table = best.table(split, quiet=quiet)
         for format in config.embeddings.formats:
             files.append(folder / file_name(split, format))
             write_table(table, files[-1], format)
@@ -219,5 +216,5 @@ def _finish(config: Config, run_dir: Path, source: Source, best_step: int, quiet
         figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
     first = config.export_splits[0]
     final = {"step": best_step, "split": first, **figures[first], "splits": figures}
-    write_text(run_dir / run_folder.FIGURES, json.dumps(final, indent=1) + "\n")
+    write_json(run_dir / run_folder.FIGURES, final)
     return Outcome(best_step, figures, files)

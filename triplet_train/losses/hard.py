@@ -51,7 +51,7 @@ def triplet_hard_statistics(
 ) -> TripletStatistics:
     """`triplet_hard_loss` and what a training log needs, from the same distances."""
     pairs = batch_pairs(y_true, y_pred, distance_metric)
-    distances, valid = pairs.distances, valid_anchors(pairs)
+    distances, valid = pairs.distances, valid_anchors(pairs.positive, pairs.negative)
     farthest = tf.reduce_max(tf.where(pairs.positive, distances, distances.dtype.min), axis=1)
     nearest = tf.reduce_min(tf.where(pairs.negative, distances, distances.dtype.max), axis=1)
     gap = tf.where(valid, farthest - nearest, tf.zeros_like(farthest))

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.pairs import integer_labels, raise_precision, row_distances
-from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
+from triplet_train.losses.pairs import pair_masks, raise_precision, row_distances
+from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean, valid_anchors
 
 
 def triplet_loss(
@@ -51,20 +51,19 @@ def random_triplet_statistics(
     Returns:
         Means over the drawn rows; distances are those of the drawn pairs. O(B^2 + B D).
     """
-    labels, embeddings = integer_labels(y_true), raise_precision(y_pred)
-    same = labels[:, tf.newaxis] == labels[tf.newaxis, :]
-    positives = tf.linalg.set_diag(same, tf.zeros_like(same[:, 0]))
-    lots = tf.random.stateless_uniform(tf.shape(same), seed)
-    drawn_positive = tf.argmax(tf.where(positives, lots, -1.0), axis=1)
-    drawn_negative = tf.argmax(tf.where(same, -1.0, lots), axis=1)
-    valid = tf.reduce_any(positives, axis=1) & ~tf.reduce_all(same, axis=1)
+    embeddings = raise_precision(y_pred)
+    positive, negative = pair_masks(y_true)
+    lots = tf.random.stateless_uniform(tf.shape(positive), seed)
+    drawn_positive = tf.argmax(tf.where(positive, lots, -1.0), axis=1)
+    drawn_negative = tf.argmax(tf.where(negative, lots, -1.0), axis=1)
+    valid = valid_anchors(positive, negative)
     return _explicit_statistics(
         tf.boolean_mask(embeddings, valid),
         tf.gather(embeddings, tf.boolean_mask(drawn_positive, valid)),
         tf.gather(embeddings, tf.boolean_mask(drawn_negative, valid)),
         margin,
         distance_metric,
-        valid_anchors=tf.reduce_mean(tf.cast(valid, embeddings.dtype)),
+        valid_share=tf.reduce_mean(tf.cast(valid, embeddings.dtype)),
     )
 
 
@@ -74,7 +73,7 @@ def _explicit_statistics(
     negative: tf.Tensor,
     margin: float,
     distance_metric: str,
-    valid_anchors: tf.Tensor,
+    valid_share: tf.Tensor,
 ) -> TripletStatistics:
     to_positive = row_distances(anchor, positive, distance_metric)
     to_negative = row_distances(anchor, negative, distance_metric)
@@ -83,7 +82,7 @@ def _explicit_statistics(
     return TripletStatistics(
         masked_mean(terms, every),
         fraction(terms > 0.0, every, terms.dtype),
-        valid_anchors,
+        valid_share,
         masked_mean(to_positive, every),
         masked_mean(to_negative, every),
     )

@@ -31,11 +31,18 @@ def batch_pairs(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) -
     Raises:
         TypeError: labels are not integers.
     """
+    return Pairs(pairwise_distances(y_pred, distance_metric), *pair_masks(y_true))
+
+
+def pair_masks(y_true: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """(positive, negative), bool [B, B] each, of integer labels [B] or [B, 1]; see `Pairs`.
+
+    Raises:
+        TypeError: labels are not integers.
+    """
     labels = integer_labels(y_true)
     same = labels[:, tf.newaxis] == labels[tf.newaxis, :]
-    itself = tf.eye(tf.shape(labels)[0], dtype=tf.bool)
-    distances = pairwise_distances(y_pred, distance_metric)
-    return Pairs(distances, same & ~itself, ~same)
+    return tf.linalg.set_diag(same, tf.zeros_like(labels, tf.bool)), ~same
 
 
 def integer_labels(y_true: tf.Tensor) -> tf.Tensor:

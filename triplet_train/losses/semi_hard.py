@@ -50,7 +50,8 @@ def triplet_semihard_statistics(
 ) -> TripletStatistics:
     """`triplet_semihard_loss` and what a training log needs, from the same distances."""
     pairs = batch_pairs(y_true, y_pred, distance_metric)
-    distances, counted = pairs.distances, pairs.positive & valid_anchors(pairs)[:, tf.newaxis]
+    distances = pairs.distances
+    counted = pairs.positive & valid_anchors(pairs.positive, pairs.negative)[:, tf.newaxis]
     negatives = tf.sort(tf.where(pairs.negative, distances, distances.dtype.max), axis=1)
     # The first negative strictly beyond each distance; past the last one, the last one itself.
     beyond = tf.searchsorted(negatives, distances, side="right")

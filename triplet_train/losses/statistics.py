@@ -33,15 +33,15 @@ def statistics_of_pairs(
     return TripletStatistics(
         loss,
         active_fraction,
-        tf.reduce_mean(tf.cast(valid_anchors(pairs), loss.dtype)),
+        tf.reduce_mean(tf.cast(valid_anchors(pairs.positive, pairs.negative), loss.dtype)),
         masked_mean(pairs.distances, pairs.positive),
         masked_mean(pairs.distances, pairs.negative),
     )
 
 
-def valid_anchors(pairs: Pairs) -> tf.Tensor:
-    """bool [B]: rows with at least one positive and one negative."""
-    return tf.reduce_any(pairs.positive, axis=1) & tf.reduce_any(pairs.negative, axis=1)
+def valid_anchors(positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
+    """bool [B]: rows of two masks [B, B] with at least one positive and one negative."""
+    return tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
