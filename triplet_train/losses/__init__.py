@@ -1,15 +1,36 @@
-"""Triplet losses as pure functions: which triplets of a batch count, and what they cost."""
+"""Triplet losses: pure functions of labels and embeddings, and Keras classes over them.
 
-from triplet_train.losses.batch_all import triplet_batch_all_loss
-from triplet_train.losses.hard import triplet_hard_loss
-from triplet_train.losses.naive import triplet_loss
-from triplet_train.losses.pairs import pairwise_distances
-from triplet_train.losses.semi_hard import triplet_semihard_loss
+Each strategy has three forms: `triplet_X_loss`, the number; `triplet_X_statistics`, the number with
+what a training log needs beside it; and a class for `model.compile(loss=...)`.
+"""
+
+from triplet_train.losses.batch_all import (
+    TripletBatchAllLoss,
+    triplet_batch_all_loss,
+    triplet_batch_all_statistics,
+)
+from triplet_train.losses.distances import pairwise_distances
+from triplet_train.losses.hard import TripletHardLoss, triplet_hard_loss, triplet_hard_statistics
+from triplet_train.losses.naive import TripletLoss, triplet_loss
+from triplet_train.losses.semi_hard import (
+    TripletSemiHardLoss,
+    triplet_semihard_loss,
+    triplet_semihard_statistics,
+)
+from triplet_train.losses.statistics import TripletStatistics
 
 __all__ = [
+    "TripletBatchAllLoss",
+    "TripletHardLoss",
+    "TripletLoss",
+    "TripletSemiHardLoss",
+    "TripletStatistics",
     "pairwise_distances",
     "triplet_batch_all_loss",
+    "triplet_batch_all_statistics",
     "triplet_hard_loss",
+    "triplet_hard_statistics",
     "triplet_loss",
     "triplet_semihard_loss",
+    "triplet_semihard_statistics",
 ]

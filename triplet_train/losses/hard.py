@@ -1,14 +1,18 @@
 """Batch-hard: each anchor with its farthest positive and its nearest negative."""
 
+from typing import Any
+
+import keras
 import tensorflow as tf
 
-from triplet_train.losses.pairs import Metric, batch_pairs
+from triplet_train.losses.batch import MiningBatch, mining_batch
+from triplet_train.losses.batch_loss import BatchLoss
+from triplet_train.losses.distances import Metric
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
-    statistics_of_pairs,
-    valid_anchors,
+    statistics_of_batch,
 )
 
 
@@ -22,22 +26,40 @@ def triplet_hard_loss(
     """Mean over valid anchors of max(0, max_p D_ap - min_n D_an + margin).
 
     With `soft`, the term is log(1 + exp(max_p D_ap - min_n D_an)) and the margin is unused.
-    Source: Hermans, Beyer & Leibe, In Defense of the Triplet Loss (2017); value and gradient equal
-    tensorflow_addons 0.23 on batches in which every anchor is valid. An anchor without a positive
-    or without a negative contributes nothing; a batch without valid anchors gives 0.
+
+    Which batches: P x K ones, K at least 2 and better 4 or more; the more images, the harder the
+    triplets. An anchor without a positive or without a negative contributes nothing; a batch
+    without a valid anchor gives 0 and zero gradients. Where all embeddings coincide, the loss is
+    the margin (`soft`: ln 2) and the gradient of L2 is 0. Among equally far rows one is chosen.
+
+    When: labels are clean and training has left its first steps. From scratch it can collapse all
+    embeddings to a point, and the loss then sticks at the margin: warm up with semi-hard, lower the
+    learning rate, or use `soft`. A mislabelled image is always the hardest.
+
+    Source: Hermans, Beyer & Leibe, In Defense of the Triplet Loss for Person Re-Identification
+    (2017). Value and gradient equal tensorflow_addons 0.23 where every anchor is valid.
 
     Args:
         y_true: integer labels [B] or [B, 1].
-        y_pred: embeddings [B, D], as a rule of unit length.
+        y_pred: embeddings [B, D], as a rule of unit length; bfloat16 and float16 are compared in
+            float32.
         margin: at least 0.
-        soft: softplus in place of the margin.
+        soft: softplus in place of hinge and margin.
         distance_metric: "L2", "squared-L2", "angular", or embeddings [B, D] -> distances [B, B].
 
     Returns:
         Scalar, float32 (float64 for float64 embeddings). O(B^2 D) time, O(B^2) memory.
 
-    >>> float(triplet_hard_loss([0, 0, 1, 1], [[0.0], [1.0], [3.0], [1.5]]))
+    Raises:
+        TypeError: labels are not integers.
+        ValueError: shapes that do not fit, an unknown metric.
+
+    >>> labels = [0, 0, 1, 1]
+    >>> embeddings = [[0.0], [1.0], [3.0], [1.5]]
+    >>> float(triplet_hard_loss(labels, embeddings))
     1.125
+    >>> round(float(triplet_hard_loss(labels, embeddings, soft=True)), 4)
+    0.8089
     """
     return triplet_hard_statistics(y_true, y_pred, margin, soft, distance_metric).loss
 
@@ -49,13 +71,57 @@ def triplet_hard_statistics(
     soft: bool = False,
     distance_metric: Metric = "L2",
 ) -> TripletStatistics:
-    """`triplet_hard_loss` and what a training log needs, from the same distances."""
-    pairs = batch_pairs(y_true, y_pred, distance_metric)
-    distances, valid = pairs.distances, valid_anchors(pairs.positive, pairs.negative)
-    farthest = tf.reduce_max(tf.where(pairs.positive, distances, distances.dtype.min), axis=1)
-    nearest = tf.reduce_min(tf.where(pairs.negative, distances, distances.dtype.max), axis=1)
-    gap = tf.where(valid, farthest - nearest, tf.zeros_like(farthest))
+    """`triplet_hard_loss` and what a training log needs, from the same distances.
+
+    >>> embeddings = [[0.0], [1.0], [3.0], [1.5]]
+    >>> float(triplet_hard_statistics([0, 0, 1, 1], embeddings).positive_distance)
+    1.25
+    """
+    batch = mining_batch(y_true, y_pred, distance_metric)
+    valid = tf.reduce_any(batch.counted, axis=1)
+    gap = batch.to(_farthest_positives(batch)) - batch.to(_nearest_negatives(batch))
     terms = tf.math.softplus(gap) if soft else tf.nn.relu(gap + margin)
     active = gap > 0.0 if soft else terms > 0.0
     loss = masked_mean(terms, valid)
-    return statistics_of_pairs(pairs, loss, fraction(active, valid, loss.dtype))
+    return statistics_of_batch(batch, loss, fraction(active, valid, loss.dtype))
+
+
+def _farthest_positives(batch: MiningBatch) -> tf.Tensor:
+    """int32 [B]; any column where there is no positive."""
+    distances = tf.where(batch.filled, batch.at(batch.positives), batch.distances.dtype.min)
+    slot = tf.argmax(distances, axis=1, output_type=tf.int32)
+    return tf.gather(batch.positives, slot, batch_dims=1)
+
+
+def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
+    """int32 [B]; any column where there is no negative."""
+    distances = tf.where(batch.same, batch.distances.dtype.max, batch.distances)
+    return tf.argmin(distances, axis=1, output_type=tf.int32)
+
+
+@keras.saving.register_keras_serializable("triplet_train")
+class TripletHardLoss(BatchLoss):
+    """`triplet_hard_loss` for `model.compile`; arguments as there and in `BatchLoss`.
+
+    >>> loss = TripletHardLoss(margin=0.2)
+    >>> round(float(loss([0, 0, 1, 1], [[0.0], [1.0], [3.0], [1.5]])), 4)
+    0.475
+    """
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        soft: bool = False,
+        distance_metric: Metric = "L2",
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(margin, distance_metric, name, reduction, dtype)
+        self.soft = soft
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        return triplet_hard_loss(y_true, y_pred, self.margin, self.soft, self.distance_metric)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"soft": self.soft}

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from triplet_train.losses.pairs import Pairs
+from triplet_train.losses.batch import MiningBatch
 
 
 class TripletStatistics(NamedTuple):
@@ -26,22 +26,19 @@ class TripletStatistics(NamedTuple):
     negative_distance: tf.Tensor
 
 
-def statistics_of_pairs(
-    pairs: Pairs, loss: tf.Tensor, active_fraction: tf.Tensor
+def statistics_of_batch(
+    batch: MiningBatch, loss: tf.Tensor, active_fraction: tf.Tensor
 ) -> TripletStatistics:
     """A strategy's loss and active fraction, with what holds for any strategy over all pairs."""
+    # Mining compares, and comparisons hide a NaN.
+    nan_if_any = 0.0 * tf.reduce_sum(tf.stop_gradient(batch.embeddings))
     return TripletStatistics(
-        loss,
+        loss + nan_if_any,
         active_fraction,
-        tf.reduce_mean(tf.cast(valid_anchors(pairs.positive, pairs.negative), loss.dtype)),
-        masked_mean(pairs.distances, pairs.positive),
-        masked_mean(pairs.distances, pairs.negative),
+        tf.reduce_mean(tf.cast(tf.reduce_any(batch.counted, axis=1), loss.dtype)),
+        masked_mean(batch.at(batch.positives), batch.filled),
+        masked_mean(batch.distances, ~batch.same),
     )
-
-
-def valid_anchors(positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
-    """bool [B]: rows of two masks [B, B] with at least one positive and one negative."""
-    return tf.reduce_any(positive, axis=1) & tf.reduce_any(negative, axis=1)
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,109 @@
+"""A batch laid out for mining: rows in the order of their labels, distances, positives in slots."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from triplet_train.losses.distances import (
+    Metric,
+    pairwise_distances,
+    raise_precision,
+    row_distances,
+)
+from triplet_train.losses.labels import class_labels
+from triplet_train.losses.xla import compiled_by_xla
+
+
+class MiningBatch(NamedTuple):
+    """A batch in the order of its labels, so that the positives of an anchor lie side by side.
+
+    S is the size of the largest class less one, or B - 1 under XLA, which would compile anew for
+    every S.
+
+    Attributes:
+        embeddings: float32 or float64 [B, D].
+        distances: [B, B].
+        same: bool [B, B], whether two rows have the same label.
+        positives: int32 [B, S], the columns of each anchor's positives; 0 in slots not filled.
+        filled: bool [B, S], whether a slot holds a positive.
+        negatives: int32 [B], how many each anchor has.
+        slots: int32 [], the size of the largest class less one.
+        metric: of the distances.
+    """
+
+    embeddings: tf.Tensor
+    distances: tf.Tensor
+    same: tf.Tensor
+    positives: tf.Tensor
+    filled: tf.Tensor
+    negatives: tf.Tensor
+    slots: tf.Tensor
+    metric: Metric
+
+    @property
+    def counted(self) -> tf.Tensor:
+        """bool [B, S], the slots that hold a positive of a valid anchor."""
+        return self.filled & (self.negatives > 0)[:, tf.newaxis]
+
+    def at(self, columns: tf.Tensor) -> tf.Tensor:
+        """Distances [..., B, N] from each anchor to the rows in `columns`, int32 [..., B, N]."""
+        size = tf.shape(self.distances)[0]
+        flat = tf.range(size)[:, tf.newaxis] * size + columns
+        return tf.gather(tf.reshape(self.distances, [-1]), flat)  # batch_dims=1 is slower
+
+    def to(self, columns: tf.Tensor) -> tf.Tensor:
+        """Distances [B] from each anchor to the row that `columns`, int32 [B], names for it.
+
+        Taken anew between these rows, so that no gradient has to pass through the matrix.
+        """
+        if callable(self.metric):
+            return self.at(columns[:, tf.newaxis])[:, 0]
+        return row_distances(self.embeddings, tf.gather(self.embeddings, columns), self.metric)
+
+
+def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) -> MiningBatch:
+    """Lay out a batch. O(B^2 D) time, O(B^2) memory.
+
+    Args:
+        y_true: integer labels [B] or [B, 1].
+        y_pred: embeddings [B, D]; bfloat16 and float16 are compared in float32.
+        distance_metric: see `pairwise_distances`.
+
+    Raises:
+        TypeError: labels are not integers.
+        ValueError: shapes that do not fit, an unknown metric.
+    """
+    embeddings = raise_precision(y_pred)
+    labels = class_labels(y_true, embeddings)
+    order = tf.argsort(labels, stable=True)
+    labels, embeddings = tf.gather(labels, order), _permute(embeddings, order)
+    starts = tf.searchsorted(labels, labels, side="left")
+    sizes = tf.searchsorted(labels, labels, side="right") - starts
+    rows = tf.range(tf.size(labels))
+    slots = tf.maximum(tf.reduce_max(sizes) - 1, 1)  # argmax needs one
+    # An anchor's slots are the rest of its class, from the row after it around to the one before.
+    width = tf.maximum(tf.size(labels) - 1, 1) if compiled_by_xla() else slots
+    offsets = 1 + tf.range(width)
+    ahead = (rows - starts)[:, tf.newaxis] + offsets
+    filled = offsets < sizes[:, tf.newaxis]
+    ahead -= tf.where(ahead < sizes[:, tf.newaxis], 0, sizes[:, tf.newaxis])
+    return MiningBatch(
+        embeddings,
+        pairwise_distances(embeddings, distance_metric),
+        starts[:, tf.newaxis] == starts,
+        tf.where(filled, starts[:, tf.newaxis] + ahead, 0),
+        filled,
+        tf.size(labels) - sizes,
+        slots,
+        distance_metric,
+    )
+
+
+@tf.custom_gradient
+def _permute(x: tf.Tensor, order: tf.Tensor):
+    """x[order]; the gradient is dense, where that of a gather would be sparse."""
+
+    def gradient(upstream: tf.Tensor):
+        return tf.gather(upstream, tf.math.invert_permutation(order)), None
+
+    return tf.gather(x, order), gradient

@@ -1,0 +1,134 @@
+"""Distances between embeddings: between all rows of a batch, and between rows of two batches."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+Metric = str | Callable[[tf.Tensor], tf.Tensor]
+
+_SHORT = 1e-6  # a vector no longer than this has no direction; tensorflow_addons' epsilon
+_NOISE = 1e-14  # of squared distances from a float64 Gram matrix, relative to the squared norms
+
+
+def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tensor:
+    """Distances [B, B] between the rows of `embeddings`, zero on the diagonal.
+
+    Those of near-identical points keep their digits: a Gram matrix in float32 loses half of them,
+    so it is taken in float64, and float64 embeddings are subtracted one dimension after the other.
+    The gradient of L2 at distance 0 is 0.
+
+    Args:
+        embeddings: float [B, D]; bfloat16 and float16 are raised to float32.
+        metric: "L2" (Euclidean), "squared-L2", "angular" (1 - cosine; rows are normalised for this
+            one only, and a row of zeros is at 1 from every other), or a function of the embeddings.
+
+    Returns:
+        float32, or float64 for float64 embeddings. O(B^2 D) time, O(B^2) memory.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    embeddings = raise_precision(embeddings)
+    if callable(metric):
+        return metric(embeddings)
+    check_metric(metric)
+    if metric == "L2":
+        return _euclidean(embeddings)
+    if metric == "squared-L2":
+        return _squared_euclidean(embeddings)
+    unit, missing = _directions(embeddings)
+    distances = 0.5 * _squared_euclidean(unit) + missing[:, tf.newaxis] + missing
+    return tf.linalg.set_diag(distances, tf.zeros_like(missing))
+
+
+def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
+    """Distances [N] between each row of `a` [N, D] and the same row of `b`. O(N D).
+
+    Otherwise as `pairwise_distances`.
+    """
+    check_metric(metric)
+    a, b = raise_precision(a), raise_precision(b)
+    if metric == "angular":
+        (a, a_missing), (b, b_missing) = _directions(a), _directions(b)
+        return 0.5 * _squared_between_rows(a, b) + a_missing + b_missing
+    squared = _squared_between_rows(a, b)
+    if metric == "squared-L2":
+        return squared
+    coincide = squared <= 0.0  # so that a NaN stays one
+    root = tf.sqrt(tf.where(coincide, tf.ones_like(squared), squared))
+    return tf.where(coincide, tf.zeros_like(squared), root)
+
+
+def check_metric(metric: str) -> None:
+    """Raises ValueError unless `metric` is the name of one."""
+    if metric not in ("L2", "squared-L2", "angular"):
+        raise ValueError(f"distance_metric must be L2, squared-L2 or angular, not {metric!r}")
+
+
+def raise_precision(embeddings: tf.Tensor) -> tf.Tensor:
+    """float64 stays; everything else becomes float32."""
+    embeddings = tf.convert_to_tensor(embeddings)
+    return embeddings if embeddings.dtype == tf.float64 else tf.cast(embeddings, tf.float32)
+
+
+def _directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Rows at length one, and what 1 - cosine has beyond half the squared distance between them.
+
+    That is 1/2 for a row without a direction, which becomes zeros and gets no gradient, else 0.
+    Half the squared distance keeps the digits of small angles; 1 - cosine does not.
+    """
+    squared = tf.reduce_sum(tf.square(x), axis=1, keepdims=True)
+    short = squared <= _SHORT**2
+    unit = x / tf.sqrt(tf.where(short, tf.ones_like(squared), squared))
+    return tf.where(short, tf.zeros_like(x), unit), 0.5 * tf.cast(short[:, 0], x.dtype)
+
+
+def _squared_between_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.math.squared_difference(a, b), axis=1)
+
+
+# By hand: autodiff would keep and pass through half a dozen matrices.
+
+
+@tf.custom_gradient
+def _euclidean(x: tf.Tensor):
+    distances = tf.sqrt(_squared(x))
+    return distances, lambda upstream: _pull(tf.math.divide_no_nan(upstream, distances), x)
+
+
+@tf.custom_gradient
+def _squared_euclidean(x: tf.Tensor):
+    return _squared(x), lambda upstream: _pull(2.0 * upstream, x)
+
+
+def _squared(x: tf.Tensor) -> tf.Tensor:
+    if x.dtype == tf.float64:
+        return _squared_by_differences(x)
+    wide = tf.cast(x, tf.float64)
+    gram = tf.matmul(-2.0 * wide, wide, transpose_b=True)
+    norms = -0.5 * tf.linalg.diag_part(gram)
+    squared = tf.cast(gram + norms[:, tf.newaxis] + norms, x.dtype)
+    noise = tf.cast(_NOISE * norms, x.dtype)
+    # So that coincident points are at 0; `not` so that a NaN stays one.
+    coincide = squared <= noise[:, tf.newaxis] + noise
+    return tf.where(coincide, tf.zeros_like(squared), squared)
+
+
+def _squared_by_differences(x: tf.Tensor) -> tf.Tensor:
+    rows = tf.shape(x)[0]
+    return tf.foldl(
+        lambda total, column: total + tf.math.squared_difference(column[:, tf.newaxis], column),
+        tf.transpose(x),
+        tf.zeros([rows, rows], x.dtype),
+    )
+
+
+def _pull(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """sum_j (w_ij + w_ji) (x_i - x_j) for each row i, as one product of matrices.
+
+    In float64, as the difference of near-identical points is taken here too.
+    """
+    weights = tf.cast(weights + tf.transpose(weights), tf.float64)
+    wide = tf.cast(x, tf.float64)
+    pull = tf.reduce_sum(weights, axis=1, keepdims=True) * wide - tf.matmul(weights, wide)
+    return tf.cast(pull, x.dtype)
