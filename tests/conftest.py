@@ -11,14 +11,6 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-def pytest_collection_modifyitems(config, items):
-    if not config.getoption("-m"):
-        slow = pytest.mark.skip(reason="long form; run it with -m slow")
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(slow)
-
-
 @pytest.fixture(scope="session")
 def golden():
     """The folder of reference values computed by other libraries."""

@@ -54,6 +54,9 @@ class BatchLoss(keras.losses.Loss):
         """
         if sample_weight is not None:
             raise ValueError(f"{type(self).__name__} takes no sample weights")
+        if tf.distribute.in_cross_replica_context() and not tf.executing_eagerly():
+            # The dry run of `fit`, for shapes only, whose labels are a mean of the replicas'.
+            y_true = tf.cast(y_true, tf.int64)
         y_pred = tf.convert_to_tensor(y_pred)
         with tf.name_scope(self.name):
             loss = self.call(y_true, tf.cast(y_pred, self._asked_dtype or y_pred.dtype))

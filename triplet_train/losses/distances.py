@@ -36,9 +36,9 @@ def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tenso
         return _euclidean(embeddings)
     if metric == "squared-L2":
         return _squared_euclidean(embeddings)
-    unit, missing = _directions(embeddings)
-    distances = 0.5 * _squared_euclidean(unit) + missing[:, tf.newaxis] + missing
-    return tf.linalg.set_diag(distances, tf.zeros_like(missing))
+    unit, known = _directions(embeddings)
+    distances = _angles(_squared_euclidean(unit), known[:, tf.newaxis] & known)
+    return tf.linalg.set_diag(distances, tf.zeros_like(unit[:, 0]))
 
 
 def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
@@ -49,8 +49,8 @@ def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
     check_metric(metric)
     a, b = raise_precision(a), raise_precision(b)
     if metric == "angular":
-        (a, a_missing), (b, b_missing) = _directions(a), _directions(b)
-        return 0.5 * _squared_between_rows(a, b) + a_missing + b_missing
+        (a, a_known), (b, b_known) = _directions(a), _directions(b)
+        return _angles(_squared_between_rows(a, b), a_known & b_known)
     squared = _squared_between_rows(a, b)
     if metric == "squared-L2":
         return squared
@@ -72,15 +72,16 @@ def raise_precision(embeddings: tf.Tensor) -> tf.Tensor:
 
 
 def _directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Rows at length one, and what 1 - cosine has beyond half the squared distance between them.
-
-    That is 1/2 for a row without a direction, which becomes zeros and gets no gradient, else 0.
-    Half the squared distance keeps the digits of small angles; 1 - cosine does not.
-    """
+    """Rows at length one, and whether they have a direction, bool [N]; zeros where they do not."""
     squared = tf.reduce_sum(tf.square(x), axis=1, keepdims=True)
     short = squared <= _SHORT**2
     unit = x / tf.sqrt(tf.where(short, tf.ones_like(squared), squared))
-    return tf.where(short, tf.zeros_like(x), unit), 0.5 * tf.cast(short[:, 0], x.dtype)
+    return tf.where(short, tf.zeros_like(x), unit), ~short[:, 0]
+
+
+def _angles(squared: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """1 - cosine, from squared distances between unit vectors: small angles keep their digits."""
+    return tf.where(known, 0.5 * squared, tf.ones_like(squared))
 
 
 def _squared_between_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -12,17 +12,21 @@ def class_labels(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
 
     Raises:
         TypeError: labels are not integers (floats collide above 2**24).
-        ValueError: the shapes are not these.
+        ValueError: the shapes are not these. Sizes that are only known when a traced function is
+            called raise tf.errors.InvalidArgumentError there.
     """
     labels = tf.convert_to_tensor(y_true)
     if not labels.dtype.is_integer:
         raise TypeError(f"labels must be integers, not {labels.dtype.name}")
     if y_pred.shape.rank not in (2, None):
         raise ValueError(f"embeddings must be [B, D], not {y_pred.shape}")
-    size = labels.shape.num_elements()
     if labels.shape.rank == 2 and labels.shape[1] not in (1, None):
         raise ValueError(f"labels must be [B] or [B, 1], not {labels.shape}: one class a row")
-    if size is not None and y_pred.shape.rank and y_pred.shape[0] not in (size, None):
-        raise ValueError(f"{size} labels for {y_pred.shape[0]} embeddings")
-    # Where the sizes are not known before the call, it is the reshape that refuses.
-    return tf.reshape(tf.cast(labels, tf.int64), tf.shape(y_pred)[:1])
+    labels = tf.reshape(tf.cast(labels, tf.int64), [-1])
+    sizes = labels.shape[0], y_pred.shape[0]
+    if None not in sizes and sizes[0] != sizes[1]:
+        raise ValueError(f"{sizes[0]} labels for {sizes[1]} embeddings")
+    tf.debugging.assert_equal(
+        tf.shape(labels)[0], tf.shape(y_pred)[0], "labels and embeddings differ in number"
+    )
+    return labels
