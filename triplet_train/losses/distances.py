@@ -7,7 +7,7 @@ import tensorflow as tf
 Metric = str | Callable[[tf.Tensor], tf.Tensor]
 
 _SHORT = 1e-6  # a vector no longer than this has no direction; tensorflow_addons' epsilon
-_NOISE = 1e-14  # of squared distances from a float64 Gram matrix, relative to the squared norms
+_NOISE = 2e-14  # of squared distances from a float64 Gram matrix, relative to the squared norm
 
 
 def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tensor:
@@ -106,13 +106,14 @@ def _squared(x: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.float64:
         return _squared_by_differences(x)
     wide = tf.cast(x, tf.float64)
-    gram = tf.matmul(-2.0 * wide, wide, transpose_b=True)
-    norms = -0.5 * tf.linalg.diag_part(gram)
-    squared = tf.cast(gram + norms[:, tf.newaxis] + norms, x.dtype)
-    noise = tf.cast(_NOISE * norms, x.dtype)
-    # So that coincident points are at 0; `not` so that a NaN stays one.
-    coincide = squared <= noise[:, tf.newaxis] + noise
-    return tf.where(coincide, tf.zeros_like(squared), squared)
+    norms = tf.reduce_sum(tf.square(wide), axis=1, keepdims=True)
+    ones = tf.ones_like(norms)
+    # -2 xy + |x|^2 + |y|^2 as one product: each term more would be a pass over [B, B].
+    left = tf.concat([-2.0 * wide, norms, ones], axis=1)
+    right = tf.concat([wide, ones, norms], axis=1)
+    squared = tf.cast(tf.matmul(left, right, transpose_b=True), x.dtype)
+    coincide = squared <= tf.cast(_NOISE * norms, x.dtype)
+    return tf.where(coincide, 0.0, squared)
 
 
 def _squared_by_differences(x: tf.Tensor) -> tf.Tensor:
@@ -131,5 +132,6 @@ def _pull(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """
     weights = tf.cast(weights + tf.transpose(weights), tf.float64)
     wide = tf.cast(x, tf.float64)
-    pull = tf.reduce_sum(weights, axis=1, keepdims=True) * wide - tf.matmul(weights, wide)
-    return tf.cast(pull, x.dtype)
+    # sum_j w_ij beside sum_j w_ij x_j, in one pass.
+    sums = tf.matmul(weights, tf.concat([wide, tf.ones_like(wide[:, :1])], axis=1))
+    return tf.cast(sums[:, -1:] * wide - sums[:, :-1], x.dtype)
