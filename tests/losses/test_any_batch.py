@@ -19,10 +19,11 @@ from triplet_train.losses.naive import random_triplet_statistics
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_batch_without_valid_anchors_gives_zero_and_zero_gradients(name):
-    for labels in ([0, 0, 0, 0], [0, 1, 2, 3], [0], [0, 0], [0, 1]):
+    for labels in ([0, 0, 0, 0], [0, 1, 2, 3], [0], [0, 0], [0, 1], []):
         x = np.random.default_rng(0).normal(size=(len(labels), 3)).astype(np.float32)
+        labels = np.array(labels, np.int64)
         value, gradient = compiled(name, "L2", "float32")(labels, x, 1.0)
-        assert float(value) == 0 and not gradient.numpy().any()
+        assert float(value) == 0 and gradient.shape == x.shape and not gradient.numpy().any()
 
 
 @pytest.mark.parametrize("name", LOSSES)

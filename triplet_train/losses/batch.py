@@ -75,6 +75,11 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
     """
     embeddings = raise_precision(y_pred)
     labels = class_labels(y_true, embeddings)
+    if labels.shape[0] is None:
+        # A replica may be left without rows at the end of the data, and argmax needs one.
+        missing = tf.cast(tf.equal(tf.size(labels), 0), tf.int32)
+        labels = tf.pad(labels, [[0, missing]])
+        embeddings = tf.pad(embeddings, [[0, missing], [0, 0]])
     order = tf.argsort(labels, stable=True)
     labels, embeddings = tf.gather(labels, order), _permute(embeddings, order)
     starts = tf.searchsorted(labels, labels, side="left")
