@@ -1,6 +1,7 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,15 @@ MODULES = [
     for module in pkgutil.walk_packages(triplet_train.__path__, "triplet_train.")
     if ".cli" not in module.name
 ]
+PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_are_true(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_in_the_documentation_are_true(page):
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted and result.failed == 0

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.batch import MiningBatch, mining_batch
-from triplet_train.losses.batch_loss import BatchLoss
 from triplet_train.losses.distances import Metric
+from triplet_train.losses.mined_loss import MinedLoss
+from triplet_train.losses.mining_batch import MiningBatch, mining_batch
 from triplet_train.losses.order import as_ordered_integers
 from triplet_train.losses.slots import for_each_slot
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
@@ -135,8 +135,8 @@ def _active_by_slots(
 
 
 @keras.saving.register_keras_serializable("triplet_train")
-class TripletBatchAllLoss(BatchLoss):
-    """`triplet_batch_all_loss` for `model.compile`; arguments as in `BatchLoss`.
+class TripletBatchAllLoss(MinedLoss):
+    """`triplet_batch_all_loss` for `model.compile`; arguments as in `MinedLoss`.
 
     Beside the values of `keras.losses.Loss`, which all mean the mean over all valid triplets,
     `reduction` may be "nonzero".

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.batch import MiningBatch
+from triplet_train.losses.mining_batch import MiningBatch
 from triplet_train.losses.order import as_ordered_integers
 from triplet_train.losses.slots import for_each_slot
 from triplet_train.losses.xla import compiled_by_xla

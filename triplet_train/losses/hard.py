@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.batch import MiningBatch, mining_batch
-from triplet_train.losses.batch_loss import BatchLoss
 from triplet_train.losses.distances import Metric
+from triplet_train.losses.mined_loss import MinedLoss
+from triplet_train.losses.mining_batch import MiningBatch, mining_batch
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,
@@ -100,8 +100,8 @@ def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable("triplet_train")
-class TripletHardLoss(BatchLoss):
-    """`triplet_hard_loss` for `model.compile`; arguments as there and in `BatchLoss`.
+class TripletHardLoss(MinedLoss):
+    """`triplet_hard_loss` for `model.compile`; arguments as there and in `MinedLoss`.
 
     >>> loss = TripletHardLoss(margin=0.2)
     >>> round(float(loss([0, 0, 1, 1], [[0.0], [1.0], [3.0], [1.5]])), 4)

@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.batch import mining_batch
-from triplet_train.losses.batch_loss import BatchLoss
 from triplet_train.losses.beyond import nearest_beyond
 from triplet_train.losses.distances import Metric
+from triplet_train.losses.mined_loss import MinedLoss
+from triplet_train.losses.mining_batch import mining_batch
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,
@@ -80,8 +80,8 @@ def triplet_semihard_statistics(
 
 
 @keras.saving.register_keras_serializable("triplet_train")
-class TripletSemiHardLoss(BatchLoss):
-    """`triplet_semihard_loss` for `model.compile`; arguments as in `BatchLoss`.
+class TripletSemiHardLoss(MinedLoss):
+    """`triplet_semihard_loss` for `model.compile`; arguments as in `MinedLoss`.
 
     >>> loss = TripletSemiHardLoss(margin=0.2)
     >>> round(float(loss([0, 0, 1, 1], [[0.0], [1.0], [3.0], [1.5]])), 4)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from triplet_train.losses.distances import Metric, check_metric
 
 
-class BatchLoss(keras.losses.Loss):
+class MinedLoss(keras.losses.Loss):
     """A loss of a whole batch, one number, as a `keras.losses.Loss`.
 
     `keras.losses.Loss.__call__` casts labels to float32, in which labels above 2**24 collide, and
@@ -74,6 +74,6 @@ class BatchLoss(keras.losses.Loss):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "BatchLoss":
+    def from_config(cls, config: dict[str, Any]) -> "MinedLoss":
         metric = keras.saving.deserialize_keras_object(config["distance_metric"])
         return cls(**config | {"distance_metric": metric})
