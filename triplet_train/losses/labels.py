@@ -1,4 +1,4 @@
-"""Labels of a batch, and which of its pairs are positive and negative."""
+"""Labels of a batch, brought to one form or refused."""
 
 import tensorflow as tf
 
