@@ -1,5 +1,7 @@
 """How a command can end before it is done; each has its exit status and a message for the user."""
 
+import signal
+
 
 class CommandError(Exception):
     """What a command says in one message instead of a traceback."""
@@ -20,6 +22,8 @@ class RunError(CommandError):
 
 
 class Stopped(CommandError):
-    """Ctrl-C: the step was finished and its checkpoint saved."""
+    """A signal ended it, Ctrl-C (130) or SIGTERM (143): the exit status is 128 and its number."""
 
-    exit_status = 130
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + number

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -282,20 +283,21 @@ def test_a_wrong_evaluation_ends_with_2_and_names_the_culprit(workplace, command
     assert [path.name for path in workplace.iterdir()] == ["there"]
 
 
-def test_ctrl_c_ends_with_130_and_resume_goes_on(workplace, command, data_dir, monkeypatch):
-    import signal
-
+@pytest.mark.parametrize("number, ends_with", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
+    workplace, command, data_dir, monkeypatch, number, ends_with
+):
     from triplet_train.training import loop
 
     judge = loop._judge
 
-    def press_ctrl_c(*arguments):
-        signal.raise_signal(signal.SIGINT)
+    def send_signal(*arguments):
+        signal.raise_signal(number)
         return judge(*arguments)
 
-    monkeypatch.setattr(loop, "_judge", press_ctrl_c)
+    monkeypatch.setattr(loop, "_judge", send_signal)
     status, _, err = command(train, *small_run(data_dir))
-    assert status == 130 and "stopped at step 11 of 20" in err and "--resume" in err
+    assert status == ends_with and "stopped at step 11 of 20" in err and "--resume" in err
     monkeypatch.undo()
     os.chdir(workplace)
     status, out, err = command(train, *small_run(data_dir, "--resume"))

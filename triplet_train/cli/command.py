@@ -15,7 +15,7 @@ from triplet_train.errors import CommandError, Stopped
 
 
 def launch(command: Callable[..., None]) -> None:
-    """Run a command as a program. Exit status: 0 done, 1 failed, 2 wrong request, 130 Ctrl-C."""
+    """Run a command as a program; it ends with 0 if done, else with the status of the error."""
 
     @functools.wraps(command)
     def interruptible(**options: object) -> None:

@@ -56,7 +56,7 @@ def run(
     Raises:
         RequestError: the request is wrong.
         RunError: the run failed.
-        Stopped: Ctrl-C during training; its state is saved.
+        Stopped: Ctrl-C or SIGTERM during training; its state is saved.
     """
     run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
     if resume and (run_dir / run_folder.FIGURES).exists():

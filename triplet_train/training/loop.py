@@ -2,7 +2,6 @@
 
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,7 +46,7 @@ def train(
 
     Raises:
         RunError: the loss is not finite.
-        Stopped: Ctrl-C; what was done is saved.
+        Stopped: Ctrl-C or SIGTERM; what was done is saved.
     """
     settings = config.train
     optimizer = make_optimizer(config.optimizer, settings.steps)
@@ -68,12 +67,12 @@ def train(
             statistics = step_function(tf.constant(step - 1), pixels, labels)
             progress.step = step
             log.step_done()
-            stopping = interrupted.is_set()
+            stopping = interrupted()
             logging, judging, saving = (
                 step % every == 0 or step == last
                 for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
             )
-            saving |= stopping
+            saving |= stopping is not None
             if logging or judging or saving:
                 _require_finite(float(statistics.loss), tower, step, checkpoints)
             if step == first + 1 and not logging:
@@ -88,10 +87,11 @@ def train(
                     saving |= _judge(evaluate(), config.data.eval_split, progress, log)
                 if saving:
                     checkpoints.save(tower, optimizer, progress)
-            if stopping:
+            if stopping is not None:
                 raise Stopped(
                     f"stopped at step {step} of {last}, which is saved in {run_dir}; "
-                    "the same command with --resume goes on"
+                    "the same command with --resume goes on",
+                    stopping,
                 )
     return progress
 
@@ -145,16 +145,19 @@ class _Clock:
 
 
 @contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets, in place of KeyboardInterrupt; a second Ctrl-C interrupts."""
-    asked = threading.Event()
+def _interruption() -> Iterator[Callable[[], int | None]]:
+    """Tells which signal has asked to stop, if any; the second of its kind acts as usual."""
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        asked.append(number)
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    for number in before:
+        signal.signal(number, on_signal)
     try:
-        yield asked
+        yield lambda: asked[0] if asked else None
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
