@@ -120,11 +120,9 @@ def test_a_metric_may_be_a_function_with_negative_values(name):
     random = np.random.default_rng(0)
     for classes in (2, 8):
         x, labels = random.normal(size=(40, 4)), random.integers(0, classes, 40)
-        x = x.astype(np.float32)
         options = {"margin": 0.5, "distance_metric": minus_product}
-        value, gradient = value_and_gradient(LOSSES[name][0], labels, x, **options)
         # On the unit sphere it is the angular distance less one, which no loss sees.
-        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        unit = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
         value, gradient = value_and_gradient(LOSSES[name][0], labels, unit, **options)
         options["distance_metric"] = "angular"
         angular, _ = value_and_gradient(LOSSES[name][0], labels, unit, **options)

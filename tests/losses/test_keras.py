@@ -138,7 +138,7 @@ def test_what_a_loss_cannot_use_is_refused():
             kind()(LABELS.astype(np.float32), POINTS)
 
 
-def test_two_replicas_with_the_same_batch_learn_what_one_device_learns(tmp_path):
+def test_two_replicas_with_the_same_batch_learn_what_one_device_learns():
     script = """
         import keras, numpy as np, tensorflow as tf
         from triplet_train.losses import *

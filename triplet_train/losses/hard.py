@@ -78,12 +78,11 @@ def triplet_hard_statistics(
     1.25
     """
     batch = mining_batch(y_true, y_pred, distance_metric)
-    valid = tf.reduce_any(batch.counted, axis=1)
     gap = batch.to(_farthest_positives(batch)) - batch.to(_nearest_negatives(batch))
     terms = tf.math.softplus(gap) if soft else tf.nn.relu(gap + margin)
     active = gap > 0.0 if soft else terms > 0.0
-    loss = masked_mean(terms, valid)
-    return statistics_of_batch(batch, loss, fraction(active, valid, loss.dtype))
+    loss = masked_mean(terms, batch.valid)
+    return statistics_of_batch(batch, loss, fraction(active, batch.valid, loss.dtype))
 
 
 def _farthest_positives(batch: MiningBatch) -> tf.Tensor:

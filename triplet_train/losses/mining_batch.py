@@ -45,6 +45,11 @@ class MiningBatch(NamedTuple):
         """bool [B, S], the slots that hold a positive of a valid anchor."""
         return self.filled & (self.negatives > 0)[:, tf.newaxis]
 
+    @property
+    def valid(self) -> tf.Tensor:
+        """bool [B], the anchors that have a positive and a negative."""
+        return tf.reduce_any(self.counted, axis=1)
+
     def at(self, columns: tf.Tensor) -> tf.Tensor:
         """Distances [..., B, N] from each anchor to the rows in `columns`, int32 [..., B, N]."""
         size = tf.shape(self.distances)[0]

@@ -35,7 +35,7 @@ def statistics_of_batch(
     return TripletStatistics(
         loss + nan_if_any,
         active_fraction,
-        tf.reduce_mean(tf.cast(tf.reduce_any(batch.counted, axis=1), loss.dtype)),
+        tf.reduce_mean(tf.cast(batch.valid, loss.dtype)),
         masked_mean(batch.at(batch.positives), batch.filled),
         masked_mean(batch.distances, ~batch.same),
     )
