@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,18 +14,50 @@ from typing import Any
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a path beside `path` to write a file or folder to, which then takes its place.
 
-    If the block raises, what it wrote is removed and `path` is as it was. A suffix is kept, since
+    What was written is on the disk before it takes the place, so that a power cut leaves the one or
+    the other. If the block raises, it is removed and `path` is as it was. A suffix is kept, since
     some writers choose their format by it. A folder that is replaced is gone for a moment.
     """
     beside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     remove(beside)
     try:
         yield beside
-        if beside.is_dir() and not beside.is_symlink():
-            remove(path)
+        if not beside.is_symlink():
+            _flush(beside)
+            if beside.is_dir():
+                remove(path)
         os.replace(beside, path)
+        _flush_one(path.parent)
     finally:
         remove(beside)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes were writing in `folder`."""
+    for path in folder.glob(".*"):
+        if is_partial(path):
+            remove(path)
+
+
+def is_partial(path: Path) -> bool:
+    """Whether `path` is what `replacing` yields."""
+    return re.fullmatch(r"\..+\.\d+\.partial(\.\w+)?", path.name) is not None
+
+
+def _flush(path: Path) -> None:
+    """Have the disk take a file, or a folder with all that is in it."""
+    if path.is_dir():
+        for entry in path.iterdir():
+            _flush(entry)
+    _flush_one(path)
+
+
+def _flush_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:

@@ -65,7 +65,10 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "test.projector",
     }
     figures = json.loads((folder / "metrics.json").read_text())
-    assert set(figures) == FIGURES | {"step", "split", "splits"} and figures["split"] == "test"
+    assert (
+        set(figures) == FIGURES | {"step", "steps", "split", "splits"}
+        and figures["split"] == "test"
+    )
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
     assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
@@ -358,8 +361,10 @@ def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, co
     more = ["optimizer.name=sgd", "optimizer.learning_rate=1e38", "train.steps=1"]
     options = [part for key in more for part in ("--set", key)]
     status, _, err = command(train, *small_run(data_dir, *options))
-    assert status == 1 and "finite" in err and "Traceback" not in err
-    assert not (workplace / "runs/digits_semihard/checkpoints").exists()
+    assert status == 1 and "finite" in err and "step 1" in err and "Traceback" not in err
+    assert "the newest good checkpoint is runs/digits_semihard/checkpoints/step_00000000" in err
+    kept = (workplace / "runs/digits_semihard/checkpoints").iterdir()
+    assert [path.name for path in kept] == ["step_00000000"]
 
 
 DAMAGE = {
@@ -372,17 +377,71 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("case", DAMAGE)
-def test_resuming_from_a_damaged_checkpoint_names_it_and_the_one_before(
-    workplace, command, finished_run, case
-):
+def resume_copy_of(finished_run, workplace, command, damage, *more):
+    """Exit status, stderr and folder of a copy of the run that was damaged before its end."""
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     (workplace / "run/metrics.json").unlink()
-    DAMAGE[case](workplace / "run/checkpoints/step_00000020")
-    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+    damage(workplace / "run/checkpoints")
+    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume", *more]
     status, _, err = command(train, *request)
-    assert status == 1 and "step_00000020 is damaged" in err and "step_00000010" in err
-    assert "Traceback" not in err
+    return status, err, workplace / "run"
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    workplace, command, finished_run, case
+):
+    status, err, run = resume_copy_of(
+        finished_run, workplace, command, lambda folder: DAMAGE[case](folder / "step_00000020")
+    )
+    assert status == 0 and "Traceback" not in err
+    assert "step_00000020 is damaged" in err
+    assert "resuming from run/checkpoints/step_00000010" in err
+    assert same_result(run, finished_run)
+
+
+def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_run):
+    status, err, run = resume_copy_of(
+        finished_run, workplace, command, lambda folder: shutil.rmtree(folder / "step_00000020")
+    )
+    assert status == 0 and "resuming from run/checkpoints/step_00000010" in err
+    assert same_result(run, finished_run)
+
+
+def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, finished_run):
+    status, err, run = resume_copy_of(finished_run, workplace, command, shutil.rmtree)
+    assert status == 1 and "run holds no checkpoint that can be read" in err
+    assert not (run / "checkpoints").exists()
+
+
+def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(
+    workplace, command, finished_run
+):
+    def damage(folder):
+        best = int((folder / "best").resolve().name.removeprefix("step_"))
+        state = folder / "step_00000020/state.json"
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"best_step": 10}))
+        (folder / "step_00000010/embedder.keras").write_bytes(b"PK half")
+        assert best in (10, 20)
+
+    more = ["--set", "train.steps=30"]
+    status, err, run = resume_copy_of(finished_run, workplace, command, damage, *more)
+    assert status == 0 and "step_00000010, the best so far, is damaged" in err
+    assert json.loads((run / "metrics.json").read_text())["step"] == 30
+
+
+def same_result(run, other):
+    tables = [read_table(folder / "embeddings/test.npz").embeddings for folder in (run, other)]
+    clock = {"images_per_second", "data_wait"}
+    logs = [
+        [
+            {key: value for key, value in json.loads(line).items() if key not in clock}
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ]
+        for folder in (run, other)
+    ]
+    best = [(folder / "checkpoints/best").resolve().name for folder in (run, other)]
+    return (tables[0] == tables[1]).all() and logs[0] == logs[1] and best[0] == best[1]
 
 
 def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resumed(

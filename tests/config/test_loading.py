@@ -132,7 +132,7 @@ def test_a_key_without_its_section_is_found_and_errors_of_every_kind_come_togeth
     for part in (
         "5 errors",
         "margin: unknown key (received 0.3); did you mean loss.margin?",
-        "loss.soft: only strategy hard",
+        "loss.soft: is for strategy hard only",
         "loss.margni: unknown key (received 1); did you mean loss.margin?",
         "--set nonsense",
         "did you mean optimizer.learning_rate?",

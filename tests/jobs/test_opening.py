@@ -3,6 +3,7 @@ import numpy as np
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.sources import ImageSet
 from triplet_train.jobs.train import _opening
+from triplet_train.training.devices import choose_devices
 
 
 def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_config):
@@ -12,7 +13,8 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     images = ImageSet(np.zeros((9, 1, 1, 1), np.uint8), labels, ids, names)
     batches = PKBatches(labels, classes=2, per_class=4, seed=0)
     held_out = ImageSet(images.images[:2], labels[:2], ["a", "b"], names)
-    lines = list(_opening(digits_config("batch.classes=2"), images, held_out, batches))
+    config = digits_config("batch.classes=2")
+    lines = list(_opening(config, images, held_out, batches, choose_devices(config), {}))
     assert len(lines) == 3 and "9 images, batches of 2 x 4" in lines[0]
     assert "left out" in lines[1] and lines[1].endswith(": heron")
     assert "repeat" in lines[2] and lines[2].endswith(": stork")

@@ -54,8 +54,7 @@ def train(
     if dry_run:
         typer.echo(job.dry_run(settings), nl=False)
         return
-    outcome = job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
-    typer.echo(job.report(folder, outcome))
+    typer.echo(job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet))
 
 
 def main() -> None:

@@ -59,14 +59,17 @@ class LossConfig(Section):
     margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
     distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
     soft: bool = Field(False, description="hard only: softplus instead of the margin")
+    warmup_steps: int = Field(
+        0, ge=0, lt=2**31, description="hard only: begin with as many steps of semi_hard"
+    )
 
-    @field_validator("soft")
+    @field_validator("soft", "warmup_steps")
     @classmethod
-    def soft_belongs_to_hard(cls, soft: bool, info: ValidationInfo) -> bool:
+    def belongs_to_hard(cls, value: int, info: ValidationInfo) -> int:
         strategy = info.data.get("strategy", "hard")
-        if soft and strategy != "hard":
-            raise ValueError(f"only strategy hard has a soft margin, not {strategy}")
-        return soft
+        if value and strategy != "hard":
+            raise ValueError(f"is for strategy hard only, not for {strategy}")
+        return value
 
 
 class OptimizerConfig(Section):
@@ -80,7 +83,13 @@ class OptimizerConfig(Section):
 
 class TrainConfig(Section):
     steps: PositiveInt = Field(1500)
-    precision: Literal["float32", "mixed_bfloat16"] = Field("float32")
+    devices: Literal["auto", "one", "mirrored", "multi_worker"] = Field(
+        "auto", description="auto: multi_worker under TF_CONFIG, else every GPU, else one device"
+    )
+    microbatch: PositiveInt | None = Field(
+        None, description="images in the tower at a time; the batch that is mined stays whole"
+    )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field("float32")
     jit_compile: bool = Field(False, description="XLA; slower for small towers on a CPU")
     log_every: PositiveInt = Field(50, description="steps")
     eval_every: PositiveInt = Field(250, description="steps")

@@ -27,6 +27,7 @@ class PKBatches:
         seed: decides all draws.
 
     Attributes:
+        size: P x K, images in a batch.
         steps_per_epoch: steps that use about as many rows as there are.
         left_out: labels of the classes with a single row.
         repeated: labels of the classes with fewer than K rows.
@@ -48,6 +49,7 @@ class PKBatches:
                 f"{len(usable)} that have at least two images"
             )
         sizes = np.array([len(rows) for rows in usable])
+        self.size = classes * per_class
         self.steps_per_epoch = math.ceil(sizes.sum() / (classes * per_class))
         self._schedule = _ClassSchedule(sizes, classes, self.steps_per_epoch, seed)
         self._streams = [

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.errors import RequestError
-from triplet_train.files import remove, write_json, write_text
+from triplet_train.files import is_partial, remove, remove_partial, write_json, write_text
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -27,8 +27,20 @@ ENTRIES = (
     "embedder.keras",
     "embeddings",
     "tensorboard",
+    "failed_batch.json",
     ENVIRONMENT,
     CONFIG,
+)
+# What a run may be resumed with although it began with something else: the steps that it does are
+# the same, or (devices) differ by rounding only.
+_MAY_CHANGE = (
+    "data.data_dir",
+    "train.devices",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.keep",
+    "embeddings.splits",
+    "embeddings.formats",
 )
 
 
@@ -41,7 +53,7 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
 
     Raises:
         RequestError: the folder holds a run and neither flag is given; it holds something else or
-            cannot be written; there is no run to resume, or it had another configuration.
+            cannot be written; there is no run to resume, or its configuration had another result.
     """
     if resume and overwrite:
         raise RequestError("--resume and --overwrite exclude each other")
@@ -50,13 +62,16 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
         raise RequestError(f"{run_dir} cannot be made: {there} is a file, not a folder")
     if not os.access(there, os.W_OK):
         raise RequestError(f"{run_dir} cannot be written: {there} is read-only")
-    occupied = run_dir.is_dir() and any(run_dir.iterdir())
+    # A run that was killed in its first moment leaves no more than its environment.
+    occupied = run_dir.is_dir() and any(
+        path.name != ENVIRONMENT and not is_partial(path) for path in run_dir.iterdir()
+    )
     if occupied and not is_run(run_dir):
         raise RequestError(f"{run_dir} holds something other than a run; choose another --run-dir")
     if resume:
         if not occupied:
             raise RequestError(f"nothing to resume: there is no run in {run_dir}")
-        _require_same(load_config(str(run_dir / CONFIG)), config, run_dir)
+        _require_same_result(load_config(str(run_dir / CONFIG)), config, run_dir)
     elif occupied and not overwrite:
         raise RequestError(
             f"{run_dir} holds a run; give --resume to go on with it, --overwrite to replace it, "
@@ -72,32 +87,53 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
         RequestError: see `check`; or another process works in the folder.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
-    folder = os.open(run_dir, os.O_RDONLY)
+    descriptor = os.open(run_dir, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RequestError(f"another process is at work in {run_dir}") from None
         check(run_dir, config, resume=resume, overwrite=overwrite)  # still so, now that it is ours
+        for folder in (run_dir, run_dir / "checkpoints", run_dir / "embeddings"):
+            remove_partial(folder)
         if overwrite:
             for entry in ENTRIES:
                 remove(run_dir / entry)
         if not resume:
             write_json(run_dir / ENVIRONMENT, _environment())
+        if not resume or changes(run_dir, config):
             write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:
-        os.close(folder)  # which unlocks it
+        os.close(descriptor)  # which unlocks it
 
 
-def _require_same(old: Config, new: Config, run_dir: Path) -> None:
+def changes(run_dir: Path, config: Config) -> dict[str, str]:
+    """The keys in which `config` differs from that of the run, and how: `old -> new`."""
+    return _changes(load_config(str(run_dir / CONFIG)), config)
+
+
+def _changes(old: Config, new: Config) -> dict[str, str]:
     before, after = _flat(old), _flat(new)
-    changed = [
-        f"{key}: {before[key]!r} -> {after[key]!r}" for key in before if before[key] != after[key]
-    ]
-    if changed:
+    return {
+        key: f"{before[key]!r} -> {after[key]!r}" for key in before if before[key] != after[key]
+    }
+
+
+def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
+    changed = _changes(old, new)
+    allowed = set(_MAY_CHANGE)
+    if new.train.steps > old.train.steps:
+        allowed.add("train.steps")
+    if changed.keys() - allowed:
+        lines = [
+            f"{key}: {change}{'  (which alone would do)' if key in allowed else ''}"
+            for key, change in changed.items()
+        ]
         raise RequestError(
-            "\n  ".join([f"{run_dir} was started with another configuration:", *changed])
+            "\n  ".join(
+                [f"{run_dir} was started with another configuration, of another result:", *lines]
+            )
         )
 
 
@@ -105,7 +141,6 @@ def _flat(config: Config) -> dict[str, object]:
     sections = config.model_dump(mode="json")
     flat: dict[str, object] = {"seed": sections.pop("seed")}
     flat |= {f"{s}.{key}": value for s, keys in sections.items() for key, value in keys.items()}
-    del flat["data.data_dir"]  # where the set lies does not change what is in it
     return flat
 
 

@@ -1,13 +1,12 @@
 """A whole run, read from top to bottom: data, tower, training, embeddings, figures."""
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from triplet_train.config import Config, to_yaml
 from triplet_train.data.batches import PKBatches
@@ -22,22 +21,8 @@ from triplet_train.jobs import run_folder
 from triplet_train.jobs.tower_source import TowerSource
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
+from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished run is worth.
-
-    Attributes:
-        step: the step that was judged best, whose tower the run keeps.
-        figures: retrieval figures by split; none for a split without two images of a class.
-        files: the embedding files.
-    """
-
-    step: int
-    figures: dict[str, dict[str, float]]
-    files: list[Path]
 
 
 def run(
@@ -47,11 +32,11 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = False,
-) -> Outcome | None:
-    """Train, export and judge as `config` says, into `run_dir`.
+) -> str:
+    """Train, export and judge as `config` says, into `run_dir`; what to tell the user at the end.
 
-    Everything that can be refused is refused before the folder is made. Returns None where the
-    run to resume is finished.
+    Everything that can be refused is refused before the folder is made. Of several workers each
+    calls this, and the chief alone touches the folder.
 
     Raises:
         RequestError: the request is wrong.
@@ -59,30 +44,41 @@ def run(
         Stopped: Ctrl-C or SIGTERM during training; its state is saved.
     """
     run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
-    if resume and (run_dir / run_folder.FIGURES).exists():
-        return None
+    if resume and _finished(config, run_dir):
+        return f"{run_dir} is finished; nothing to resume"
+    changes = run_folder.changes(run_dir, config) if resume else {}
+    devices = choose_devices(config)
     source = Source(config.data)
     _refuse_impossible(config, source)
-    images = source.load(config.data.train_split, quiet=quiet)
+    images = source.load(config.data.train_split, quiet=quiet or not devices.chief)
     batches = PKBatches(
         images.labels,
         classes=config.batch.classes,
         per_class=config.batch.per_class,
         seed=config.seed,
     )
+    keras.utils.set_random_seed(config.seed)
+    with devices.distribution.scope():
+        tower = build_tower(
+            config.model,
+            source.image_shape,
+            config.train.precision,
+            synchronized=devices.replicas > 1,
+        )
+    if not devices.chief:
+        train(config, tower, images, batches, None, run_dir, devices, resume=resume)
+        return f"done; the chief writes {run_dir}"
     held_out = source.load(config.data.eval_split, quiet=quiet)
     if not has_pairs(held_out.labels):
         raise RequestError(
             f"data.eval_split: no two images of {config.data.eval_split} share a class, "
             "so there is nothing to judge"
         )
-    keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.model, source.image_shape, config.train.precision)
     embed = make_embed(tower)
 
     with run_folder.opened(run_dir, config, resume=resume, overwrite=overwrite):
         if not quiet:
-            for line in _opening(config, images, held_out, batches):
+            for line in _opening(config, images, held_out, batches, devices, changes):
                 print(line, file=sys.stderr)
         progress = train(
             config,
@@ -91,27 +87,50 @@ def run(
             batches,
             lambda: retrieval_figures(embed(held_out.images), held_out.labels).figures,
             run_dir,
+            devices,
             resume=resume,
             quiet=quiet,
         )
-        return _finish(config, run_dir, source, progress.best_step, quiet)
+        figures = _finish(config, run_dir, source, progress.best_step, quiet)
+    return _report(config, run_dir, progress.best_step, figures)
 
 
-def report(run_dir: Path, outcome: Outcome | None) -> str:
+def _finished(config: Config, run_dir: Path) -> bool:
+    """Whether all that `config` asks for is there, so that nothing is left to do."""
+    file = run_dir / run_folder.FIGURES
+    if not file.is_file():
+        return False
+    final = json.loads(file.read_text())
+    return (
+        final["steps"] == config.train.steps
+        and final["splits"].keys() >= set(config.export_splits)
+        and all(path.exists() for path in _embedding_files(config, run_dir))
+    )
+
+
+def _embedding_files(config: Config, run_dir: Path) -> list[Path]:
+    return [
+        run_dir / "embeddings" / file_name(split, format)
+        for split in config.export_splits
+        for format in config.embeddings.formats
+    ]
+
+
+def _report(
+    config: Config, run_dir: Path, best_step: int, figures: dict[str, dict[str, float]]
+) -> str:
     """What the run gave, where it lies, and what to type next."""
-    if outcome is None:
-        return f"{run_dir} is finished; nothing to resume"
     lines = [
         f"{split}: recall@1 {f['recall_at_1']:.4f}  recall@5 {f['recall_at_5']:.4f}  "
         f"R-precision {f['r_precision']:.4f}  MAP@R {f['map_at_r']:.4f}"
         if f
         else f"{split}: no two images share a class, so there are no figures"
-        for split, f in outcome.figures.items()
+        for split, f in figures.items()
     ]
     folder = shlex.quote(str(run_dir))
     lines += [
-        f"{run_dir / EMBEDDER}  the tower of step {outcome.step}, the best of the run",
-        *map(str, outcome.files),
+        f"{run_dir / EMBEDDER}  the tower of step {best_step}, the best of the run",
+        *map(str, _embedding_files(config, run_dir)),
         f"{run_dir / run_folder.FIGURES}",
         "next:",
         f"  triplet-eval --checkpoint {folder}",
@@ -169,15 +188,27 @@ def _refuse_impossible(config: Config, source: Source) -> None:
 
 
 def _opening(
-    config: Config, images: ImageSet, held_out: ImageSet, batches: PKBatches
+    config: Config,
+    images: ImageSet,
+    held_out: ImageSet,
+    batches: PKBatches,
+    devices: Devices,
+    changes: dict[str, str],
 ) -> Iterator[str]:
     """What is about to happen, and what the user should know of the classes."""
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     yield (
-        f"training on {devices[0].device_type}: {len(images):,} images, "
+        f"training on {devices.description}: {len(images):,} images, "
         f"batches of {config.batch.classes} x {config.batch.per_class}, "
         f"{batches.steps_per_epoch} steps per epoch"
     )
+    for key, change in changes.items():
+        yield f"resuming with another {key}: {change}"
+    if "train.steps" in changes and config.optimizer.schedule == "cosine":
+        yield (
+            "warning: the learning rate of the steps that are done fell towards the old end; from "
+            "here on it is that of the new one, so that the run is not one of these steps from the "
+            "start"
+        )
     shared = len(set(images.ids) & set(held_out.ids))
     if shared:
         yield (
@@ -199,22 +230,24 @@ def _list(images: ImageSet, labels: list[int], most: int = 5) -> str:
     return f"{names} and {more} more classes" if more > 0 else names
 
 
-def _finish(config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool) -> Outcome:
-    """Export the splits with the best tower, and judge it by what was exported."""
+def _finish(
+    config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool
+) -> dict[str, dict[str, float]]:
+    """Export the splits with the best tower, and judge it by what was exported.
+
+    Figures by split; none for a split without two images of a class.
+    """
     file = run_dir / EMBEDDER
     best = TowerSource(file, load_embedder(file), config, source)
-    folder = run_dir / "embeddings"
-    folder.mkdir(exist_ok=True)
+    (run_dir / "embeddings").mkdir(exist_ok=True)
     figures: dict[str, dict[str, float]] = {}
-    files = []
     for split in config.export_splits:
         table = best.table(split, quiet=quiet)
         for format in config.embeddings.formats:
-            files.append(folder / file_name(split, format))
-            write_table(table, files[-1], format)
+            write_table(table, run_dir / "embeddings" / file_name(split, format), format)
         pairs = has_pairs(table.labels)
         figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
     first = config.export_splits[0]
-    final = {"step": best_step, "split": first, **figures[first], "splits": figures}
-    write_json(run_dir / run_folder.FIGURES, final)
-    return Outcome(best_step, figures, files)
+    final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
+    write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
+    return figures

@@ -6,7 +6,10 @@ from triplet_train.config import ModelConfig
 
 
 def build_tower(
-    model: ModelConfig, image_shape: tuple[int, int, int], precision: str = "float32"
+    model: ModelConfig,
+    image_shape: tuple[int, int, int],
+    precision: str = "float32",
+    synchronized: bool = False,
 ) -> keras.Model:
     """A CNN: scaling to [0, 1], conv blocks, dense, unit normalisation.
 
@@ -17,6 +20,8 @@ def build_tower(
         model: the `model` section of a configuration.
         image_shape: (H, W, C).
         precision: a Keras dtype policy for all but the last layer.
+        synchronized: whether batch normalisation takes its statistics over all replicas, as one
+            device with the whole batch would.
 
     Returns:
         uint8 [N, H, W, C] -> float32 [N, embedding_dim].
@@ -29,7 +34,7 @@ def build_tower(
         # Batch normalisation has a shift of its own, which makes the convolution's bias redundant.
         x = layers.Conv2D(width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy)(x)
         if model.batch_norm:
-            x = layers.BatchNormalization(dtype=policy)(x)
+            x = layers.BatchNormalization(synchronized=synchronized, dtype=policy)(x)
         x = layers.ReLU(dtype=policy)(x)
         x = layers.MaxPooling2D(padding="same", dtype=policy)(x)
     x = layers.Flatten(dtype=policy)(x)

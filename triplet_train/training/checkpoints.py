@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from triplet_train.models.embedder import EMBEDDER
 
 _OPTIMIZER = "optimizer.npz"
 _STATE = "state.json"
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass
@@ -36,9 +38,9 @@ class Progress:
 class Checkpoints:
     """`checkpoints/step_00000500/` holds embedder.keras, optimizer.npz and state.json.
 
-    A folder is written beside its name and renamed, so that one with a step's name is whole. The
-    best one is kept besides the newest `keep`; `best` is a link to it, and `embedder.keras` in the
-    run folder a copy of its tower.
+    A folder is written beside its name and renamed, so that one with a step's name is whole, and
+    older ones go only when it is there. The best one is kept besides the newest `keep`; `best` is a
+    link to it, and `embedder.keras` in the run folder a copy of its tower.
     """
 
     def __init__(self, run_dir: Path, keep: int) -> None:
@@ -48,23 +50,6 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return self._folder / f"step_{step:08d}"
 
-    def save(self, tower: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> None:
-        """Write the checkpoint of `progress.step`, then drop those that are no longer kept."""
-        path = self.path(progress.step)
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as beside:
-            beside.mkdir()
-            tower.save(beside / EMBEDDER)
-            store: dict[str, Any] = {}
-            optimizer.save_own_variables(store)
-            np.savez(beside / _OPTIMIZER, **store)
-            (beside / _STATE).write_text(json.dumps(vars(progress), indent=1) + "\n")
-        if progress.best_step == progress.step:
-            self._point_to_best(path)
-        for step in self.steps()[: -self._keep]:
-            if step != progress.best_step:
-                shutil.rmtree(self.path(step))
-
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, ascending."""
         return sorted(
@@ -72,36 +57,90 @@ class Checkpoints:
             for path in self._folder.glob("step_" + "[0-9]" * 8)
         )
 
-    def restore(self, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
-        """Put the newest checkpoint's weights into `tower` and `optimizer`.
+    def newest(self) -> str:
+        """Of the newest checkpoint, for a message."""
+        steps = self.steps()
+        return f"the newest good checkpoint is {self.path(steps[-1])}" if steps else "none is saved"
+
+    def save(self, tower: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> None:
+        """Write the checkpoint of `progress.step`, then drop those that are no longer kept.
 
         Raises:
-            RunError: there is none, or it is damaged.
+            RunError: it cannot be written; those that were there still are.
         """
-        steps = self.steps()
-        if not steps:
-            raise RunError(
-                f"{self._run_dir} holds no checkpoint to resume from; --overwrite starts again"
-            )
-        path = self.path(steps[-1])
+        path = self.path(progress.step)
         try:
-            saved = keras.models.load_model(path / EMBEDDER, compile=False)
-            tower.set_weights(saved.get_weights())
-            optimizer.build(tower.trainable_variables)
-            with np.load(path / _OPTIMIZER, allow_pickle=False) as store:
-                optimizer.load_own_variables(dict(store))
-            progress = Progress(**json.loads((path / _STATE).read_text()))
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            older = (
-                f"the one before is {self.path(steps[-2])}" if steps[1:] else "it is the only one"
-            )
+            self._folder.mkdir(exist_ok=True)
+            with replacing(path) as beside:
+                beside.mkdir()
+                tower.save(beside / EMBEDDER)
+                store: dict[str, Any] = {}
+                optimizer.save_own_variables(store)
+                np.savez(beside / _OPTIMIZER, **store)
+                (beside / _STATE).write_text(json.dumps(vars(progress), indent=1) + "\n")
+            if progress.best_step == progress.step > 0:
+                self._point_to_best(path)
+        except OSError as error:
             raise RunError(
-                f"the checkpoint {path} is damaged ({first_line(error)}); {older}. "
-                "Move it away to resume from what is left"
+                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.newest()}. "
+                "The same command with --resume goes on from there"
             ) from error
-        if progress.best_step:  # the run may have been killed before it got there
+        # Checkpoints of later steps are those that could not be restored when this run began.
+        kept = [step for step in self.steps() if step <= progress.step][-self._keep :]
+        for step in self.steps():
+            if step not in (*kept, progress.best_step):
+                shutil.rmtree(self.path(step))
+
+    def restore(
+        self, tower: keras.Model, optimizer: keras.Optimizer, say: Callable[[str], None]
+    ) -> Progress:
+        """Put the weights of the newest whole checkpoint into `tower` and `optimizer`.
+
+        Args:
+            say: is told of each checkpoint that is damaged.
+
+        Raises:
+            RunError: no checkpoint is whole.
+        """
+        for step in reversed(self.steps()):
+            try:
+                progress = self._load(step, tower, optimizer)
+            except _DAMAGE as error:
+                say(f"warning: the checkpoint {self.path(step)} is damaged: {first_line(error)}")
+                continue
+            if not self._is_whole(progress.best_step, besides=step):
+                best = self.path(progress.best_step)
+                say(f"warning: {best}, the best so far, is damaged; the best is chosen anew")
+                progress = Progress(progress.step)
+            return progress
+        raise RunError(
+            f"{self._run_dir} holds no checkpoint that can be read; --overwrite starts again"
+        )
+
+    def mend_best(self, progress: Progress) -> None:
+        """Point to the best checkpoint, as the run may have been killed before it got there."""
+        if progress.best_step:
             self._point_to_best(self.path(progress.best_step))
-        return progress
+
+    def _load(self, step: int, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
+        path = self.path(step)
+        saved = keras.models.load_model(path / EMBEDDER, compile=False)
+        tower.set_weights(saved.get_weights())
+        if not optimizer.built:
+            optimizer.build(tower.trainable_variables)
+        with np.load(path / _OPTIMIZER, allow_pickle=False) as store:
+            optimizer.load_own_variables(dict(store))
+        return Progress(**json.loads((path / _STATE).read_text()))
+
+    def _is_whole(self, step: int, besides: int) -> bool:
+        """Whether the tower of `step` can be read; no step, and one that was read before, can."""
+        if step in (0, besides):
+            return True
+        try:
+            keras.models.load_model(self.path(step) / EMBEDDER, compile=False)
+        except _DAMAGE:
+            return False
+        return True
 
     def _point_to_best(self, path: Path) -> None:
         with replacing(self._run_dir / EMBEDDER) as beside:

@@ -9,7 +9,10 @@ from types import TracebackType
 import tensorflow as tf
 from tqdm import tqdm
 
-from triplet_train.files import write_text
+from triplet_train.errors import RunError
+from triplet_train.files import first_line, write_text
+
+LINES = "metrics.jsonl"
 
 
 class RunLog:
@@ -17,13 +20,13 @@ class RunLog:
 
     Args:
         run_dir: the run folder.
-        start, stop: the steps of this session, for the progress bar.
+        start, stop: the steps of this session. What the logs tell of later steps than `start` is
+            dropped: a run that is resumed does these steps again.
         quiet: say nothing; files are written all the same.
     """
 
     def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
-        self._lines = _lines_until(run_dir / "metrics.jsonl", start).open("a", encoding="utf-8")
-        self._scalars = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self._path = run_dir / LINES
         self._quiet = quiet
         self._bar = tqdm(
             initial=start,
@@ -32,6 +35,12 @@ class RunLog:
             disable=True if quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
+        folder = run_dir / "tensorboard"
+        for file in folder.glob("events.out.tfevents.*"):
+            file.unlink()
+        self._scalars = tf.summary.create_file_writer(str(folder))
+        for line in _cut(self._path, start):
+            self._draw(json.loads(line))
 
     def __enter__(self) -> "RunLog":
         return self
@@ -43,20 +52,10 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
-        self._lines.close()
         self._scalars.close()
 
     def step_done(self) -> None:
         self._bar.update()
-
-    def write(self, group: str, step: int, figures: dict[str, float | str]) -> None:
-        """One line {"step": ..., **figures} and one scalar `group/name` per number."""
-        self._lines.write(json.dumps({"step": step, **figures}) + "\n")
-        self._lines.flush()
-        with self._scalars.as_default(step=step):
-            for name, value in figures.items():
-                if not isinstance(value, str):
-                    tf.summary.scalar(f"{group}/{name}", value)
 
     def say(self, message: str) -> None:
         if not self._quiet:
@@ -64,7 +63,7 @@ class RunLog:
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
         """Write a training line; show it behind the bar, or as a line where there is no bar."""
-        self.write("train", step, dict(figures))
+        self._write({"step": step, **figures})
         shown = {
             "loss": f"{figures['loss']:.4f}",
             "active": f"{figures['active_fraction']:.1%}",
@@ -77,14 +76,37 @@ class RunLog:
         else:
             self._bar.set_postfix(shown)
 
+    def evaluation(self, step: int, split: str, figures: dict[str, float], remark: str) -> None:
+        self._write({"step": step, "split": split, **figures})
+        self.say(
+            f"step {step}  {split}: recall@1 {figures['recall_at_1']:.4f}"
+            f"  MAP@R {figures['map_at_r']:.4f}{remark}"
+        )
 
-def _lines_until(path: Path, step: int) -> Path:
-    """`path` without the lines of later steps, which a run that is resumed will write again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if _step_of(line) <= step]
-        write_text(path, "".join(kept))
-    return path
+    def _write(self, line: dict[str, float | str]) -> None:
+        try:
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise RunError(f"{self._path} cannot be written: {first_line(error)}") from error
+        self._draw(line)
+
+    def _draw(self, line: dict[str, float | str]) -> None:
+        group = "eval" if "split" in line else "train"
+        with self._scalars.as_default(step=line["step"]):
+            for name, value in line.items():
+                if name != "step" and isinstance(value, int | float):
+                    tf.summary.scalar(f"{group}/{name}", value)
+
+
+def _cut(path: Path, step: int) -> list[str]:
+    """Drop the lines of steps later than `step` from the file; those that are left."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if _step_of(line) <= step]
+    write_text(path, "".join(kept))
+    return kept
 
 
 def _step_of(line: str) -> float:

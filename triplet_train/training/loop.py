@@ -1,15 +1,11 @@
 """The loop around the step: log, evaluate, checkpoint, stop when asked to."""
 
-import math
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config
@@ -19,9 +15,13 @@ from triplet_train.data.sources import ImageSet
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.clock import Clock
+from triplet_train.training.devices import Devices
+from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import make_step
+from triplet_train.training.watch import Watch
 
 Figures = dict[str, float]
 
@@ -31,62 +31,102 @@ def train(
     tower: keras.Model,
     images: ImageSet,
     batches: PKBatches,
-    evaluate: Callable[[], Figures],
+    evaluate: Callable[[], Figures] | None,
     run_dir: Path,
+    devices: Devices,
     *,
     resume: bool = False,
     quiet: bool = False,
 ) -> Progress:
     """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run_dir`.
 
+    Of several workers each calls this; the chief alone evaluates and writes.
+
     Args:
+        tower: made in `devices.distribution.scope()`.
         evaluate: figures of `tower` on held-out images; the best step is the one with the
-            highest recall_at_1, and of those the highest map_at_r.
+            highest recall_at_1, and of those the highest map_at_r. Called by the chief only.
         resume: go on from the newest checkpoint instead of from step 0.
 
     Raises:
-        RunError: the loss is not finite.
+        RunError: the loss is not finite, or something cannot be written.
         Stopped: Ctrl-C or SIGTERM; what was done is saved.
     """
     settings = config.train
-    optimizer = make_optimizer(config.optimizer, settings.steps)
+    with devices.distribution.scope():
+        optimizer = make_optimizer(config.optimizer, settings.steps, settings.precision)
+        optimizer.build(tower.trainable_variables)
     checkpoints = Checkpoints(run_dir, settings.keep)
-    progress = checkpoints.restore(tower, optimizer) if resume else Progress()
+    warnings: list[str] = []
+    progress = checkpoints.restore(tower, optimizer, warnings.append) if resume else Progress()
     step_function = make_step(
         tower,
         optimizer,
         make_strategy(config.loss),
+        devices,
         seed=config.seed,
+        clip_norm=config.optimizer.clip_norm,
+        microbatch=settings.microbatch,
         jit_compile=settings.jit_compile,
     )
     first, last = progress.step, settings.steps
-    data = training_batches(images, batches, first, last)
-    with RunLog(run_dir, first, last, quiet) as log, _interruption() as interrupted:
-        clock = _Clock(first)
-        for step, (pixels, labels) in enumerate(data, start=first + 1):
-            statistics = step_function(tf.constant(step - 1), pixels, labels)
+    data = devices.batches(
+        lambda local: training_batches(images, batches, first, local, devices.replicas)
+    )
+    with ExitStack() as stack:
+        interrupted = stack.enter_context(interruption())
+        log = None
+        if devices.chief:
+            log = stack.enter_context(RunLog(run_dir, first, last, quiet))
+            for warning in warnings:
+                log.say(warning)
+            if resume:
+                log.say(f"resuming from {checkpoints.path(first)}")
+                checkpoints.mend_best(progress)
+            else:
+                checkpoints.save(tower, optimizer, progress)  # what a kill from now on goes back to
+        watch = Watch(
+            config, tower, images.ids, batches, checkpoints, run_dir if devices.chief else None
+        )
+        clock = Clock(first)
+        for step in range(first + 1, last + 1):
+            with clock.waiting():
+                pixels, labels = next(data)
+            asked = interrupted()
+            figures = step_function(
+                tf.constant(step - 1), tf.constant(int(asked is not None)), pixels, labels
+            )
             progress.step = step
-            log.step_done()
+            watch.note(step, figures)
             stopping = interrupted()
+            if devices.workers > 1:  # all stop after the step in which all were told
+                stopping = (asked or signal.SIGTERM) if int(figures.stopping) else None
             logging, judging, saving = (
                 step % every == 0 or step == last
                 for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
             )
             saving |= stopping is not None
             if logging or judging or saving:
-                _require_finite(float(statistics.loss), tower, step, checkpoints)
+                numbers = watch.look()
             if step == first + 1 and not logging:
-                clock = _Clock(step)  # the first step was compiled
-            if logging:
-                figures = {name: float(v) for name, v in statistics._asdict().items()}
-                rate = clock.steps_per_second(step)
-                figures["images_per_second"] = rate * len(labels)
-                log.training(step, figures, (last - step) / rate)
-            with clock.paused():
-                if judging:
-                    saving |= _judge(evaluate(), config.data.eval_split, progress, log)
-                if saving:
-                    checkpoints.save(tower, optimizer, progress)
+                clock = Clock(step)  # the first step was compiled
+            if log:
+                log.step_done()
+                if logging:
+                    rate, wait = clock.look(step)
+                    numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}
+                    log.training(step, numbers, (last - step) / rate)
+                with clock.paused():
+                    if judging:
+                        try:
+                            judged = evaluate()
+                        except RunError as error:  # vectors that are not finite
+                            raise RunError(
+                                f"step {step}: {error}; {checkpoints.newest()}"
+                            ) from error
+                        saving |= _judge(judged, config.data.eval_split, progress, log)
+                    if saving:
+                        checkpoints.save(tower, optimizer, progress)
             if stopping is not None:
                 raise Stopped(
                     f"stopped at step {step} of {last}, which is saved in {run_dir}; "
@@ -98,7 +138,6 @@ def train(
 
 def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> bool:
     """Log the figures of a step; True, and `progress` brought up to date, if it is the best."""
-    log.write("eval", progress.step, {"split": split, **figures})
 
     def merit(figures: Figures) -> tuple[float, float]:
         return figures["recall_at_1"], figures["map_at_r"]
@@ -106,58 +145,5 @@ def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> boo
     improved = not progress.best_figures or merit(figures) > merit(progress.best_figures)
     if improved:
         progress.best_step, progress.best_figures = progress.step, figures
-    log.say(
-        f"step {progress.step}  {split}: recall@1 {figures['recall_at_1']:.4f}"
-        f"  MAP@R {figures['map_at_r']:.4f}{'  best so far' if improved else ''}"
-    )
+    log.evaluation(progress.step, split, figures, "  best so far" if improved else "")
     return improved
-
-
-def _require_finite(loss: float, tower: keras.Model, step: int, checkpoints: Checkpoints) -> None:
-    """The loss tells of the weights before the step's update, so look at those after it too."""
-    if math.isfinite(loss) and all(np.isfinite(weight).all() for weight in tower.get_weights()):
-        return
-    steps = checkpoints.steps()
-    good = f"the last good checkpoint is {checkpoints.path(steps[-1])}" if steps else "none saved"
-    raise RunError(
-        f"the loss or a weight is no longer finite at step {step} (loss {loss}); {good}. "
-        "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
-    )
-
-
-class _Clock:
-    """Steps per second since the last look, time out for evaluation and saving taken off."""
-
-    def __init__(self, step: int) -> None:
-        self._step, self._start = step, time.perf_counter()
-
-    def steps_per_second(self, step: int) -> float:
-        now = time.perf_counter()
-        rate = (step - self._step) / (now - self._start)
-        self._step, self._start = step, now
-        return rate
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        paused = time.perf_counter()
-        yield
-        self._start += time.perf_counter() - paused
-
-
-@contextmanager
-def _interruption() -> Iterator[Callable[[], int | None]]:
-    """Tells which signal has asked to stop, if any; the second of its kind acts as usual."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield lambda: asked[0] if asked else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -7,17 +7,24 @@ import keras
 from triplet_train.config import OptimizerConfig
 
 
-def make_optimizer(config: OptimizerConfig, steps: int) -> keras.Optimizer:
-    """An optimizer whose learning rate follows the schedule over `steps` steps."""
+def make_optimizer(config: OptimizerConfig, steps: int, precision: str) -> keras.Optimizer:
+    """An optimizer whose learning rate follows the schedule over `steps` steps.
+
+    It does not clip: Keras would do so on each replica, before adding up. For mixed_float16 it
+    scales the loss, and leaves out steps in which a gradient overflows.
+    """
     rate = learning_rate(config, steps)
-    options: dict[str, Any] = {"global_clipnorm": config.clip_norm}
+    options: dict[str, Any] = {}
     if config.weight_decay:
         options["weight_decay"] = config.weight_decay
     if config.name == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, **options)
-    if config.name == "adamw":
-        return keras.optimizers.AdamW(rate, **({"weight_decay": 0.0} | options))
-    return keras.optimizers.Adam(rate, **options)
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, **options)
+    elif config.name == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, **({"weight_decay": 0.0} | options))
+    else:
+        optimizer = keras.optimizers.Adam(rate, **options)
+    scaled = precision == "mixed_float16"
+    return keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
 
 
 def learning_rate(

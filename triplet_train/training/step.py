@@ -1,57 +1,136 @@
 """One training step, compiled: embed, take the loss on the embeddings, go back to the weights."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from triplet_train.losses.statistics import TripletStatistics
 from triplet_train.losses.strategies import Strategy
-
-Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
+from triplet_train.training.devices import Devices
+from triplet_train.training.passes import embed_in_parts, embed_whole
 
 _LAYERS, _LOSS = range(2)  # who draws random numbers
+
+
+class StepFigures(NamedTuple):
+    """What a step tells of itself; scalars, taken over the global batch before the update.
+
+    Attributes:
+        triplets: the loss and what belongs to it.
+        embedding_spread: mean squared distance of the embeddings from their mean; 0 where all
+            coincide, at most 1.
+        gradient_norm: of all trainable weights together, before clipping.
+        learning_rate: of this step.
+        stopping: how many workers have been asked to stop.
+    """
+
+    triplets: TripletStatistics
+    embedding_spread: tf.Tensor
+    gradient_norm: tf.Tensor
+    learning_rate: tf.Tensor
+    stopping: tf.Tensor
+
+
+Step = Callable[..., StepFigures]
 
 
 def make_step(
     tower: keras.Model,
     optimizer: keras.Optimizer,
     strategy: Strategy,
+    devices: Devices,
     *,
     seed: int,
+    clip_norm: float | None = None,
+    microbatch: int | None = None,
     jit_compile: bool = False,
 ) -> Step:
-    """(step int32 [], images uint8 [B, H, W, C], labels [B]) -> TripletStatistics, one update.
+    """(step int32 [], stopping int32 [], images, labels) -> StepFigures, one update of the weights.
+
+    Images are uint8 [B / R, H, W, C] on each of R replicas: rows r, r + R, r + 2R ... of the batch
+    on replica r. Labels are those of the whole batch, [B].
 
     Stage one embeds the images. Stage two takes the loss and its gradient with respect to the
-    embeddings alone, and pushes that gradient back through the tower; what happens to embeddings
-    between the two concerns neither the tower nor the loss. Every random number derives from
-    (seed, step), so that a step can be repeated in isolation.
+    embeddings of the whole batch, brought together from all replicas, and each replica pushes its
+    own rows of that gradient back through the tower. The sum over replicas, or over microbatches,
+    is the gradient of the undivided batch. O(B^2) for the loss, on every replica. Every random
+    number derives from (seed, step), so that a step can be repeated in isolation.
     """
     seed_states = _seed_states(tower)
     optimizer.build(tower.trainable_variables)
 
-    @tf.function(jit_compile=jit_compile)
-    def train_step(step: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> TripletStatistics:
+    def on_replica(
+        step: tf.Tensor, stopping: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
+    ) -> StepFigures:
+        context = tf.distribute.get_replica_context()
+        replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
         key = tf.stack([tf.constant(seed, tf.int32), step])
-        for index, state in enumerate(seed_states):
-            state.assign(tf.cast(_fold(key, (_LAYERS, index)), state.dtype))
-        with tf.GradientTape() as tower_tape:
-            embeddings = tower(images, training=True)
-        with tf.GradientTape() as loss_tape:
-            loss_tape.watch(embeddings)
-            statistics = strategy(labels, embeddings, _fold(key, (_LOSS, 0)))
-        pull = loss_tape.gradient(statistics.loss, embeddings)
-        gradients = tower_tape.gradient(
-            embeddings, tower.trainable_variables, output_gradients=pull
+
+        def seed_layers(part: tf.Tensor) -> None:
+            for index, state in enumerate(seed_states):
+                drawn = _fold(key, _LAYERS, index, replica, part)
+                state.assign(tf.cast(drawn, state.dtype))
+
+        if microbatch and microbatch < images.shape[0]:
+            own, push_back = embed_in_parts(tower, images, microbatch, seed_layers)
+        else:
+            seed_layers(tf.constant(0))
+            own, push_back = embed_whole(tower, images)
+
+        embeddings, own_rows = _from_all_replicas(own, context)
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            triplets = strategy(labels, embeddings, _fold(key, _LOSS, 0), step)
+        pull = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
+
+        scale = _loss_scale(optimizer)
+        *gradients, stopping = context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [*push_back(pull * scale), stopping]
         )
-        optimizer.apply(gradients)
-        return statistics
+        norm = tf.linalg.global_norm(gradients)
+        if clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale, use_norm=norm)
+        figures = StepFigures(
+            triplets,
+            1.0 - tf.reduce_sum(tf.square(tf.reduce_mean(embeddings, axis=0))),
+            norm / scale,
+            tf.convert_to_tensor(optimizer.learning_rate),
+            stopping,
+        )
+        optimizer.apply([gradient / replicas for gradient in gradients])  # Keras adds them up
+        return figures
+
+    @tf.function(jit_compile=jit_compile)
+    def train_step(*arguments: tf.Tensor) -> StepFigures:
+        return devices.run(on_replica, *arguments)
 
     return train_step
 
 
-def _fold(key: tf.Tensor, purpose: tuple[int, int]) -> tf.Tensor:
+def _from_all_replicas(
+    own: tf.Tensor, context: tf.distribute.ReplicaContext
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Embeddings of the whole batch in its order, and which of its rows are this replica's.
+
+    The sum of buffers that are zero outside the replica's own rows: `all_gather` fails between
+    processes on CPUs.
+    """
+    replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
+    rows = replica + replicas * tf.range(own.shape[0])
+    if replicas == 1:
+        return own, rows
+    shape = [replicas * own.shape[0], own.shape[1]]
+    buffer = tf.scatter_nd(rows[:, tf.newaxis], own, shape)
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, buffer), rows
+
+
+def _loss_scale(optimizer: keras.Optimizer) -> tf.Tensor:
+    return tf.convert_to_tensor(optimizer.scale_loss(tf.constant(1.0)))
+
+
+def _fold(key: tf.Tensor, *purpose: int | tf.Tensor) -> tf.Tensor:
     """A seed, int32 [2], for one purpose in one step."""
     for part in purpose:
         key = tf.random.experimental.stateless_fold_in(key, part)

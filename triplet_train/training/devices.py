@@ -1,0 +1,144 @@
+"""On what a run trains: one device, all of this machine, or several machines."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from triplet_train.config import Config
+from triplet_train.errors import RequestError
+
+_EXAMPLE = (
+    '{"cluster": {"worker": ["host1:9000", "host2:9000"]}, "task": {"type": "worker", "index": 0}}'
+)
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Replicas of the tower, each with its share of every batch.
+
+    Attributes:
+        distribution: TensorFlow's engine for them; make variables in its `scope()`.
+        replicas: how many there are in all processes.
+        workers: how many processes there are.
+        chief: whether this process is the one that writes.
+        description: for people.
+    """
+
+    distribution: tf.distribute.Strategy
+    replicas: int
+    workers: int
+    chief: bool
+    description: str
+
+    def batches(self, shares_of: Callable[[range], tf.data.Dataset]) -> Iterator[Any]:
+        """What the replicas of this process take from the data set that `shares_of` makes.
+
+        It is given the numbers of these replicas, and its elements go to them in turn.
+        """
+
+        def local(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            each = context.num_replicas_in_sync // context.num_input_pipelines
+            first = context.input_pipeline_id * each
+            return shares_of(range(first, first + each))
+
+        return iter(self.distribution.distribute_datasets_from_function(local))
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call `function` on every replica; what the first of this process returns."""
+        returned = self.distribution.run(function, arguments)
+        return tf.nest.map_structure(
+            lambda value: self.distribution.experimental_local_results(value)[0], returned
+        )
+
+
+def choose_devices(config: Config) -> Devices:
+    """The devices that `train.devices` asks for. Comes before any other use of TensorFlow's
+    runtime, which cannot join a cluster later; waits for the other workers of one.
+
+    Raises:
+        RequestError: TF_CONFIG is missing or wrong, the devices cannot share a batch equally, or
+            XLA is asked for on several.
+    """
+    asked = config.train.devices
+    if asked == "auto":
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        asked = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored" if several else "one"
+    if asked == "multi_worker":
+        devices = _multi_worker()
+    elif asked == "mirrored":
+        names = [device.name for device in _logical_devices()]
+        distribution = tf.distribute.MirroredStrategy(names)
+        description = f"{len(names)} x {_name_of_device()}, mirrored"
+        devices = Devices(distribution, len(names), 1, True, description)
+    else:
+        alone = tf.distribute.get_strategy()
+        devices = Devices(alone, 1, 1, True, _name_of_device())
+    _require_equal_shares(config, devices.replicas)
+    return devices
+
+
+def _multi_worker() -> Devices:
+    chief, workers = _place_in_cluster()
+    distribution = tf.distribute.MultiWorkerMirroredStrategy()
+    replicas = distribution.num_replicas_in_sync
+    description = f"{workers} workers with {replicas // workers} x {_name_of_device()} each"
+    return Devices(distribution, replicas, workers, chief, description)
+
+
+def _place_in_cluster() -> tuple[bool, int]:
+    """Whether this process is the chief, and how many workers there are."""
+    text = os.environ.get("TF_CONFIG")
+    if not text:
+        raise RequestError(
+            "train.devices: multi_worker needs the environment variable TF_CONFIG, the same in "
+            f"every process but for the index, as in TF_CONFIG='{_EXAMPLE}'"
+        )
+    try:
+        content = json.loads(text)
+        cluster, task = content["cluster"], content["task"]
+        addresses = cluster[task["type"]]
+        workers = len(cluster.get("chief", [])) + len(cluster["worker"])
+        here = addresses[int(task["index"])]
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise RequestError(
+            f"TF_CONFIG does not describe this process's place in a cluster "
+            f"({type(error).__name__}: {error}); expected as in {_EXAMPLE}, received {text}"
+        ) from error
+    first = cluster.get("chief") or cluster["worker"]
+    return here == first[0], workers
+
+
+def _require_equal_shares(config: Config, replicas: int) -> None:
+    batch, train = config.batch, config.train
+    size = batch.classes * batch.per_class
+    if size % replicas:
+        raise RequestError(
+            f"train.devices: {replicas} devices cannot share the {batch.classes} x "
+            f"{batch.per_class} = {size} images of a batch equally; change batch.classes or "
+            "batch.per_class"
+        )
+    share = size // replicas
+    if train.microbatch and share % min(train.microbatch, share):
+        fitting = [n for n in range(1, train.microbatch) if share % n == 0]
+        raise RequestError(
+            f"train.microbatch: {share} images per device do not divide into equal parts of "
+            f"{train.microbatch}; the next smaller that fits is {fitting[-1]}"
+        )
+    if train.jit_compile and replicas > 1:
+        raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")
+
+
+def _logical_devices() -> list[tf.config.LogicalDevice]:
+    return tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+
+
+def _name_of_device() -> str:
+    """What the GPU calls itself, with CPU where there is none."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return f"CPU ({os.cpu_count()} cores)"
+    return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")

@@ -1,0 +1,87 @@
+"""Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from triplet_train.config import Config
+from triplet_train.data.batches import PKBatches
+from triplet_train.errors import RunError
+from triplet_train.files import write_json
+from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.step import StepFigures
+
+FAILED_BATCH = "failed_batch.json"
+Figures = dict[str, float]
+_OVERFLOWS = 30  # steps in a row; a loss scale of 2**15 is then at 2**-15
+
+
+class Watch:
+    """Figures are kept as they come and looked at now and then, since that makes the device wait.
+
+    Args:
+        ids: of the images, by row.
+        batches: which rows were in a step's batch.
+        run_dir: where the rows of a batch that fails are written to; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        tower: keras.Model,
+        ids: list[str],
+        batches: PKBatches,
+        checkpoints: Checkpoints,
+        run_dir: Path | None,
+    ) -> None:
+        self._config, self._tower = config, tower
+        self._ids, self._batches = ids, batches
+        self._checkpoints, self._run_dir = checkpoints, run_dir
+        self._unseen: list[tuple[int, StepFigures]] = []
+        self._overflows = 0
+
+    def note(self, step: int, figures: StepFigures) -> None:
+        self._unseen.append((step, figures))
+
+    def look(self) -> Figures:
+        """The figures of the last step, when all steps since the last call have been looked at.
+
+        Raises:
+            RunError: a loss, a gradient or a weight is not finite.
+        """
+        for step, figures in self._unseen:
+            numbers = _numbers(figures)
+            self._require_finite(step, numbers)
+        self._unseen.clear()
+        # A loss tells of the weights before its step's update; look at those after it too.
+        if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):
+            self._fail(step, "a weight is no longer finite")
+        return numbers
+
+    def _require_finite(self, step: int, numbers: Figures) -> None:
+        if not math.isfinite(numbers["loss"]):
+            self._fail(step, f"the loss is {numbers['loss']}")
+        self._overflows = 0 if math.isfinite(numbers["gradient_norm"]) else self._overflows + 1
+        # With a scaled loss single steps may overflow; they are left out and the scale is halved.
+        scaled = self._config.train.precision == "mixed_float16"
+        if self._overflows > (_OVERFLOWS if scaled else 0):
+            self._fail(step, "the gradient is no longer finite")
+
+    def _fail(self, step: int, what: str) -> None:
+        rows = [self._ids[row] for row in self._batches.rows(step - 1)]
+        where = ""
+        if self._run_dir:
+            write_json(self._run_dir / FAILED_BATCH, {"step": step, "ids": rows})
+            where = f", all of them in {self._run_dir / FAILED_BATCH}"
+        raise RunError(
+            f"{what} at step {step}; its batch has the rows {', '.join(rows[:3])} ... "
+            f"({len(rows)}{where}); {self._checkpoints.newest()}. "
+            "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
+        )
+
+
+def _numbers(figures: StepFigures) -> Figures:
+    named = figures.triplets._asdict() | figures._asdict()
+    return {name: float(named[name]) for name in named if name not in ("triplets", "stopping")}
