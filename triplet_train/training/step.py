@@ -87,7 +87,7 @@ def make_step(
 
         scale = _loss_scale(optimizer)
         *gradients, stopping = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [*push_back(pull * scale), stopping]
+            tf.distribute.ReduceOp.SUM, [*push_back(pull * scale), tf.cast(stopping, pull.dtype)]
         )
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
