@@ -1,26 +1,14 @@
 import json
 import signal
 
-import keras
 import numpy as np
 import pytest
+from small_runs import LABELS, figures, start
 
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.sources import ImageSet
 from triplet_train.errors import RunError, Stopped
-from triplet_train.models.tower import build_tower
 from triplet_train.training.checkpoints import Checkpoints
-from triplet_train.training.devices import choose_devices
-from triplet_train.training.loop import train
 
-LABELS = np.repeat(np.arange(6), 10)
-RANDOM = np.random.default_rng(0)
-IMAGES = ImageSet(
-    (RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]).astype(np.uint8),
-    LABELS,
-    [f"row {number}" for number in range(60)],
-    {},
-)
 CLOCK = {"images_per_second", "data_wait"}
 EVERYTHING = [
     "batch.classes=4",
@@ -36,22 +24,6 @@ EVERYTHING = [
     "train.checkpoint_every=3",
     "train.keep=2",
 ]
-
-
-def figures(recall=0.5):
-    return {"recall_at_1": recall, "map_at_r": 0.1}
-
-
-def start(config, folder, *, resume=False, evaluate=figures):
-    folder.mkdir(exist_ok=True)
-    keras.utils.set_random_seed(config.seed)
-    tower = build_tower(config.model, (8, 8, 1))
-    batches = PKBatches(LABELS, classes=4, per_class=3, seed=config.seed)
-    devices = choose_devices(config)
-    progress = train(
-        config, tower, IMAGES, batches, evaluate, folder, devices, resume=resume, quiet=True
-    )
-    return tower.get_weights(), progress
 
 
 def log_of(folder):
@@ -139,4 +111,4 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpo
 
 def test_resuming_without_a_checkpoint_is_an_error(tmp_path, digits_config):
     with pytest.raises(RunError, match="no checkpoint that can be read"):
-        start(digits_config(), tmp_path, resume=True)
+        start(digits_config(*EVERYTHING), tmp_path, resume=True)

@@ -21,7 +21,7 @@ def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
     """
     shape = (None, *tower.input_shape[1:])
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
     def embed_batch(images: tf.Tensor) -> tf.Tensor:
         return tower(images, training=False)
 

@@ -47,7 +47,20 @@ def run(
     if resume and _finished(config, run_dir):
         return f"{run_dir} is finished; nothing to resume"
     changes = run_folder.changes(run_dir, config) if resume else {}
-    devices = choose_devices(config)
+    devices = choose_devices(config, lambda line: quiet or print(line, file=sys.stderr))
+    with devices.failures_explained():
+        return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, quiet)
+
+
+def _train_and_judge(
+    config: Config,
+    run_dir: Path,
+    devices: Devices,
+    changes: dict[str, str],
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> str:
     source = Source(config.data)
     _refuse_impossible(config, source)
     images = source.load(config.data.train_split, quiet=quiet or not devices.chief)

@@ -2,14 +2,17 @@
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from triplet_train.config import Config
-from triplet_train.errors import RequestError
+from triplet_train.errors import RequestError, RunError
+from triplet_train.files import first_line
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host1:9000", "host2:9000"]}, "task": {"type": "worker", "index": 0}}'
@@ -54,21 +57,44 @@ class Devices:
             lambda value: self.distribution.experimental_local_results(value)[0], returned
         )
 
+    @contextmanager
+    def failures_explained(self) -> Iterator[None]:
+        """Raises RunError where a device runs out of memory or another worker is lost."""
+        try:
+            yield
+        except tf.errors.ResourceExhaustedError as error:
+            raise RunError(
+                f"not enough memory on {self.description}: {first_line(error)}. "
+                "train.microbatch bounds what the tower takes, whatever the batch"
+            ) from error
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            if self.workers == 1:
+                raise
+            raise RunError(
+                "another worker was lost; start all of them again, with --resume if a step was done"
+            ) from error
 
-def choose_devices(config: Config) -> Devices:
+
+def choose_devices(config: Config, say: Callable[[str], None] = lambda _: None) -> Devices:
     """The devices that `train.devices` asks for. Comes before any other use of TensorFlow's
     runtime, which cannot join a cluster later; waits for the other workers of one.
 
+    Args:
+        say: is told of what is waited for.
+
     Raises:
-        RequestError: TF_CONFIG is missing or wrong, the devices cannot share a batch equally, or
-            XLA is asked for on several.
+        RequestError: TF_CONFIG is missing or wrong, another worker has another configuration, the
+            devices cannot share a batch equally, or XLA is asked for on several.
     """
     asked = config.train.devices
     if asked == "auto":
         several = len(tf.config.list_physical_devices("GPU")) > 1
         asked = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored" if several else "one"
     if asked == "multi_worker":
-        devices = _multi_worker()
+        chief, workers = _place_in_cluster()
+        say(f"waiting for all of {workers} workers")
+        devices = _multi_worker(chief, workers)
+        _require_same_everywhere(config, devices)
     elif asked == "mirrored":
         names = [device.name for device in _logical_devices()]
         distribution = tf.distribute.MirroredStrategy(names)
@@ -81,12 +107,28 @@ def choose_devices(config: Config) -> Devices:
     return devices
 
 
-def _multi_worker() -> Devices:
-    chief, workers = _place_in_cluster()
+def _multi_worker(chief: bool, workers: int) -> Devices:
     distribution = tf.distribute.MultiWorkerMirroredStrategy()
     replicas = distribution.num_replicas_in_sync
     description = f"{workers} workers with {replicas // workers} x {_name_of_device()} each"
     return Devices(distribution, replicas, workers, chief, description)
+
+
+def _require_same_everywhere(config: Config, devices: Devices) -> None:
+    """Each worker takes the loss by itself: with another margin it would train another tower."""
+    same = config.model_dump_json(exclude={"data": {"data_dir"}})
+    fingerprint = tf.constant(float(zlib.crc32(same.encode())), tf.float64)
+
+    @tf.function(autograph=False)
+    def add_up() -> tf.Tensor:
+        def on_replica() -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, fingerprint)
+
+        return devices.run(on_replica)
+
+    if float(add_up()) != devices.replicas * float(fingerprint):
+        raise RequestError("another worker was started with another configuration")
 
 
 def _place_in_cluster() -> tuple[bool, int]:

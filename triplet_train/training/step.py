@@ -102,7 +102,7 @@ def make_step(
         optimizer.apply([gradient / replicas for gradient in gradients])  # Keras adds them up
         return figures
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def train_step(*arguments: tf.Tensor) -> StepFigures:
         return devices.run(on_replica, *arguments)
 

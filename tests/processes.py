@@ -1,0 +1,27 @@
+"""Fresh processes in a moment, forked from one that has imported TensorFlow but not run it."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["triplet_train.jobs.train"])
+
+
+def in_processes(function, *calls):
+    """What `function(*arguments)` returns or raises in a process each, per tuple in `calls`."""
+    with ExitStack() as stack:
+        pools = [stack.enter_context(ProcessPoolExecutor(1, CONTEXT)) for _ in calls]
+        futures = [pool.submit(function, *call) for pool, call in zip(pools, calls, strict=True)]
+        return [future.exception(timeout=120) or future.result() for future in futures]
+
+
+def set_up(logical_cpus=1, **environment):
+    """Called first in such a process."""
+    os.environ.update(environment, TF_CPP_MIN_LOG_LEVEL="3")
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    each = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(cpu, [each] * logical_cpus)

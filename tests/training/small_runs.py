@@ -1,0 +1,46 @@
+"""Training runs of a second, on 60 made images of 6 classes."""
+
+import keras
+import numpy as np
+
+from triplet_train.data.batches import PKBatches
+from triplet_train.data.sources import ImageSet
+from triplet_train.models.tower import build_tower
+from triplet_train.training.devices import choose_devices
+from triplet_train.training.loop import train
+
+LABELS = np.repeat(np.arange(6), 10)
+RANDOM = np.random.default_rng(0)
+IMAGES = ImageSet(
+    (RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]).astype(np.uint8),
+    LABELS,
+    [f"row {number}" for number in range(60)],
+    {},
+)
+
+
+def figures(recall=0.5):
+    return {"recall_at_1": recall, "map_at_r": 0.1}
+
+
+def start(config, folder, *, resume=False, evaluate=figures, build=build_tower):
+    """The tower's weights at the end, and the progress."""
+    devices = choose_devices(config)
+    if devices.chief:
+        folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    with devices.distribution.scope():
+        tower = build(
+            config.model,
+            (8, 8, 1),
+            config.train.precision,
+            synchronized=devices.replicas > 1,
+        )
+    batches = PKBatches(
+        LABELS, classes=config.batch.classes, per_class=config.batch.per_class, seed=config.seed
+    )
+    with devices.failures_explained():
+        progress = train(
+            config, tower, IMAGES, batches, evaluate, folder, devices, resume=resume, quiet=True
+        )
+    return tower.get_weights(), progress

@@ -1,0 +1,171 @@
+"""Several devices and several processes train what one device trains."""
+
+import json
+import os
+import signal
+import socket
+
+import numpy as np
+import pytest
+from processes import in_processes, set_up
+from small_runs import figures, start
+
+from triplet_train.config import load_config
+from triplet_train.errors import RequestError, RunError, Stopped
+from triplet_train.training.devices import _require_equal_shares, choose_devices
+
+SGD = [
+    "batch.classes=4",
+    "batch.per_class=3",
+    "model.filters=[8]",
+    "model.embedding_dim=16",
+    "optimizer.name=sgd",
+    "optimizer.schedule=constant",
+    "optimizer.learning_rate=0.02",
+    "train.log_every=5",
+    "train.eval_every=10",
+    "train.checkpoint_every=20",
+]
+CASES = {
+    "semi-hard": [],
+    "hard, bound on the gradient, microbatches": [
+        "loss.strategy=hard",
+        "optimizer.clip_norm=0.1",
+        "train.microbatch=3",
+    ],
+    "batch normalisation": ["model.batch_norm=true"],
+}
+
+
+def digits(*overrides, steps=20):
+    return load_config("digits_semihard", [*SGD, f"train.steps={steps}", *overrides])
+
+
+def small_run(config, folder, logical_cpus, environment, resume=False, signal_at_10=None):
+    """In a process of its own; the signal comes when step 10 is judged."""
+    set_up(logical_cpus, **environment)
+
+    def evaluate():
+        if signal_at_10:
+            os.kill(os.getpid(), signal_at_10)
+        return figures()
+
+    weights, _ = start(config, folder, resume=resume, evaluate=evaluate)
+    return weights
+
+
+def cluster(workers):
+    """The environment of each worker of a cluster on this machine."""
+    sockets = [socket.socket() for _ in range(workers)]
+    for free in sockets:
+        free.bind(("localhost", 0))
+    addresses = [f"localhost:{free.getsockname()[1]}" for free in sockets]
+    for free in sockets:
+        free.close()
+    return [
+        {
+            "TF_CONFIG": json.dumps(
+                {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            )
+        }
+        for index in range(workers)
+    ]
+
+
+def assert_same(weights, others):
+    for one, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_devices_and_two_processes_give_the_weights_of_one_after_20_steps(tmp_path, case):
+    config = digits(*CASES[case])
+    first, second = cluster(2)
+    one, mirrored, chief, other = in_processes(
+        small_run,
+        (config, tmp_path / "one", 1, {}),
+        (digits("train.devices=mirrored", *CASES[case]), tmp_path / "mirrored", 2, {}),
+        (config, tmp_path / "chief", 1, first),
+        (config, tmp_path / "other", 1, second),
+    )
+    assert_same(one, mirrored)
+    assert_same(one, chief)
+    assert_same(chief, other)
+    assert (tmp_path / "chief/metrics.jsonl").exists()
+    assert not (tmp_path / "other").exists()  # only the chief writes
+
+
+def test_a_run_of_two_processes_goes_on_in_one_with_the_same_result(tmp_path):
+    run = tmp_path / "run"
+    in_processes(small_run, *[(digits(steps=10), run, 1, place) for place in cluster(2)])
+    resumed, whole = in_processes(
+        small_run,
+        (digits(), run, 1, {}, True),
+        (digits(), tmp_path / "whole", 1, {}),
+    )
+    assert_same(resumed, whole)
+
+
+def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path):
+    first, second = cluster(2)
+    ends = in_processes(
+        small_run,
+        (digits(), tmp_path, 1, first, False, signal.SIGTERM),
+        (digits(), tmp_path, 1, second),
+    )
+    for end in ends:
+        assert isinstance(end, Stopped) and "stopped at step 11 of 20" in str(end)
+        assert end.exit_status == 143
+    assert (tmp_path / "checkpoints/step_00000011").is_dir()
+
+
+def test_a_process_that_is_lost_ends_the_others_with_a_message(tmp_path):
+    first, second = cluster(2)
+    _, survivor = in_processes(
+        small_run,
+        (digits(), tmp_path, 1, first, False, signal.SIGKILL),
+        (digits(), tmp_path, 1, second),
+    )
+    assert isinstance(survivor, RunError) and "another worker was lost" in str(survivor)
+
+
+def test_processes_with_different_configurations_are_refused(tmp_path):
+    first, second = cluster(2)
+    ends = in_processes(
+        small_run,
+        (digits(), tmp_path / "run", 1, first),
+        (digits("loss.margin=0.9"), tmp_path / "run", 1, second),
+    )
+    for end in ends:
+        assert isinstance(end, RequestError) and "another configuration" in str(end)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "wroker", "index": 0}}',
+    ],
+)
+def test_a_wrong_tf_config_is_refused_with_an_example(monkeypatch, content):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if content is not None:
+        monkeypatch.setenv("TF_CONFIG", content)
+    with pytest.raises(RequestError, match=r"TF_CONFIG.*host1:9000"):
+        choose_devices(digits("train.devices=multi_worker"))
+
+
+def test_devices_that_cannot_share_a_batch_are_refused():
+    with pytest.raises(RequestError, match="5 devices cannot share the 4 x 3 = 12 images"):
+        _require_equal_shares(digits(), 5)
+    with pytest.raises(RequestError, match=r"6 images per device .* of 4; the next .* is 3"):
+        _require_equal_shares(digits("train.microbatch=4"), 2)
+    with pytest.raises(RequestError, match=r"train\.jit_compile"):
+        _require_equal_shares(digits("train.jit_compile=true"), 2)
+    _require_equal_shares(digits("train.microbatch=100"), 4)
