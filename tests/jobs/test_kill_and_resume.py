@@ -9,8 +9,9 @@ from triplet_train.config import load_config
 def test_a_run_that_is_killed_again_and_again_ends_bit_for_bit_like_one_left_alone(
     tmp_path, data_dir
 ):
-    config = load_config("digits_semihard", [f"data.data_dir='{data_dir}'", *EVERYTHING])
+    short = ["train.steps=30", f"data.data_dir='{data_dir}'"]
+    config = load_config("digits_semihard", [*EVERYTHING, *short])
     train_whole(config, tmp_path / "whole")
-    hits = run_until_killed(config, tmp_path / "killed", 6, random.Random(1))
+    hits = run_until_killed(config, tmp_path / "killed", 5, random.Random(1))
     assert hits["while a checkpoint was written"]
     assert result(tmp_path / "killed") == result(tmp_path / "whole")

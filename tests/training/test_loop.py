@@ -109,6 +109,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpo
     assert failed == {"step": 2, "ids": [f"row {row}" for row in rows]}
 
 
-def test_resuming_without_a_checkpoint_is_an_error(tmp_path, digits_config):
-    with pytest.raises(RunError, match="no checkpoint that can be read"):
-        start(digits_config(*EVERYTHING), tmp_path, resume=True)
+def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(tmp_path, digits_config):
+    whole, _ = start(digits_config(*EVERYTHING), tmp_path / "whole")
+    begun, _ = start(digits_config(*EVERYTHING), tmp_path / "begun", resume=True)
+    assert all((a == b).all() for a, b in zip(whole, begun, strict=True))
+    assert log_of(tmp_path / "begun") == log_of(tmp_path / "whole")

@@ -14,6 +14,7 @@ import numpy as np
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, replacing
 from triplet_train.models.embedder import EMBEDDER
+from triplet_train.training.log import LINES
 
 _OPTIMIZER = "optimizer.npz"
 _STATE = "state.json"
@@ -96,12 +97,17 @@ class Checkpoints:
     ) -> Progress:
         """Put the weights of the newest whole checkpoint into `tower` and `optimizer`.
 
+        A run that was killed in its first moment has done nothing and saved nothing, so that to go
+        on is to begin.
+
         Args:
             say: is told of each checkpoint that is damaged.
 
         Raises:
             RunError: no checkpoint is whole.
         """
+        if not self.steps() and not (self._run_dir / LINES).exists():
+            return Progress()
         for step in reversed(self.steps()):
             try:
                 progress = self._load(step, tower, optimizer)

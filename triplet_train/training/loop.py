@@ -80,7 +80,7 @@ def train(
             log = stack.enter_context(RunLog(run_dir, first, last, quiet))
             for warning in warnings:
                 log.say(warning)
-            if resume:
+            if checkpoints.steps():
                 log.say(f"resuming from {checkpoints.path(first)}")
                 checkpoints.mend_best(progress)
             else:
