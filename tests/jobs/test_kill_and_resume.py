@@ -3,6 +3,7 @@
 import random
 
 from kill_and_resume import EVERYTHING, result, run_until_killed, train_whole
+
 from triplet_train.config import load_config
 
 
