@@ -86,7 +86,13 @@ def train(
             else:
                 checkpoints.save(tower, optimizer, progress)  # what a kill from now on goes back to
         watch = Watch(
-            config, tower, images.ids, batches, checkpoints, run_dir if devices.chief else None
+            config,
+            tower,
+            images.ids,
+            batches,
+            checkpoints,
+            run_dir if log else None,
+            log.say if log else lambda _: None,
         )
         clock = Clock(first)
         for step in range(first + 1, last + 1):

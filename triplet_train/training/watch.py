@@ -1,6 +1,7 @@
 """Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError
 from triplet_train.files import write_json
 from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.collapse import Collapse
 from triplet_train.training.step import StepFigures
 
 FAILED_BATCH = "failed_batch.json"
@@ -25,6 +27,7 @@ class Watch:
         ids: of the images, by row.
         batches: which rows were in a step's batch.
         run_dir: where the rows of a batch that fails are written to; None: nowhere.
+        say: is told of a collapse.
     """
 
     def __init__(
@@ -35,12 +38,14 @@ class Watch:
         batches: PKBatches,
         checkpoints: Checkpoints,
         run_dir: Path | None,
+        say: Callable[[str], None],
     ) -> None:
         self._config, self._tower = config, tower
         self._ids, self._batches = ids, batches
         self._checkpoints, self._run_dir = checkpoints, run_dir
         self._unseen: list[tuple[int, StepFigures]] = []
         self._overflows = 0
+        self._collapse, self._say = Collapse(config), say
 
     def note(self, step: int, figures: StepFigures) -> None:
         self._unseen.append((step, figures))
@@ -54,6 +59,9 @@ class Watch:
         for step, figures in self._unseen:
             numbers = _numbers(figures)
             self._require_finite(step, numbers)
+            warning = self._collapse.warning(numbers)
+            if warning:
+                self._say(warning)
         self._unseen.clear()
         # A loss tells of the weights before its step's update; look at those after it too.
         if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):

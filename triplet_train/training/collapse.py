@@ -1,0 +1,52 @@
+"""Tells when the embeddings of all images have become one, which a loss does not say by itself."""
+
+import math
+
+from triplet_train.config import Config
+
+_STEPS = 100  # in a row; most runs of hard mining pass through a shorter or shallower valley
+_SPREAD = 1e-3  # mnist_hard, which recovers, stays above 2e-3
+_NEAR = 0.02  # of where the loss is when all distances are 0
+
+
+class Collapse:
+    """Looks at the figures of one step after the other.
+
+    Where all embeddings coincide every distance is 0, the loss is the margin (ln 2 with `soft`),
+    every triplet is active and hardly any gradient is left. A run that stays there for long is told
+    of once.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._level = math.log(2) if config.loss.soft else config.loss.margin
+        self._steps = 0
+
+    def warning(self, figures: dict[str, float]) -> str | None:
+        """What to say after a step, which is nothing but once."""
+        near = abs(figures["loss"] - self._level) <= _NEAR * self._level
+        if near and figures["embedding_spread"] < _SPREAD:
+            self._steps += 1
+        elif self._steps < _STEPS:
+            self._steps = 0
+        if self._steps != _STEPS:
+            return None
+        self._steps += 1
+        level = "ln 2" if self._config.loss.soft else "the margin"
+        return (
+            f"warning: the embeddings have collapsed: for {_STEPS} steps the loss has stayed at "
+            f"{level}, {self._level:.4g}, and all images have had nearly the same vector (spread "
+            f"{figures['embedding_spread']:.1e}). If that lasts, start again with {self._advice()}"
+        )
+
+    def _advice(self) -> str:
+        loss, rate = self._config.loss, self._config.optimizer.learning_rate
+        advice = [f"a smaller optimizer.learning_rate ({rate / 10:g})"]
+        if loss.strategy == "hard":
+            if not loss.warmup_steps:
+                advice.append("loss.warmup_steps: 200, which begins with semi_hard")
+            if not loss.soft:
+                advice.append("loss.soft: true")
+        if not self._config.model.batch_norm:
+            advice.append("model.batch_norm: true")
+        return " or ".join(advice)
