@@ -2,12 +2,13 @@
 
     python scripts/bench_training.py --data-dir ~/tensorflow_datasets
 
-The same tower and batches in one process, each part added to the one before, in turns: rounds of
-some steps of each, and the median of the rounds. The last line is the real loop of triplet-train.
+The same tower and batches in one process, each part added to the one before: rounds of some steps
+of each in random order, and the median of the rounds. The last line is the loop of triplet-train.
 """
 
 import argparse
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -154,10 +155,10 @@ def main() -> None:
         parts = bench.parts()
         for part in parts.values():
             part(3)  # compiles
-        rounds = [
-            {name: part(options.steps) for name, part in parts.items()}
-            for _ in range(options.rounds)
-        ]
+        rounds = []
+        for _ in range(options.rounds):
+            order = random.sample(list(parts), len(parts))  # what comes first is at an advantage
+            rounds.append({name: parts[name](options.steps) for name in order})
         size = bench.batches.size
         print(
             f"{tower}, B = {size}, {options.precision}, {options.strategy}, {devices.description}"

@@ -1,12 +1,12 @@
 """How batches reach the device: gathered and prefetched while the device computes."""
 
-from functools import lru_cache
-
 import numpy as np
 import tensorflow as tf
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.sources import ImageSet
+
+_BLOCK = 16  # steps drawn at once: Python is entered less often, which the step's own calls feel
 
 
 def training_batches(
@@ -20,25 +20,29 @@ def training_batches(
 
     Elements are (images uint8 [P * K / R, H, W, C], labels int64 [P * K]).
     """
-    rows_of = lru_cache(maxsize=1)(batches.rows)  # the replicas of a step ask one after the other
 
-    def share(element: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        step, replica = divmod(int(element), len(local))
-        rows = rows_of(step)
-        return rows[local[replica] :: replicas], rows
+    def block(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first = start + int(number) * _BLOCK
+        rows = [batches.rows(step) for step in range(first, first + _BLOCK)]
+        own = [step_rows[replica::replicas] for step_rows in rows for replica in local]
+        return np.stack(own), np.repeat(rows, len(local), axis=0)
 
-    def static(element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        own, rows = tf.numpy_function(share, [element], (tf.int64, tf.int64))
+    def shares(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        own, rows = tf.numpy_function(block, [number], (tf.int64, tf.int64))
         return (
-            tf.ensure_shape(own, [batches.size // replicas]),
-            tf.ensure_shape(rows, [batches.size]),
+            tf.ensure_shape(own, [_BLOCK * len(local), batches.size // replicas]),
+            tf.ensure_shape(rows, [_BLOCK * len(local), batches.size]),
         )
 
     with tf.device("CPU"):  # the set stays in main memory; batches go to the device
         pixels, labels = tf.constant(images.images), tf.constant(images.labels)
-    shares = tf.data.Dataset.counter(start * len(local)).map(static)
-    gathered = shares.map(lambda own, rows: (tf.gather(pixels, own), tf.gather(labels, rows)))
-    return gathered.prefetch(2 * len(local))
+    return (
+        tf.data.Dataset.counter()
+        .map(shares)
+        .unbatch()
+        .map(lambda own, rows: (tf.gather(pixels, own), tf.gather(labels, rows)))
+        .prefetch(2 * len(local))
+    )
 
 
 def image_batches(images: np.ndarray, batch_size: int) -> tf.data.Dataset:
