@@ -28,6 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
                 remove(path)
         os.replace(beside, path)
         _flush_one(path.parent)
+    except OSError as error:
+        if error.filename is None:  # of a write that fails, as on a full disk
+            error.filename = str(path)
+        raise
     finally:
         remove(beside)
 

@@ -17,6 +17,9 @@ from triplet_train.config import load_config
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 from triplet_train.jobs.run_folder import opened
+from triplet_train.models.embedder import load_embedder
+from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.optimizers import make_optimizer
 
 SMALL = [
     "batch.per_class=4",
@@ -428,6 +431,63 @@ def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(
     status, err, run = resume_copy_of(finished_run, workplace, command, damage, *more)
     assert status == 0 and "step_00000010, the best so far, is damaged" in err
     assert json.loads((run / "metrics.json").read_text())["step"] == 30
+
+
+def test_a_finished_run_goes_on_when_it_is_given_more_steps(
+    workplace, command, data_dir, finished_run
+):
+    constant = ["--set", "optimizer.schedule=constant"]
+    whole = ["--run-dir", "whole", "--set", "train.steps=30", *constant]
+    assert command(train, *small_run(data_dir, *whole))[0] == 0
+    assert command(train, *small_run(data_dir, "--run-dir", "run", *constant))[0] == 0
+    more = ["--run-dir", "run", "--resume", *constant, "--set"]
+    status, _, err = command(train, *small_run(data_dir, *more, "train.steps=10"))
+    assert status == 2 and "train.steps: 20 -> 10" in err
+    status, _, err = command(train, *small_run(data_dir, *more, "train.steps=30"))
+    assert status == 0 and "another train.steps: 20 -> 30" in err and "warning" not in err
+    tables = [read_table(workplace / name / "embeddings/test.npz") for name in ("run", "whole")]
+    assert (tables[0].embeddings == tables[1].embeddings).all()
+    assert load_config("run/config.yaml").train.steps == 30
+    status, out, _ = command(train, *small_run(data_dir, *more, "train.steps=30"))
+    assert status == 0 and "finished" in out
+
+
+def test_more_steps_under_a_cosine_schedule_are_warned_of(workplace, command, finished_run):
+    more = ["--set", "train.steps=21"]
+    status, err, _ = resume_copy_of(finished_run, workplace, command, lambda _: None, *more)
+    assert status == 0 and "warning: the learning rate" in err
+
+
+def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, finished_run):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+    status, _, err = command(train, *request, "--set", "embeddings.splits=['train[:30]']")
+    assert status == 0 and "another embeddings.splits" in err and "step 20/20" not in err
+    assert len(read_table(workplace / "run/embeddings/train_-30.npz").ids) == 30
+
+
+def test_a_configuration_of_another_result_is_refused_with_all_differences(
+    workplace, command, finished_run
+):
+    more = [part for key in ("train.keep=9", "seed=3") for part in ("--set", key)]
+    status, err, run = resume_copy_of(finished_run, workplace, command, lambda _: None, *more)
+    assert status == 2 and not (run / "metrics.json").exists()
+    assert "seed: 0 -> 3" in err and "train.keep: 3 -> 9  (which alone would do)" in err
+
+
+@pytest.mark.parametrize("part", ["embedder.keras", "optimizer.npz", "state.json"])
+def test_a_checkpoint_cut_off_anywhere_is_told_from_a_whole_one(tmp_path, finished_run, part):
+    tower = load_embedder(finished_run)
+    config = load_config(str(finished_run / "config.yaml"))
+    optimizer = make_optimizer(config.optimizer, 20, "float32")
+    shutil.copytree(finished_run, tmp_path / "run", symlinks=True)
+    file = tmp_path / "run/checkpoints/step_00000020" / part
+    whole = file.read_bytes()
+    for share in (0, 0.01, 0.3, 0.6, 0.9, 0.99):
+        file.write_bytes(whole[: int(share * len(whole))])
+        said = []
+        progress = Checkpoints(tmp_path / "run", 3).restore(tower, optimizer, said.append)
+        assert progress.step == 10 and "step_00000020 is damaged" in said[0]
 
 
 def same_result(run, other):

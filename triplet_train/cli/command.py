@@ -42,7 +42,7 @@ def _end(message: str, status: int) -> None:
 def import_with_tensorflow(module: str) -> ModuleType:
     """Import a module that needs TensorFlow, without the lines that TensorFlow prints at start.
 
-    It writes them to the process's stderr from C++ before any setting can stop it. They are kept
+    TensorFlow writes them to the process's stderr from C++ before any setting can stop it. They are kept
     back, and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -51,7 +51,8 @@ def import_with_tensorflow(module: str) -> ModuleType:
         loaded = importlib.import_module(module)
         import tensorflow as tf
 
-        tf.config.list_physical_devices()  # looks for a GPU, and speaks again
+        for gpu in tf.config.list_physical_devices("GPU"):  # looks for one, and speaks again
+            tf.config.experimental.set_memory_growth(gpu, True)  # other processes may want some
         tf.get_logger().setLevel("ERROR")
     return loaded
 

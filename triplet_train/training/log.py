@@ -88,7 +88,10 @@ class RunLog:
             with self._path.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise RunError(f"{self._path} cannot be written: {first_line(error)}") from error
+            raise RunError(
+                f"{self._path} cannot be written: {first_line(error)}. "
+                "The same command with --resume goes on from the newest checkpoint"
+            ) from error
         self._draw(line)
 
     def _draw(self, line: dict[str, float | str]) -> None:
