@@ -44,9 +44,12 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
         images.labels, classes=config.batch.classes, per_class=config.batch.per_class, seed=0
     )
     keras.utils.set_random_seed(0)
+    tower = build_tower(config.model, source.image_shape)
+    optimizer = make_optimizer(config.optimizer, 1000, "float32")
+    optimizer.build(tower.trainable_variables)
     step = make_step(
-        build_tower(config.model, source.image_shape),
-        make_optimizer(config.optimizer, 1000, "float32"),
+        tower,
+        optimizer,
         make_strategy(config.loss),
         devices,
         seed=0,

@@ -48,12 +48,14 @@ class Bench:
             seed=config.seed,
         )
         self.tower = build_tower(config.model, images.images.shape[1:], config.train.precision)
+        optimizer = make_optimizer(config.optimizer, 10**6, config.train.precision)
+        optimizer.build(self.tower.trainable_variables)
         rows = self.batches.rows(0)
         self.pixels = tf.constant(images.images[rows])
         self.labels = tf.constant(images.labels[rows])
         self.step = make_step(
             self.tower,
-            make_optimizer(config.optimizer, 10**6, config.train.precision),
+            optimizer,
             make_strategy(config.loss),
             devices,
             seed=0,

@@ -480,6 +480,7 @@ def test_a_checkpoint_cut_off_anywhere_is_told_from_a_whole_one(tmp_path, finish
     tower = load_embedder(finished_run)
     config = load_config(str(finished_run / "config.yaml"))
     optimizer = make_optimizer(config.optimizer, 20, "float32")
+    optimizer.build(tower.trainable_variables)
     shutil.copytree(finished_run, tmp_path / "run", symlinks=True)
     file = tmp_path / "run/checkpoints/step_00000020" / part
     whole = file.read_bytes()

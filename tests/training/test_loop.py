@@ -1,13 +1,17 @@
 import json
 import signal
 
+import keras
 import numpy as np
 import pytest
 from small_runs import LABELS, figures, start
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
+from triplet_train.models.tower import build_tower
 from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.log import RunLog
 
 CLOCK = {"images_per_second", "data_wait"}
 EVERYTHING = [
@@ -44,16 +48,35 @@ def stop_at(number):
     return evaluate
 
 
-@pytest.mark.parametrize("strategy", ["semi_hard", "naive"])
+def with_augmentation(*arguments, **options):
+    """The tower behind a layer that shifts its images at random."""
+    tower = build_tower(*arguments, **options)
+    images = keras.Input(tower.input_shape[1:], dtype="uint8")
+    x = keras.layers.RandomTranslation(0.2, 0.2)(images)
+    for layer in tower.layers[1:]:
+        x = layer(x)
+    return keras.Model(images, x)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["loss.strategy=naive"],
+        ["train.microbatch=4", "optimizer.clip_norm=0.1"],
+        ["train.precision=mixed_float16", "optimizer.name=sgd"],
+    ],
+)
 def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
-    tmp_path, digits_config, strategy
+    tmp_path, digits_config, more
 ):
-    config = digits_config(*EVERYTHING, f"loss.strategy={strategy}")
-    whole, _ = start(config, tmp_path / "whole")
-    with pytest.raises(Stopped, match=r"stopped at step 5 of 12.*--resume"):
-        start(config, tmp_path / "broken", evaluate=stop_at(1))
-    resumed, progress = start(config, tmp_path / "broken", resume=True)
-    assert progress.step == 12
+    config = digits_config(*EVERYTHING, *more)
+    whole, best = start(config, tmp_path / "whole", build=with_augmentation)
+    broken = {"folder": tmp_path / "broken", "build": with_augmentation}
+    with pytest.raises(Stopped, match=r"stopped at step 5 of 12.*\n.*--resume"):
+        start(config, **broken, evaluate=stop_at(1))
+    resumed, progress = start(config, **broken, resume=True)
+    assert progress == best and progress.step == 12
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert log_of(tmp_path / "broken") == log_of(tmp_path / "whole")
@@ -114,3 +137,21 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(tmp_p
     begun, _ = start(digits_config(*EVERYTHING), tmp_path / "begun", resume=True)
     assert all((a == b).all() for a, b in zip(whole, begun, strict=True))
     assert log_of(tmp_path / "begun") == log_of(tmp_path / "whole")
+
+
+def test_what_is_not_finite_is_null_in_the_log(tmp_path):
+    figures = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
+    with RunLog(tmp_path, 0, 10, quiet=True) as log:
+        log.training(5, figures | {"gradient_norm": float("inf")}, seconds_left=0.0)
+    assert json.loads((tmp_path / "metrics.jsonl").read_text())["gradient_norm"] is None
+
+
+def test_tensorboard_has_each_step_once_after_a_resume(tmp_path, digits_config):
+    config = digits_config(*EVERYTHING)
+    with pytest.raises(Stopped):
+        start(config, tmp_path, evaluate=stop_at(2))  # step 8 is logged, 9 saved
+    start(config, tmp_path, resume=True)
+    (file,) = (tmp_path / "tensorboard").glob("events.*")
+    events = [e for e in EventFileLoader(str(file)).Load() if e.HasField("summary")]
+    steps = [e.step for e in events if e.summary.value[0].tag == "train/loss"]
+    assert steps == [2, 4, 6, 8, 10, 12]

@@ -27,6 +27,7 @@ def make_with_optimizer(
         ModelConfig(**({"filters": [4], "embedding_dim": 5} | model)), (8, 8, 1), precision
     )
     optimizer = make_optimizer(OptimizerConfig(**more), 10, precision)
+    optimizer.build(tower.trainable_variables)
     step = make_step(
         tower,
         optimizer,

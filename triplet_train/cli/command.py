@@ -42,8 +42,8 @@ def _end(message: str, status: int) -> None:
 def import_with_tensorflow(module: str) -> ModuleType:
     """Import a module that needs TensorFlow, without the lines that TensorFlow prints at start.
 
-    TensorFlow writes them to the process's stderr from C++ before any setting can stop it. They are kept
-    back, and shown if the import fails.
+    TensorFlow writes them to the process's stderr from C++ before any setting can stop it. They are
+    kept back, and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects run on

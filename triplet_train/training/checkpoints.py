@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -75,9 +74,8 @@ class Checkpoints:
             with replacing(path) as beside:
                 beside.mkdir()
                 tower.save(beside / EMBEDDER)
-                store: dict[str, Any] = {}
-                optimizer.save_own_variables(store)
-                np.savez(beside / _OPTIMIZER, **store)
+                state = {str(i): v.numpy() for i, v in enumerate(optimizer.variables)}
+                np.savez(beside / _OPTIMIZER, **state)
                 (beside / _STATE).write_text(json.dumps(vars(progress), indent=1) + "\n")
             if progress.best_step == progress.step > 0:
                 self._point_to_best(path)
@@ -101,6 +99,7 @@ class Checkpoints:
         on is to begin.
 
         Args:
+            optimizer: built.
             say: is told of each checkpoint that is damaged.
 
         Raises:
@@ -132,10 +131,13 @@ class Checkpoints:
         path = self.path(step)
         saved = keras.models.load_model(path / EMBEDDER, compile=False)
         tower.set_weights(saved.get_weights())
-        if not optimizer.built:
-            optimizer.build(tower.trainable_variables)
-        with np.load(path / _OPTIMIZER, allow_pickle=False) as store:
-            optimizer.load_own_variables(dict(store))
+        with np.load(path / _OPTIMIZER, allow_pickle=False) as state:
+            if len(state.files) != len(optimizer.variables):  # Keras's own loading only warns
+                raise ValueError(
+                    f"{_OPTIMIZER} holds {len(state.files)} arrays, not {len(optimizer.variables)}"
+                )
+            for i, variable in enumerate(optimizer.variables):
+                variable.assign(state[str(i)])
         return Progress(**json.loads((path / _STATE).read_text()))
 
     def _is_whole(self, step: int, besides: int) -> bool:

@@ -26,6 +26,7 @@ class RunLog:
     """
 
     def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
+        self.run_dir = run_dir
         self._path = run_dir / LINES
         self._quiet = quiet
         self._bar = tqdm(
@@ -62,8 +63,12 @@ class RunLog:
             self._bar.write(message, file=sys.stderr)
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
-        """Write a training line; show it behind the bar, or as a line where there is no bar."""
-        self._write({"step": step, **figures})
+        """Write a training line; show it behind the bar, or as a line where there is no bar.
+
+        What is not finite, as a gradient that overflowed in float16, is null in the file.
+        """
+        known = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._write({"step": step, **known})
         shown = {
             "loss": f"{figures['loss']:.4f}",
             "active": f"{figures['active_fraction']:.1%}",
@@ -83,7 +88,7 @@ class RunLog:
             f"  MAP@R {figures['map_at_r']:.4f}{remark}"
         )
 
-    def _write(self, line: dict[str, float | str]) -> None:
+    def _write(self, line: dict[str, float | str | None]) -> None:
         try:
             with self._path.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(line) + "\n")
@@ -94,7 +99,7 @@ class RunLog:
             ) from error
         self._draw(line)
 
-    def _draw(self, line: dict[str, float | str]) -> None:
+    def _draw(self, line: dict[str, float | str | None]) -> None:
         group = "eval" if "split" in line else "train"
         with self._scalars.as_default(step=line["step"]):
             for name, value in line.items():

@@ -1,5 +1,6 @@
 """The loop around the step: log, evaluate, checkpoint, stop when asked to."""
 
+import shlex
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from triplet_train.training.step import make_step
 from triplet_train.training.watch import Watch
 
 Figures = dict[str, float]
+_LOOK_EVERY = 100  # steps, however rarely they are logged
 
 
 def train(
@@ -85,15 +87,7 @@ def train(
                 checkpoints.mend_best(progress)
             else:
                 checkpoints.save(tower, optimizer, progress)  # what a kill from now on goes back to
-        watch = Watch(
-            config,
-            tower,
-            images.ids,
-            batches,
-            checkpoints,
-            run_dir if log else None,
-            log.say if log else lambda _: None,
-        )
+        watch = Watch(config, tower, images.ids, batches, checkpoints, log)
         clock = Clock(first)
         for step in range(first + 1, last + 1):
             with clock.waiting():
@@ -112,7 +106,7 @@ def train(
                 for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
             )
             saving |= stopping is not None
-            if logging or judging or saving:
+            if logging or judging or saving or step % _LOOK_EVERY == 0:
                 numbers = watch.look()
             if step == first + 1 and not logging:
                 clock = Clock(step)  # the first step was compiled
@@ -125,18 +119,18 @@ def train(
                 with clock.paused():
                     if judging:
                         try:
-                            judged = evaluate()
+                            saving |= _judge(evaluate(), config.data.eval_split, progress, log)
                         except RunError as error:  # vectors that are not finite
                             raise RunError(
                                 f"step {step}: {error}; {checkpoints.newest()}"
                             ) from error
-                        saving |= _judge(judged, config.data.eval_split, progress, log)
                     if saving:
                         checkpoints.save(tower, optimizer, progress)
             if stopping is not None:
+                folder = shlex.quote(str(run_dir))
                 raise Stopped(
-                    f"stopped at step {step} of {last}, which is saved in {run_dir}; "
-                    "the same command with --resume goes on",
+                    f"stopped at step {step} of {last}, which is saved; to go on:\n"
+                    f"  triplet-train --config {folder}/config.yaml --run-dir {folder} --resume",
                     stopping,
                 )
     return progress

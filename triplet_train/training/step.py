@@ -57,9 +57,11 @@ def make_step(
     own rows of that gradient back through the tower. The sum over replicas, or over microbatches,
     is the gradient of the undivided batch. O(B^2) for the loss, on every replica. Every random
     number derives from (seed, step), so that a step can be repeated in isolation.
+
+    Args:
+        optimizer: built, and once only: a loss-scale optimizer makes its variables anew each time.
     """
     seed_states = _seed_states(tower)
-    optimizer.build(tower.trainable_variables)
 
     def on_replica(
         step: tf.Tensor, stopping: tf.Tensor, images: tf.Tensor, labels: tf.Tensor

@@ -1,8 +1,6 @@
 """Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +11,7 @@ from triplet_train.errors import RunError
 from triplet_train.files import write_json
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.collapse import Collapse
+from triplet_train.training.log import RunLog
 from triplet_train.training.step import StepFigures
 
 FAILED_BATCH = "failed_batch.json"
@@ -26,8 +25,8 @@ class Watch:
     Args:
         ids: of the images, by row.
         batches: which rows were in a step's batch.
-        run_dir: where the rows of a batch that fails are written to; None: nowhere.
-        say: is told of a collapse.
+        log: is told of a collapse; in its folder the rows of a batch that fails are written down.
+            None: another worker does so.
     """
 
     def __init__(
@@ -37,15 +36,14 @@ class Watch:
         ids: list[str],
         batches: PKBatches,
         checkpoints: Checkpoints,
-        run_dir: Path | None,
-        say: Callable[[str], None],
+        log: RunLog | None,
     ) -> None:
         self._config, self._tower = config, tower
         self._ids, self._batches = ids, batches
-        self._checkpoints, self._run_dir = checkpoints, run_dir
+        self._checkpoints, self._log = checkpoints, log
         self._unseen: list[tuple[int, StepFigures]] = []
         self._overflows = 0
-        self._collapse, self._say = Collapse(config), say
+        self._collapse = Collapse(config)
 
     def note(self, step: int, figures: StepFigures) -> None:
         self._unseen.append((step, figures))
@@ -60,8 +58,8 @@ class Watch:
             numbers = _numbers(figures)
             self._require_finite(step, numbers)
             warning = self._collapse.warning(numbers)
-            if warning:
-                self._say(warning)
+            if warning and self._log:
+                self._log.say(warning)
         self._unseen.clear()
         # A loss tells of the weights before its step's update; look at those after it too.
         if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):
@@ -80,9 +78,10 @@ class Watch:
     def _fail(self, step: int, what: str) -> None:
         rows = [self._ids[row] for row in self._batches.rows(step - 1)]
         where = ""
-        if self._run_dir:
-            write_json(self._run_dir / FAILED_BATCH, {"step": step, "ids": rows})
-            where = f", all of them in {self._run_dir / FAILED_BATCH}"
+        if self._log:
+            file = self._log.run_dir / FAILED_BATCH
+            write_json(file, {"step": step, "ids": rows})
+            where = f", all of them in {file}"
         raise RunError(
             f"{what} at step {step}; its batch has the rows {', '.join(rows[:3])} ... "
             f"({len(rows)}{where}); {self._checkpoints.newest()}. "
