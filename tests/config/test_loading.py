@@ -171,3 +171,15 @@ assert "tensorflow" not in sys.modules
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_microbatch_that_does_not_divide_the_batch_is_refused_with_one_that_does():
+    with pytest.raises(RequestError, match=r"microbatch must divide the 80 .* smaller is 20"):
+        load_config("digits_semihard", ["train.microbatch=30"])
+    assert load_config("digits_semihard", ["train.microbatch=100"])  # all of it
+
+
+@pytest.mark.parametrize("key", ["soft: true", "warmup_steps: 9"])
+def test_what_hard_mining_alone_has_is_refused_with_other_strategies(key):
+    with pytest.raises(RequestError, match="is for strategy hard only, not for naive"):
+        load_config("digits_semihard", [f"loss={{strategy: naive, {key}}}"])

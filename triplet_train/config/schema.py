@@ -134,3 +134,15 @@ class Config(Section):
                 f"steps must be more than optimizer.warmup_steps = {optimizer.warmup_steps}"
             )
         return train
+
+    @field_validator("train")
+    @classmethod
+    def microbatch_divides(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
+        batch = info.data.get("batch")
+        size = batch.classes * batch.per_class if batch else 0
+        if train.microbatch and size % min(train.microbatch, max(size, 1)):
+            near = next(n for n in range(train.microbatch, 0, -1) if size % n == 0)
+            raise ValueError(
+                f"microbatch must divide the {size} images of a batch; the next smaller is {near}"
+            )
+        return train

@@ -177,7 +177,10 @@ def dry_run(config: Config) -> str:
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     height, width, channels = source.image_shape
     facts += [
-        f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each",
+        f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
+        + (
+            f", {config.train.microbatch} in the tower at a time" if config.train.microbatch else ""
+        ),
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
         f"tower      {height} x {width} x {channels} -> {config.model.embedding_dim}, "
         f"{tower.count_params():,} parameters",

@@ -165,10 +165,9 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
         )
     share = size // replicas
     if train.microbatch and share % min(train.microbatch, share):
-        fitting = [n for n in range(1, train.microbatch) if share % n == 0]
         raise RequestError(
-            f"train.microbatch: {share} images per device do not divide into equal parts of "
-            f"{train.microbatch}; the next smaller that fits is {fitting[-1]}"
+            f"train.microbatch: the {share} images on each of {replicas} devices do not divide "
+            f"into equal parts of {train.microbatch}"
         )
     if train.jit_compile and replicas > 1:
         raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")
