@@ -133,6 +133,9 @@ def train(
                     f"  triplet-train --config {folder}/config.yaml --run-dir {folder} --resume",
                     stopping,
                 )
+        if log and not progress.best_step:  # it was damaged, and no step is left to choose from
+            _judge(evaluate(), config.data.eval_split, progress, log)
+            checkpoints.save(tower, optimizer, progress)
     return progress
 
 
