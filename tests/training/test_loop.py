@@ -122,9 +122,9 @@ def test_the_log_holds_every_figure_of_every_logged_step(tmp_path, digits_config
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpoint(
     tmp_path, digits_config
 ):
-    config = digits_config(
-        *EVERYTHING, "optimizer.name=sgd", "optimizer.learning_rate=1e30", "model.batch_norm=false"
-    )
+    diverging = ["optimizer.name=sgd", "optimizer.learning_rate=1e30", "model.batch_norm=false"]
+    rarely = [f"train.{what}_every=12" for what in ("log", "eval", "checkpoint")]
+    config = digits_config(*EVERYTHING, *diverging, *rarely)
     with pytest.raises(RunError, match=r"the loss is nan at step 2; .*step_0*\. .*learning_rate"):
         start(config, tmp_path)
     rows = PKBatches(LABELS, classes=4, per_class=3, seed=config.seed).rows(1)
