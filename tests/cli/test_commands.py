@@ -417,19 +417,17 @@ def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, finished
     assert not (run / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("steps", [20, 30])
 def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(
-    workplace, command, finished_run, steps
+    workplace, command, finished_run
 ):
     def damage(folder):
         state = folder / "step_00000020/state.json"
         state.write_text(json.dumps(json.loads(state.read_text()) | {"best_step": 10}))
         (folder / "step_00000010/embedder.keras").write_bytes(b"PK half")
 
-    more = ["--set", f"train.steps={steps}"]
-    status, err, run = resume_copy_of(finished_run, workplace, command, damage, *more)
+    status, err, run = resume_copy_of(finished_run, workplace, command, damage)
     assert status == 0 and "step_00000010, the best so far, is damaged" in err
-    assert json.loads((run / "metrics.json").read_text())["step"] == steps
+    assert json.loads((run / "metrics.json").read_text())["step"] == 20
 
 
 def test_a_finished_run_goes_on_when_it_is_given_more_steps(

@@ -1,13 +1,10 @@
 """The classes where people use them: compile, fit, save, load, mixed precision, tf.distribute."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import in_processes, set_up
 
 from triplet_train.losses import (
     TripletBatchAllLoss,
@@ -138,37 +135,32 @@ def test_what_a_loss_cannot_use_is_refused():
             kind()(LABELS.astype(np.float32), POINTS)
 
 
+def learn_on_one_and_on_two(losses):
+    """(shown loss, weights) after 10 steps on one device and on two with the same batch each."""
+    set_up(logical_cpus=2)
+    labels = np.arange(16) // 4
+    triplets = np.random.default_rng(1).normal(size=(16, 3, 5)).astype("f")
+
+    def learn(strategy, loss):
+        keras.utils.set_random_seed(0)
+        x = triplets if isinstance(loss, TripletLoss) else triplets[:, 0]
+        copies = strategy.num_replicas_in_sync
+        batch = [np.concatenate([part] * copies) for part in (x, labels)]
+        batches = tf.data.Dataset.from_tensors(tuple(batch)).repeat(10)
+        with strategy.scope():
+            layers = [keras.layers.Dense(8), keras.layers.UnitNormalization()]
+            tower = keras.Sequential([keras.Input(x.shape[1:]), *layers])
+            tower.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss)
+        shown = tower.fit(batches, verbose=0).history["loss"][0]
+        return [shown] + [weight.numpy() for weight in tower.trainable_weights]
+
+    strategies = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    return [[learn(strategy, loss) for strategy in strategies] for loss in losses]
+
+
 def test_two_replicas_with_the_same_batch_learn_what_one_device_learns():
-    script = """
-        import keras, numpy as np, tensorflow as tf
-        from triplet_train.losses import *
-        [cpu] = tf.config.list_physical_devices("CPU")
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
-        labels = np.arange(16) // 4
-        points = np.random.default_rng(0).normal(size=(16, 5)).astype("f")
-        triplets = np.random.default_rng(1).normal(size=(16, 3, 5)).astype("f")
-
-        def learn(strategy, loss):
-            keras.utils.set_random_seed(0)
-            naive = isinstance(loss, TripletLoss)
-            x, y, copies = (triplets if naive else points), labels, strategy.num_replicas_in_sync
-            batches = tf.data.Dataset.from_tensors((np.concatenate([x] * copies),
-                                                    np.concatenate([y] * copies))).repeat(10)
-            with strategy.scope():
-                tower = keras.Sequential([keras.Input(x.shape[1:]), keras.layers.Dense(8),
-                                          keras.layers.UnitNormalization()])
-                tower.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss)
-            shown = tower.fit(batches, verbose=0).history["loss"][0]
-            return [shown] + [w.numpy() for w in tower.trainable_weights]
-
-        for loss in TripletSemiHardLoss(), TripletLoss(), TripletBatchAllLoss(reduction="nonzero"):
-            one = learn(tf.distribute.get_strategy(), loss)
-            two = learn(tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"]), loss)
-            for a, b in zip(one, two, strict=True):
-                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=str(loss))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    losses = TripletSemiHardLoss(), TripletLoss(), TripletBatchAllLoss(reduction="nonzero")
+    (results,) = in_processes(learn_on_one_and_on_two, (losses,))
+    for one, two in results:
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)

@@ -62,8 +62,7 @@ def with_augmentation(*arguments, **options):
     "more",
     [
         [],
-        ["loss.strategy=naive"],
-        ["train.microbatch=4", "optimizer.clip_norm=0.1"],
+        ["loss.strategy=naive", "train.microbatch=4", "optimizer.clip_norm=0.1"],
         ["train.precision=mixed_float16", "optimizer.name=sgd"],
     ],
 )
