@@ -166,6 +166,8 @@ def test_devices_that_cannot_share_a_batch_are_refused():
         _require_equal_shares(digits(), 5)
     with pytest.raises(RequestError, match=r"the 6 images on each of 2 .* of 4"):
         _require_equal_shares(digits("train.microbatch=4"), 2)
+    with pytest.raises(RequestError, match="batch normalisation"):
+        _require_equal_shares(digits("train.microbatch=3", "model.batch_norm=true"), 2)
     with pytest.raises(RequestError, match=r"train\.jit_compile"):
         _require_equal_shares(digits("train.jit_compile=true"), 2)
     _require_equal_shares(digits("train.microbatch=12"), 4)
