@@ -145,11 +145,9 @@ def main() -> None:
             f"loss.strategy={options.strategy}",
             f"train.precision={options.precision}",
         ]
-        config = load_config("mnist_semihard", overrides)
         if options.data_dir:
-            config = load_config(
-                "mnist_semihard", [*overrides, f"data.data_dir={json.dumps(options.data_dir)}"]
-            )
+            overrides.append(f"data.data_dir={json.dumps(options.data_dir)}")
+        config = load_config("mnist_semihard", overrides)
         devices = choose_devices(config)
         images = Source(config.data).load("train[:20000]", quiet=True)
         keras.utils.set_random_seed(0)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from kill_and_resume import result
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
@@ -400,7 +401,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
     assert status == 0 and "Traceback" not in err
     assert "step_00000020 is damaged" in err
     assert "resuming from run/checkpoints/step_00000010" in err
-    assert same_result(run, finished_run)
+    assert result(run) == result(finished_run)
 
 
 def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_run):
@@ -408,7 +409,7 @@ def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_ru
         finished_run, workplace, command, lambda folder: shutil.rmtree(folder / "step_00000020")
     )
     assert status == 0 and "resuming from run/checkpoints/step_00000010" in err
-    assert same_result(run, finished_run)
+    assert result(run) == result(finished_run)
 
 
 def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, finished_run):
@@ -486,20 +487,6 @@ def test_a_checkpoint_cut_off_anywhere_is_told_from_a_whole_one(tmp_path, finish
         said = []
         progress = Checkpoints(tmp_path / "run", 3).restore(tower, optimizer, said.append)
         assert progress.step == 10 and "step_00000020 is damaged" in said[0]
-
-
-def same_result(run, other):
-    tables = [read_table(folder / "embeddings/test.npz").embeddings for folder in (run, other)]
-    clock = {"images_per_second", "data_wait"}
-    logs = [
-        [
-            {key: value for key, value in json.loads(line).items() if key not in clock}
-            for line in (folder / "metrics.jsonl").read_text().splitlines()
-        ]
-        for folder in (run, other)
-    ]
-    best = [(folder / "checkpoints/best").resolve().name for folder in (run, other)]
-    return (tables[0] == tables[1]).all() and logs[0] == logs[1] and best[0] == best[1]
 
 
 def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resumed(

@@ -4,6 +4,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+from kill_and_resume import log_without_clock
 from small_runs import LABELS, figures, start
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
@@ -13,7 +14,6 @@ from triplet_train.models.tower import build_tower
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 
-CLOCK = {"images_per_second", "data_wait"}
 EVERYTHING = [
     "batch.classes=4",
     "batch.per_class=3",
@@ -28,12 +28,6 @@ EVERYTHING = [
     "train.checkpoint_every=3",
     "train.keep=2",
 ]
-
-
-def log_of(folder):
-    """The lines of metrics.jsonl without what depends on the clock."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
 
 
 def stop_at(number):
@@ -78,7 +72,7 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     assert progress == best and progress.step == 12
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert log_of(tmp_path / "broken") == log_of(tmp_path / "whole")
+    assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
 
 
 def test_the_newest_checkpoints_and_the_best_are_kept(tmp_path, digits_config):
@@ -98,7 +92,7 @@ def test_the_newest_checkpoints_and_the_best_are_kept(tmp_path, digits_config):
 def test_resuming_drops_log_lines_of_steps_that_are_done_again(tmp_path, digits_config):
     config = digits_config(*EVERYTHING)
     start(config, tmp_path)
-    expected = log_of(tmp_path)
+    expected = log_without_clock(tmp_path)
     checkpoints = Checkpoints(tmp_path, keep=2)
     import shutil
 
@@ -106,7 +100,7 @@ def test_resuming_drops_log_lines_of_steps_that_are_done_again(tmp_path, digits_
     with (tmp_path / "metrics.jsonl").open("a") as lines:
         lines.write('{"step": 12, "lo')  # in the middle of a line
     start(config, tmp_path, resume=True)
-    assert log_of(tmp_path) == expected
+    assert log_without_clock(tmp_path) == expected
 
 
 def test_the_log_holds_every_figure_of_every_logged_step(tmp_path, digits_config):
@@ -135,7 +129,7 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(tmp_p
     whole, _ = start(digits_config(*EVERYTHING), tmp_path / "whole")
     begun, _ = start(digits_config(*EVERYTHING), tmp_path / "begun", resume=True)
     assert all((a == b).all() for a, b in zip(whole, begun, strict=True))
-    assert log_of(tmp_path / "begun") == log_of(tmp_path / "whole")
+    assert log_without_clock(tmp_path / "begun") == log_without_clock(tmp_path / "whole")
 
 
 def test_what_is_not_finite_is_null_in_the_log(tmp_path):

@@ -41,6 +41,10 @@ class BatchConfig(Section):
     classes: int = Field(10, ge=2, description="P, distinct classes in a batch")
     per_class: int = Field(12, ge=2, description="K, distinct images of each; a pair needs two")
 
+    @property
+    def size(self) -> int:
+        return self.classes * self.per_class
+
 
 class ModelConfig(Section):
     tower: Literal["cnn"] = Field("cnn", description="conv blocks, dense, unit normalisation")
@@ -139,10 +143,10 @@ class Config(Section):
     @classmethod
     def microbatch_divides(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
         batch = info.data.get("batch")
-        size = batch.classes * batch.per_class if batch else 0
-        if train.microbatch and size % min(train.microbatch, max(size, 1)):
-            near = next(n for n in range(train.microbatch, 0, -1) if size % n == 0)
+        if batch and train.microbatch and batch.size % min(train.microbatch, batch.size):
+            near = next(n for n in range(train.microbatch, 0, -1) if batch.size % n == 0)
             raise ValueError(
-                f"microbatch must divide the {size} images of a batch; the next smaller is {near}"
+                f"microbatch must divide the {batch.size} images of a batch; "
+                f"the next smaller is {near}"
             )
         return train

@@ -50,7 +50,7 @@ class PKBatches:
             )
         sizes = np.array([len(rows) for rows in usable])
         self.size = classes * per_class
-        self.steps_per_epoch = math.ceil(sizes.sum() / (classes * per_class))
+        self.steps_per_epoch = math.ceil(sizes.sum() / self.size)
         self._schedule = _ClassSchedule(sizes, classes, self.steps_per_epoch, seed)
         self._streams = [
             _RowStream(rows, per_class, (seed, _ROWS, index)) for index, rows in enumerate(usable)

@@ -101,8 +101,7 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
                 remove(run_dir / entry)
         if not resume:
             write_json(run_dir / ENVIRONMENT, _environment())
-        if not resume or changes(run_dir, config):
-            write_text(run_dir / CONFIG, to_yaml(config))
+        write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:
         os.close(descriptor)  # which unlocks it

@@ -121,9 +121,13 @@ def _finished(config: Config, run_dir: Path) -> bool:
     )
 
 
+def _embedding_file(run_dir: Path, split: str, format: str) -> Path:
+    return run_dir / "embeddings" / file_name(split, format)
+
+
 def _embedding_files(config: Config, run_dir: Path) -> list[Path]:
     return [
-        run_dir / "embeddings" / file_name(split, format)
+        _embedding_file(run_dir, split, format)
         for split in config.export_splits
         for format in config.embeddings.formats
     ]
@@ -171,16 +175,14 @@ def dry_run(config: Config) -> str:
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]
     batch, steps = config.batch, config.train.steps
-    size = batch.classes * batch.per_class
+    size, part = batch.size, config.train.microbatch
     rows = source.count(config.data.train_split) if source.ready else 0
     epochs = f", {steps * size / rows:.1f} epochs" if rows else ""
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     height, width, channels = source.image_shape
     facts += [
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
-        + (
-            f", {config.train.microbatch} in the tower at a time" if config.train.microbatch else ""
-        ),
+        + (f", {part} in the tower at a time" if part else ""),
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
         f"tower      {height} x {width} x {channels} -> {config.model.embedding_dim}, "
         f"{tower.count_params():,} parameters",
@@ -260,7 +262,7 @@ def _finish(
     for split in config.export_splits:
         table = best.table(split, quiet=quiet)
         for format in config.embeddings.formats:
-            write_table(table, run_dir / "embeddings" / file_name(split, format), format)
+            write_table(table, _embedding_file(run_dir, split, format), format)
         pairs = has_pairs(table.labels)
         figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
     first = config.export_splits[0]

@@ -156,14 +156,13 @@ def _place_in_cluster() -> tuple[bool, int]:
 
 def _require_equal_shares(config: Config, replicas: int) -> None:
     batch, train = config.batch, config.train
-    size = batch.classes * batch.per_class
-    if size % replicas:
+    if batch.size % replicas:
         raise RequestError(
             f"train.devices: {replicas} devices cannot share the {batch.classes} x "
-            f"{batch.per_class} = {size} images of a batch equally; change batch.classes or "
+            f"{batch.per_class} = {batch.size} images of a batch equally; change batch.classes or "
             "batch.per_class"
         )
-    share = size // replicas
+    share = batch.size // replicas
     if train.microbatch and share % min(train.microbatch, share):
         raise RequestError(
             f"train.microbatch: the {share} images on each of {replicas} devices do not divide "

@@ -101,7 +101,8 @@ def make_step(
             tf.convert_to_tensor(optimizer.learning_rate),
             stopping,
         )
-        optimizer.apply([gradient / replicas for gradient in gradients])  # Keras adds them up
+        # They are summed by now, and Keras sums them over the replicas once more.
+        optimizer.apply([gradient / replicas for gradient in gradients])
         return figures
 
     @tf.function(jit_compile=jit_compile, autograph=False)
