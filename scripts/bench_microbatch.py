@@ -28,7 +28,7 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
     import keras
     import tensorflow as tf
 
-    from triplet_train.data.batches import PKBatches
+    from triplet_train.data.batches import make_batches
     from triplet_train.data.pipeline import training_batches
     from triplet_train.data.sources import Source
     from triplet_train.losses.strategies import make_strategy
@@ -40,9 +40,7 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
     devices = choose_devices(config)
     source = Source(config.data)
     images = source.load("train[:20000]", quiet=True)
-    batches = PKBatches(
-        images.labels, classes=config.batch.classes, per_class=config.batch.per_class, seed=0
-    )
+    batches = make_batches(config, images.labels)
     keras.utils.set_random_seed(0)
     tower = build_tower(config.model, source.image_shape)
     optimizer = make_optimizer(config.optimizer, 1000, "float32")

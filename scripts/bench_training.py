@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from triplet_train.config import Config, load_config
-from triplet_train.data.batches import PKBatches
+from triplet_train.data.batches import make_batches
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.sources import ImageSet, Source
 from triplet_train.losses.strategies import make_strategy
@@ -41,12 +41,7 @@ class Bench:
 
     def __init__(self, config: Config, images: ImageSet, devices: Devices) -> None:
         self.config, self.images, self.devices = config, images, devices
-        self.batches = PKBatches(
-            images.labels,
-            classes=config.batch.classes,
-            per_class=config.batch.per_class,
-            seed=config.seed,
-        )
+        self.batches = make_batches(config, images.labels)
         self.tower = build_tower(config.model, images.images.shape[1:], config.train.precision)
         optimizer = make_optimizer(config.optimizer, 10**6, config.train.precision)
         optimizer.build(self.tower.trainable_variables)

@@ -1,5 +1,6 @@
 """Writing beside and renaming: a reader never meets a half-written file."""
 
+import hashlib
 import json
 import os
 import re
@@ -16,18 +17,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
     What was written is on the disk before it takes the place, so that a power cut leaves the one or
     the other. If the block raises, it is removed and `path` is as it was. A suffix is kept, since
-    some writers choose their format by it. A folder that is replaced is gone for a moment.
+    some writers choose their format by it. A folder that is replaced is moved aside first.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    beside = _beside(path)
     remove(beside)
     try:
         yield beside
         if not beside.is_symlink():
-            _flush(beside)
-            if beside.is_dir():
-                remove(path)
+            flush(beside)
+        old = _beside(beside)
+        if beside.is_dir() and path.exists():
+            os.rename(path, old)
         os.replace(beside, path)
         _flush_one(path.parent)
+        remove(old)
     except OSError as error:
         if error.filename is None:  # of a write that fails, as on a full disk
             error.filename = str(path)
@@ -48,11 +51,15 @@ def is_partial(path: Path) -> bool:
     return re.fullmatch(r"\..+\.\d+\.partial(\.\w+)?", path.name) is not None
 
 
-def _flush(path: Path) -> None:
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+
+
+def flush(path: Path) -> None:
     """Have the disk take a file, or a folder with all that is in it."""
     if path.is_dir():
         for entry in path.iterdir():
-            _flush(entry)
+            flush(entry)
     _flush_one(path)
 
 
@@ -65,9 +72,13 @@ def _flush_one(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it, if it is there."""
+    """Remove a file, a link or a folder with all that is in it, if it is there.
+
+    A folder is renamed first, so that none that is half removed bears its name.
+    """
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        doomed = path if is_partial(path) else path.rename(_beside(path))
+        shutil.rmtree(doomed)
     else:
         path.unlink(missing_ok=True)
 
@@ -81,6 +92,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write beside `path` and rename."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def sha256(path: Path) -> str | None:
+    """Of a file's bytes, in hexadecimal; None where there is no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def first_line(error: BaseException) -> str:

@@ -423,11 +423,12 @@ def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(
 ):
     def damage(folder):
         state = folder / "step_00000020/state.json"
-        state.write_text(json.dumps(json.loads(state.read_text()) | {"best_step": 10}))
+        other = {"best_step": 10, "best_sha256": "of a tower that is lost"}
+        state.write_text(json.dumps(json.loads(state.read_text()) | other))
         (folder / "step_00000010/embedder.keras").write_bytes(b"PK half")
 
     status, err, run = resume_copy_of(finished_run, workplace, command, damage)
-    assert status == 0 and "step_00000010, the best so far, is damaged" in err
+    assert status == 0 and "step_00000010/embedder.keras, the best so far, is damaged" in err
     assert json.loads((run / "metrics.json").read_text())["step"] == 20
 
 

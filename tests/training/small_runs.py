@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from triplet_train.data.batches import PKBatches
+from triplet_train.data.batches import make_batches
 from triplet_train.data.sources import ImageSet
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices
@@ -36,9 +36,7 @@ def start(config, folder, *, resume=False, evaluate=figures, build=build_tower):
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
-    batches = PKBatches(
-        LABELS, classes=config.batch.classes, per_class=config.batch.per_class, seed=config.seed
-    )
+    batches = make_batches(config, LABELS)
     with devices.failures_explained():
         progress = train(
             config, tower, IMAGES, batches, evaluate, folder, devices, resume=resume, quiet=True

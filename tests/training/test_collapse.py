@@ -9,7 +9,7 @@ from triplet_train.training.collapse import Collapse
 def warnings(losses, spread, *overrides):
     watch = Collapse(load_config("mnist_hard", list(overrides)))
     figures = ({"loss": loss, "embedding_spread": spread} for loss in losses)
-    return [warning for warning in map(watch.warning, figures) if warning]
+    return [text for step, f in enumerate(figures, 1) if (text := watch.warning(step, f))]
 
 
 def test_a_collapse_is_told_of_once_with_what_to_change():
@@ -23,6 +23,13 @@ def test_a_collapse_is_told_of_once_with_what_to_change():
 def test_the_level_of_a_soft_margin_is_ln_2():
     (warning,) = warnings([math.log(2)] * 200, 1e-5, "loss.soft=true", "loss.margin=9.0")
     assert "ln 2, 0.6931" in warning and "loss.soft" not in warning
+
+
+def test_until_the_warm_up_is_over_the_level_is_the_margin():
+    soft = ["loss.soft=true", "loss.warmup_steps=150"]
+    (warning,) = warnings([0.5] * 150, 1e-5, *soft)
+    assert "the margin, 0.5" in warning
+    assert warnings([math.log(2)] * 150, 1e-5, *soft) == []
 
 
 def test_other_strategies_are_not_advised_to_change_what_they_lack():

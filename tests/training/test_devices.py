@@ -141,6 +141,20 @@ def test_processes_with_different_configurations_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_processes_that_find_different_checkpoints_are_refused(tmp_path):
+    for name, steps in (("here", 10), ("there", 20)):
+        in_processes(small_run, (digits(steps=steps), tmp_path / name, 1, {}))
+    first, second = cluster(2)
+    ends = in_processes(
+        small_run,
+        (digits(steps=30), tmp_path / "here", 1, first, True),
+        (digits(steps=30), tmp_path / "there", 1, second, True),
+    )
+    for end, step in zip(ends, (10, 20), strict=True):
+        assert isinstance(end, RunError), end
+        assert f"of step {step}, on another worker of another" in str(end)
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from triplet_train.config import Config
 from triplet_train.errors import RequestError
 
 _ROUNDING, _CLASSES, _ROWS = range(3)  # streams of random numbers that never meet
@@ -64,6 +65,12 @@ class PKBatches:
         """
         chosen, nth = self._schedule.draw(step)
         return np.concatenate([self._streams[c].group(n) for c, n in zip(chosen, nth, strict=True)])
+
+
+def make_batches(config: Config, labels: np.ndarray) -> PKBatches:
+    """As `batch` and `seed` of a configuration ask for. Raises RequestError: see `PKBatches`."""
+    batch = config.batch
+    return PKBatches(labels, classes=batch.classes, per_class=batch.per_class, seed=config.seed)
 
 
 class _ClassSchedule:

@@ -1,6 +1,5 @@
 """A set of vectors with all that is needed to use it: what an embedding file holds."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from triplet_train import __version__
 from triplet_train.config import Config
 from triplet_train.data.sources import ImageSet
+from triplet_train.files import sha256
 
 METADATA_KEY = "triplet_train"
 
@@ -53,6 +53,6 @@ def provenance(checkpoint: Path, dataset: str, split: str, config: Config | None
         "dataset": dataset,
         "split": split,
         "checkpoint": str(checkpoint),
-        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "checkpoint_sha256": sha256(checkpoint),
         "config": config.model_dump(mode="json") if config else None,
     }

@@ -28,8 +28,8 @@ ENTRIES = (
     "embeddings",
     "tensorboard",
     "failed_batch.json",
-    ENVIRONMENT,
     CONFIG,
+    ENVIRONMENT,  # last, as a folder that holds nothing else is as good as empty
 )
 # What a run may be resumed with although it began with something else: the steps that it does are
 # the same, or (devices) differ by rounding only.
@@ -108,7 +108,10 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
 
 
 def changes(run_dir: Path, config: Config) -> dict[str, str]:
-    """The keys in which `config` differs from that of the run, and how: `old -> new`."""
+    """The keys in which `config` differs from the run's, and how: `old -> new`.
+
+    To be asked before `opened`, which makes `config` the run's.
+    """
     return _changes(load_config(str(run_dir / CONFIG)), config)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from triplet_train.config import Config, to_yaml
-from triplet_train.data.batches import PKBatches
+from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.sources import ImageSet, Source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
@@ -64,12 +64,7 @@ def _train_and_judge(
     source = Source(config.data)
     _refuse_impossible(config, source)
     images = source.load(config.data.train_split, quiet=quiet or not devices.chief)
-    batches = PKBatches(
-        images.labels,
-        classes=config.batch.classes,
-        per_class=config.batch.per_class,
-        seed=config.seed,
-    )
+    batches = make_batches(config, images.labels)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(

@@ -4,14 +4,14 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from triplet_train.errors import RunError
-from triplet_train.files import first_line, replacing
+from triplet_train.files import first_line, remove, replacing, sha256
 from triplet_train.models.embedder import EMBEDDER
 from triplet_train.training.log import LINES
 
@@ -28,11 +28,13 @@ class Progress:
         step: steps done.
         best_step: the step that was judged best so far, 0 if none was.
         best_figures: what it was judged by.
+        best_sha256: of its tower's file. Says nothing of the run, as the file holds its date.
     """
 
     step: int = 0
     best_step: int = 0
     best_figures: dict[str, float] | None = None
+    best_sha256: str | None = field(default=None, compare=False)
 
 
 class Checkpoints:
@@ -46,19 +48,17 @@ class Checkpoints:
     def __init__(self, run_dir: Path, keep: int) -> None:
         self._run_dir, self._keep = run_dir, keep
         self._folder = run_dir / "checkpoints"
+        self._damaged: set[int] = set()
 
     def path(self, step: int) -> Path:
         return self._folder / f"step_{step:08d}"
 
     def steps(self) -> list[int]:
-        """Steps that have a checkpoint, ascending."""
-        return sorted(
-            int(path.name.removeprefix("step_"))
-            for path in self._folder.glob("step_" + "[0-9]" * 8)
-        )
+        """Steps that have a checkpoint which is not known to be damaged, ascending."""
+        return [step for step in self._folders() if step not in self._damaged]
 
     def newest(self) -> str:
-        """Of the newest checkpoint, for a message."""
+        """Names the newest checkpoint, which this object has read or written, for a message."""
         steps = self.steps()
         return f"the newest good checkpoint is {self.path(steps[-1])}" if steps else "none is saved"
 
@@ -69,6 +69,7 @@ class Checkpoints:
             RunError: it cannot be written; those that were there still are.
         """
         path = self.path(progress.step)
+        is_best = progress.best_step == progress.step > 0
         try:
             self._folder.mkdir(exist_ok=True)
             with replacing(path) as beside:
@@ -76,56 +77,70 @@ class Checkpoints:
                 tower.save(beside / EMBEDDER)
                 state = {str(i): v.numpy() for i, v in enumerate(optimizer.variables)}
                 np.savez(beside / _OPTIMIZER, **state)
+                if is_best:
+                    progress.best_sha256 = sha256(beside / EMBEDDER)
                 (beside / _STATE).write_text(json.dumps(vars(progress), indent=1) + "\n")
-            if progress.best_step == progress.step > 0:
+            if is_best:
                 self._point_to_best(path)
         except OSError as error:
             raise RunError(
                 f"the checkpoint {path} cannot be written: {first_line(error)}; {self.newest()}. "
                 "The same command with --resume goes on from there"
             ) from error
-        # Checkpoints of later steps are those that could not be restored when this run began.
-        kept = [step for step in self.steps() if step <= progress.step][-self._keep :]
-        for step in self.steps():
+        self._damaged.discard(progress.step)
+        kept = self.steps()[-self._keep :]
+        for step in self._folders():
             if step not in (*kept, progress.best_step):
-                shutil.rmtree(self.path(step))
+                remove(self.path(step))
 
     def restore(
         self, tower: keras.Model, optimizer: keras.Optimizer, say: Callable[[str], None]
     ) -> Progress:
         """Put the weights of the newest whole checkpoint into `tower` and `optimizer`.
 
-        A run that was killed in its first moment has done nothing and saved nothing, so that to go
-        on is to begin.
+        A run that was killed before its first checkpoint has no log either, so that to go on is to
+        begin. Writes nothing.
 
         Args:
             optimizer: built.
-            say: is told of each checkpoint that is damaged.
+            say: is told of each checkpoint that is damaged, and of a beginning.
 
         Raises:
             RunError: no checkpoint is whole.
         """
-        if not self.steps() and not (self._run_dir / LINES).exists():
+        if not self._folders() and not (self._run_dir / LINES).exists():
+            say("nothing had been saved; beginning at step 0")
             return Progress()
-        for step in reversed(self.steps()):
+        for step in reversed(self._folders()):
             try:
                 progress = self._load(step, tower, optimizer)
             except _DAMAGE as error:
+                self._damaged.add(step)
                 say(f"warning: the checkpoint {self.path(step)} is damaged: {first_line(error)}")
                 continue
-            if not self._is_whole(progress.best_step, besides=step):
-                best = self.path(progress.best_step)
-                say(f"warning: {best}, the best so far, is damaged; the best is chosen anew")
-                progress = Progress(progress.step)
+            self._look_for_best(progress, say)
             return progress
         raise RunError(
             f"{self._run_dir} holds no checkpoint that can be read; --overwrite starts again"
         )
 
-    def mend_best(self, progress: Progress) -> None:
-        """Point to the best checkpoint, as the run may have been killed before it got there."""
-        if progress.best_step:
-            self._point_to_best(self.path(progress.best_step))
+    def put_in_order(self, progress: Progress) -> None:
+        """What `restore` found wanting of the best checkpoint: its tower, or what points to it."""
+        if not progress.best_step:
+            return
+        best = self.path(progress.best_step)
+        if sha256(best / EMBEDDER) != progress.best_sha256:
+            best.mkdir(exist_ok=True)
+            with replacing(best / EMBEDDER) as beside:
+                shutil.copyfile(self._run_dir / EMBEDDER, beside)
+        self._point_to_best(best)
+
+    def _folders(self) -> list[int]:
+        """Steps that have a folder, ascending."""
+        return sorted(
+            int(path.name.removeprefix("step_"))
+            for path in self._folder.glob("step_" + "[0-9]" * 8)
+        )
 
     def _load(self, step: int, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
         path = self.path(step)
@@ -140,15 +155,19 @@ class Checkpoints:
                 variable.assign(state[str(i)])
         return Progress(**json.loads((path / _STATE).read_text()))
 
-    def _is_whole(self, step: int, besides: int) -> bool:
-        """Whether the tower of `step` can be read; no step, and one that was read before, can."""
-        if step in (0, besides):
-            return True
-        try:
-            keras.models.load_model(self.path(step) / EMBEDDER, compile=False)
-        except _DAMAGE:
-            return False
-        return True
+    def _look_for_best(self, progress: Progress, say: Callable[[str], None]) -> None:
+        """Where the best tower is lost, its copy will do; without one, the step that was read."""
+        best, copy = self.path(progress.best_step) / EMBEDDER, self._run_dir / EMBEDDER
+        if not progress.best_step or sha256(best) == progress.best_sha256:
+            return
+        self._damaged |= {progress.best_step} - {progress.step}
+        lost = f"warning: {best}, the best so far, is damaged or gone"
+        if sha256(copy) == progress.best_sha256:
+            say(f"{lost}; it is taken back from {copy}")
+            return
+        say(f"{lost}; the best is chosen anew, among step {progress.step} and those to come")
+        progress.best_step, progress.best_figures = progress.step, None
+        progress.best_sha256 = sha256(self.path(progress.step) / EMBEDDER)
 
     def _point_to_best(self, path: Path) -> None:
         with replacing(self._run_dir / EMBEDDER) as beside:

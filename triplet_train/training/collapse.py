@@ -19,12 +19,14 @@ class Collapse:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._level = math.log(2) if config.loss.soft else config.loss.margin
         self._steps = 0
 
-    def warning(self, figures: dict[str, float]) -> str | None:
+    def warning(self, step: int, figures: dict[str, float]) -> str | None:
         """What to say after a step, which is nothing but once."""
-        near = abs(figures["loss"] - self._level) <= _NEAR * self._level
+        loss = self._config.loss
+        soft = loss.soft and step > loss.warmup_steps  # semi-hard mining has no soft margin
+        level = math.log(2) if soft else loss.margin
+        near = abs(figures["loss"] - level) <= _NEAR * level
         if near and figures["embedding_spread"] < _SPREAD:
             self._steps += 1
         elif self._steps < _STEPS:
@@ -32,11 +34,11 @@ class Collapse:
         if self._steps != _STEPS:
             return None
         self._steps += 1
-        level = "ln 2" if self._config.loss.soft else "the margin"
         return (
             f"warning: the embeddings have collapsed: for {_STEPS} steps the loss has stayed at "
-            f"{level}, {self._level:.4g}, and all images have had nearly the same vector (spread "
-            f"{figures['embedding_spread']:.1e}). If that lasts, start again with {self._advice()}"
+            f"{'ln 2' if soft else 'the margin'}, {level:.4g}, and all images have had nearly the "
+            f"same vector (spread {figures['embedding_spread']:.1e}). If that lasts, start again "
+            f"with {self._advice()}"
         )
 
     def _advice(self) -> str:

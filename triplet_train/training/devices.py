@@ -57,6 +57,24 @@ class Devices:
             lambda value: self.distribution.experimental_local_results(value)[0], returned
         )
 
+    def same_everywhere(self, number: float) -> bool:
+        """Whether all workers, each of which has to ask, give the same number."""
+        if self.workers == 1:
+            return True
+
+        @tf.function(autograph=False)
+        def gather() -> tf.Tensor:
+            def on_replica() -> tf.Tensor:
+                context = tf.distribute.get_replica_context()
+                own = tf.one_hot(
+                    context.replica_id_in_sync_group, self.replicas, number, 0, dtype=tf.float64
+                )
+                return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+            return self.run(on_replica)
+
+        return bool((gather().numpy() == number).all())
+
     @contextmanager
     def failures_explained(self) -> Iterator[None]:
         """Raises RunError where a device runs out of memory or another worker is lost."""
@@ -94,7 +112,7 @@ def choose_devices(config: Config, say: Callable[[str], None] = lambda _: None) 
         chief, workers = _place_in_cluster()
         say(f"waiting for all of {workers} workers")
         devices = _multi_worker(chief, workers)
-        _require_same_everywhere(config, devices)
+        _require_same_configuration(config, devices)
     elif asked == "mirrored":
         names = [device.name for device in _logical_devices()]
         distribution = tf.distribute.MirroredStrategy(names)
@@ -114,20 +132,10 @@ def _multi_worker(chief: bool, workers: int) -> Devices:
     return Devices(distribution, replicas, workers, chief, description)
 
 
-def _require_same_everywhere(config: Config, devices: Devices) -> None:
+def _require_same_configuration(config: Config, devices: Devices) -> None:
     """Each worker takes the loss by itself: with another margin it would train another tower."""
     same = config.model_dump_json(exclude={"data": {"data_dir"}})
-    fingerprint = tf.constant(float(zlib.crc32(same.encode())), tf.float64)
-
-    @tf.function(autograph=False)
-    def add_up() -> tf.Tensor:
-        def on_replica() -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, fingerprint)
-
-        return devices.run(on_replica)
-
-    if float(add_up()) != devices.replicas * float(fingerprint):
+    if not devices.same_everywhere(zlib.crc32(same.encode())):
         raise RequestError("another worker was started with another configuration")
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from triplet_train.errors import RunError
-from triplet_train.files import first_line, write_text
+from triplet_train.files import first_line, flush, write_text
 
 LINES = "metrics.jsonl"
 
@@ -88,6 +88,10 @@ class RunLog:
             f"  MAP@R {figures['map_at_r']:.4f}{remark}"
         )
 
+    def flush(self) -> None:
+        """Have the disk take the lines that were written."""
+        flush(self._path)
+
     def _write(self, line: dict[str, float | str | None]) -> None:
         try:
             with self._path.open("a", encoding="utf-8") as lines:
@@ -108,10 +112,8 @@ class RunLog:
 
 
 def _cut(path: Path, step: int) -> list[str]:
-    """Drop the lines of steps later than `step` from the file; those that are left."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    """Drop the lines of steps later than `step` from the file, or make it; those that are left."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     kept = [line for line in lines if _step_of(line) <= step]
     write_text(path, "".join(kept))
     return kept

@@ -22,7 +22,7 @@ from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import make_step
-from triplet_train.training.watch import Watch
+from triplet_train.training.watch import FAILED_BATCH, Watch
 
 Figures = dict[str, float]
 _LOOK_EVERY = 100  # steps, however rarely they are logged
@@ -61,6 +61,11 @@ def train(
     checkpoints = Checkpoints(run_dir, settings.keep)
     warnings: list[str] = []
     progress = checkpoints.restore(tower, optimizer, warnings.append) if resume else Progress()
+    if not devices.same_everywhere(progress.step):
+        raise RunError(
+            f"here the newest checkpoint is of step {progress.step}, on another worker of another; "
+            f"all have to see the same files in {run_dir}"
+        )
     step_function = make_step(
         tower,
         optimizer,
@@ -79,15 +84,18 @@ def train(
         interrupted = stack.enter_context(interruption())
         log = None
         if devices.chief:
+            begun = bool(checkpoints.steps())
+            if begun:
+                checkpoints.put_in_order(progress)
+            else:  # what a kill from now on goes back to; there is no log without a checkpoint
+                checkpoints.save(tower, optimizer, progress)
+            (run_dir / FAILED_BATCH).unlink(missing_ok=True)  # of the session before this one
             log = stack.enter_context(RunLog(run_dir, first, last, quiet))
             for warning in warnings:
                 log.say(warning)
-            if checkpoints.steps():
+            if begun:
                 log.say(f"resuming from {checkpoints.path(first)}")
-                checkpoints.mend_best(progress)
-            else:
-                checkpoints.save(tower, optimizer, progress)  # what a kill from now on goes back to
-        watch = Watch(config, tower, images.ids, batches, checkpoints, log)
+        watch = Watch(config, tower, images, checkpoints, log)
         clock = Clock(first)
         for step in range(first + 1, last + 1):
             with clock.waiting():
@@ -125,6 +133,7 @@ def train(
                                 f"step {step}: {error}; {checkpoints.newest()}"
                             ) from error
                     if saving:
+                        log.flush()  # no gap before the checkpoint's step after a power cut
                         checkpoints.save(tower, optimizer, progress)
             if stopping is not None:
                 folder = shlex.quote(str(run_dir))
@@ -133,9 +142,6 @@ def train(
                     f"  triplet-train --config {folder}/config.yaml --run-dir {folder} --resume",
                     stopping,
                 )
-        if log and not progress.best_step:  # it was damaged, and no step is left to choose from
-            _judge(evaluate(), config.data.eval_split, progress, log)
-            checkpoints.save(tower, optimizer, progress)
     return progress
 
 

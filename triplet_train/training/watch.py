@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from triplet_train.config import Config
-from triplet_train.data.batches import PKBatches
+from triplet_train.data.batches import make_batches
+from triplet_train.data.sources import ImageSet
 from triplet_train.errors import RunError
 from triplet_train.files import write_json
 from triplet_train.training.checkpoints import Checkpoints
@@ -23,8 +24,7 @@ class Watch:
     """Figures are kept as they come and looked at now and then, since that makes the device wait.
 
     Args:
-        ids: of the images, by row.
-        batches: which rows were in a step's batch.
+        images: what is trained on.
         log: is told of a collapse; in its folder the rows of a batch that fails are written down.
             None: another worker does so.
     """
@@ -33,13 +33,12 @@ class Watch:
         self,
         config: Config,
         tower: keras.Model,
-        ids: list[str],
-        batches: PKBatches,
+        images: ImageSet,
         checkpoints: Checkpoints,
         log: RunLog | None,
     ) -> None:
         self._config, self._tower = config, tower
-        self._ids, self._batches = ids, batches
+        self._images = images
         self._checkpoints, self._log = checkpoints, log
         self._unseen: list[tuple[int, StepFigures]] = []
         self._overflows = 0
@@ -57,34 +56,42 @@ class Watch:
         for step, figures in self._unseen:
             numbers = _numbers(figures)
             self._require_finite(step, numbers)
-            warning = self._collapse.warning(numbers)
+            warning = self._collapse.warning(step, numbers)
             if warning and self._log:
                 self._log.say(warning)
         self._unseen.clear()
         # A loss tells of the weights before its step's update; look at those after it too.
         if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):
-            self._fail(step, "a weight is no longer finite")
+            self._fail(f"a weight is not finite after step {step}")
         return numbers
 
     def _require_finite(self, step: int, numbers: Figures) -> None:
         if not math.isfinite(numbers["loss"]):
-            self._fail(step, f"the loss is {numbers['loss']}")
+            self._fail_of_batch(step, f"the loss is {numbers['loss']}")
         self._overflows = 0 if math.isfinite(numbers["gradient_norm"]) else self._overflows + 1
         # With a scaled loss single steps may overflow; they are left out and the scale is halved.
         scaled = self._config.train.precision == "mixed_float16"
         if self._overflows > (_OVERFLOWS if scaled else 0):
-            self._fail(step, "the gradient is no longer finite")
+            self._fail_of_batch(step, "the gradient is no longer finite")
 
-    def _fail(self, step: int, what: str) -> None:
-        rows = [self._ids[row] for row in self._batches.rows(step - 1)]
+    def _fail_of_batch(self, step: int, what: str) -> None:
+        batches = make_batches(
+            self._config, self._images.labels
+        )  # the input thread is using its own
+        rows = [self._images.ids[row] for row in batches.rows(step - 1)]
         where = ""
         if self._log:
             file = self._log.run_dir / FAILED_BATCH
             write_json(file, {"step": step, "ids": rows})
             where = f", all of them in {file}"
-        raise RunError(
+        self._fail(
             f"{what} at step {step}; its batch has the rows {', '.join(rows[:3])} ... "
-            f"({len(rows)}{where}); {self._checkpoints.newest()}. "
+            f"({len(rows)}{where})"
+        )
+
+    def _fail(self, what: str) -> None:
+        raise RunError(
+            f"{what}; {self._checkpoints.newest()}. "
             "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
         )
 

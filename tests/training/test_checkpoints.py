@@ -1,0 +1,154 @@
+"""What a run has to go back to, whatever was damaged, deleted or half done."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from small_runs import figures, start
+
+from triplet_train.config import ModelConfig, OptimizerConfig, load_config
+from triplet_train.errors import RequestError, RunError
+from triplet_train.jobs import run_folder
+from triplet_train.models.tower import build_tower
+from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.log import RunLog
+from triplet_train.training.optimizers import make_optimizer
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A tower and its optimizer."""
+    keras.utils.set_random_seed(0)
+    tower = build_tower(ModelConfig(filters=[2], embedding_dim=2), (4, 4, 1), "float32")
+    optimizer = make_optimizer(OptimizerConfig(), 10, "float32")
+    optimizer.build(tower.trainable_variables)
+    return tower, optimizer
+
+
+class Run:
+    """Saves, damages and restores the checkpoints of a folder."""
+
+    def __init__(self, folder, trained):
+        self.folder, self.trained, self.said = folder, trained, []
+        self.checkpoints = Checkpoints(folder, keep=2)
+
+    def save(self, step, best=0, keep=2):
+        self.checkpoints._keep = keep
+        for weight in self.trained[0].weights:
+            weight.assign(np.full(weight.shape, step))
+        shutil.rmtree(self.checkpoints.path(step), ignore_errors=True)
+        self.progress = Progress(step, best, figures(), getattr(self, "sha", None))
+        self.checkpoints.save(*self.trained, self.progress)
+        self.sha = self.progress.best_sha256
+
+    def damage(self, *steps):
+        for step in steps:
+            (self.checkpoints.path(step) / "embedder.keras").write_bytes(b"PK half")
+
+    def restore(self, keep=2):
+        self.said = []
+        self.checkpoints = Checkpoints(self.folder, keep)
+        progress = self.checkpoints.restore(*self.trained, self.said.append)
+        self.checkpoints.put_in_order(progress)
+        return progress
+
+    def on_disk(self):
+        return sorted(int(path.name[5:]) for path in (self.folder / "checkpoints").glob("step_*"))
+
+    def tower(self, place):
+        return keras.models.load_model(self.folder / place / "embedder.keras").get_weights()
+
+
+@pytest.fixture
+def saved(tmp_path, trained):
+    return Run(tmp_path, trained)
+
+
+def test_damaged_checkpoints_take_no_place_among_those_that_are_kept(saved):
+    for step in (10, 17, 18):
+        saved.save(step, keep=3)
+    saved.damage(17, 18)
+    assert saved.restore().step == 10
+    saved.save(20)
+    assert saved.on_disk() == [10, 20]
+
+
+def test_the_newest_good_checkpoint_is_one_that_was_read(saved):
+    for step in (10, 20):
+        saved.save(step)
+    saved.damage(20)
+    saved.restore()
+    assert saved.checkpoints.newest().endswith("step_00000010")
+
+
+@pytest.mark.parametrize(
+    "lose", [Run.damage, lambda run, step: shutil.rmtree(run.checkpoints.path(step))]
+)
+def test_a_best_tower_that_is_lost_is_taken_back_from_its_copy(saved, lose):
+    for step in (10, 20, 30):
+        saved.save(step, best=10)
+    lose(saved, 10)
+    progress = saved.restore()
+    assert (progress.step, progress.best_step, progress.best_figures) == (30, 10, figures())
+    assert "step_00000010/embedder.keras" in saved.said[0] and "taken back from" in saved.said[0]
+    for place in ("", "checkpoints/best"):
+        assert (saved.tower(place)[0] == 10).all()
+    assert saved.restore().best_step == 10 and saved.said == []
+
+
+def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
+    saved.save(10, best=10)
+    saved.save(20, best=10)
+    saved.save(30, best=30)  # so that 10 goes, and the copy is of 30
+    saved.damage(30)
+    progress = saved.restore()
+    assert (progress.step, progress.best_step, progress.best_figures) == (20, 20, None)
+    assert "step_00000030 is damaged" in saved.said[0]
+    assert "damaged or gone; the best is chosen anew, among step 20" in saved.said[1]
+    assert (saved.tower("")[0] == 20).all()
+
+
+def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
+    assert saved.restore() == Progress() and "beginning at step 0" in saved.said[0]
+    RunLog(saved.folder, 0, 10, quiet=True)  # before anything is logged
+    with pytest.raises(RunError, match="no checkpoint that can be read"):
+        saved.restore()
+
+
+def test_a_finished_training_whose_best_is_lost_is_not_judged_again(tmp_path, digits_config):
+    config = digits_config(
+        "batch.classes=4", "train.steps=4", "train.eval_every=2", "train.checkpoint_every=2"
+    )
+    recalls = iter([0.9, 0.2])
+    start(config, tmp_path, evaluate=lambda: figures(next(recalls)))
+    log = (tmp_path / "metrics.jsonl").read_text()
+    for tower in (tmp_path, tmp_path / "checkpoints/step_00000002"):
+        (tower / "embedder.keras").write_bytes(b"PK half")
+    _, progress = start(config, tmp_path, resume=True, evaluate=None)
+    assert (progress.step, progress.best_step) == (4, 4)
+    assert (tmp_path / "metrics.jsonl").read_text() == log
+    assert (tmp_path / "checkpoints/best").resolve().name == "step_00000004"
+
+
+def test_the_rows_of_a_failed_batch_go_when_the_run_goes_on(tmp_path, digits_config):
+    config = digits_config("batch.classes=4", "train.steps=2")
+    start(config, tmp_path)
+    (tmp_path / "failed_batch.json").write_text(json.dumps({"step": 2, "ids": []}))
+    start(config, tmp_path, resume=True)
+    assert not (tmp_path / "failed_batch.json").exists()
+
+
+def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(tmp_path):
+    config = load_config("digits_semihard")
+    with run_folder.opened(tmp_path, config, resume=False, overwrite=False):
+        for entry in run_folder.ENTRIES:
+            if not (tmp_path / entry).exists():
+                (tmp_path / entry).write_text("{}")
+    for entry in run_folder.ENTRIES:
+        (tmp_path / entry).unlink()
+        run_folder.check(tmp_path, config, resume=False, overwrite=True)
+        if run_folder.is_run(tmp_path):
+            with pytest.raises(RequestError, match="holds a run"):
+                run_folder.check(tmp_path, config, resume=False, overwrite=False)
