@@ -20,8 +20,9 @@ import tensorflow as tf
 
 from triplet_train.config import Config, load_config
 from triplet_train.data.batches import make_batches
+from triplet_train.data.images import ImageSet
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import ImageSet, Source
+from triplet_train.data.sources import Source
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import Devices, choose_devices

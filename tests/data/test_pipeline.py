@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from triplet_train.data.batches import PKBatches
+from triplet_train.data.images import ImageSet
 from triplet_train.data.pipeline import image_batches, training_batches
-from triplet_train.data.sources import ImageSet
 
 
 @pytest.mark.parametrize("local, replicas", [(range(1), 1), (range(2), 2), (range(2, 4), 6)])

@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 
 from triplet_train.config import DataConfig
-from triplet_train.data.digits import TRAIN_IMAGES
+from triplet_train.data.digits import TRAIN_IMAGES, Digits
 from triplet_train.data.sources import Source
 from triplet_train.errors import RequestError
 
@@ -122,3 +122,24 @@ def test_mnist_is_read_as_tfds_wrote_it(mnist_dir):
     images = source.load("test[9990:]", quiet=True)
     assert images.ids[0] == "mnist-test.tfrecord-00000-of-00001__9990"
     assert images.images.shape == (10, 28, 28, 1) and set(images.class_names) == set(range(10))
+
+
+@pytest.mark.parametrize("split", ["test", "test[3:8]", "train[:90%]", "test[:1]"])
+def test_shards_in_order_are_the_split_row_for_row(digits, split):
+    whole = digits.load(split, quiet=True)
+    for shards in (1, 3):
+        parts = [
+            part
+            for index in range(1, shards + 1)
+            for part in digits.stream(split, (index, shards)).batches(100)
+        ]
+        assert [id_ for part in parts for id_ in part.ids] == whole.ids
+        np.testing.assert_array_equal(np.concatenate([p.images for p in parts]), whole.images)
+        sizes = [digits.stream(split, (i + 1, shards)).rows for i in range(shards)]
+        assert sum(sizes) == len(whole) and max(sizes) - min(sizes) <= 1
+
+
+def test_a_set_in_another_file_format_is_refused_with_what_to_do(tmp_path):
+    Digits(data_dir=tmp_path, file_format="array_record").download_and_prepare()
+    with pytest.raises(RequestError, match=r"prepared as array_record .*--file_format=tfrecord"):
+        Source(DataConfig(dataset="digits", data_dir=str(tmp_path)))

@@ -1,13 +1,20 @@
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from google.protobuf.text_format import Parse
+from PIL import Image
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from triplet_train.embeddings.files import read_table, write_table
-from triplet_train.embeddings.formats import file_name, resolve_format
+from triplet_train.embeddings import projector
+from triplet_train.embeddings.files import read_table, write_table, writing
+from triplet_train.embeddings.formats import file_name, part_name, resolve_format
+from triplet_train.embeddings.projector import list_exports
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 
@@ -25,20 +32,72 @@ def table():
     )
 
 
-@pytest.mark.parametrize("format", ["parquet", "npz"])
+FILES = ["parquet", "npz", "h5"]
+
+
+def rows_of(table, rows):
+    return EmbeddingTable(
+        table.embeddings[rows],
+        table.labels[rows],
+        table.label_names[rows],
+        table.ids[rows],
+        table.metadata,
+    )
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.embeddings, other.embeddings)
+    np.testing.assert_array_equal(one.labels, other.labels)
+    assert one.embeddings.dtype == np.float32 and one.labels.dtype == np.int64
+    assert (one.label_names, one.ids) == (other.label_names, other.ids)
+    assert one.metadata == other.metadata
+
+
+@pytest.mark.parametrize("format", FILES)
 def test_what_is_written_is_read_back_bit_for_bit(tmp_path, table, format):
     path = tmp_path / file_name("x", format)
     write_table(table, path, format)
     back = read_table(path)
-    np.testing.assert_array_equal(back.embeddings, table.embeddings)
-    np.testing.assert_array_equal(back.labels, table.labels)
-    assert back.embeddings.dtype == np.float32 and back.labels.dtype == np.int64
-    assert (back.label_names, back.ids, back.metadata) == (
-        table.label_names,
-        table.ids,
-        table.metadata,
-    )
+    assert_same(back, table)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("format", FILES)
+@pytest.mark.parametrize("cuts", [[], [2, 3], [0, 6]])
+def test_rows_that_come_some_at_a_time_make_the_same_table(tmp_path, table, format, cuts):
+    path = tmp_path / file_name("x", format)
+    with writing(path, format, 4, table.metadata) as append:
+        for start, stop in zip([0, *cuts], [*cuts, 6], strict=True):
+            append(rows_of(table, slice(start, stop)))
+    assert_same(read_table(path), table)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_a_file_may_have_no_rows(tmp_path, table, format):
+    path = tmp_path / file_name("x", format)
+    with writing(path, format, 4, table.metadata):
+        pass
+    assert_same(read_table(path), rows_of(table, slice(0, 0)))
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_shards_read_together_are_the_whole(tmp_path, table, format):
+    folder = tmp_path / file_name("x", format)
+    folder.mkdir()
+    for number in range(3):
+        part = rows_of(table, slice(2 * number, 2 * number + 2))
+        part = replace(part, metadata=table.metadata | {"shard": [number + 1, 3]})
+        write_table(part, folder / part_name((number + 1, 3), format), format)
+    assert_same(read_table(folder), table)
+    part = folder / part_name((2, 3), format)
+    os.rename(part, tmp_path / "aside")
+    with pytest.raises(RequestError, match="does not hold all shards"):
+        read_table(folder)
+    other = table.metadata | {"split": "train", "shard": [2, 3]}
+    write_table(replace(table, metadata=other), part, format)
+    with pytest.raises(RequestError, match="different exports"):
+        read_table(folder)
 
 
 def test_pandas_reads_the_parquet(tmp_path, table):
@@ -67,8 +126,12 @@ def test_the_projector_finds_a_line_per_vector_in_both_files(tmp_path, table):
     assert json.loads((path / "metadata.json").read_text()) == table.metadata
 
 
-def test_tensorboard_opens_the_projector_folder(tmp_path, table):
-    write_table(table, tmp_path / "x", "projector")
+def test_tensorboard_shows_all_exports_of_a_folder_with_their_images(tmp_path, table):
+    (tmp_path / "x").mkdir()
+    images = np.zeros((6, 4, 4, 1), np.uint8)
+    for split in ("test", "train"):
+        write_table(replace(table, images=images), tmp_path / "x" / split, "projector")
+    list_exports(tmp_path / "x")
     code = """
 import sys
 from tensorboard.plugins.base_plugin import TBContext
@@ -76,17 +139,48 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 plugin = ProjectorPlugin(TBContext(logdir=sys.argv[1]))
 plugin._update_configs()
 (config,) = plugin._configs.values()
-(embedding,) = config.embeddings
-assert embedding.tensor_path == "vectors.tsv" and list(embedding.tensor_shape) == [6, 4], config
-assert embedding.metadata_path == "metadata.tsv"
+for embedding, split in zip(config.embeddings, ("test", "train"), strict=True):
+    assert embedding.tensor_path == split + "/vectors.tsv", config
+    assert embedding.metadata_path == split + "/metadata.tsv"
+    assert embedding.sprite.image_path == split + "/sprite.png"
+    assert list(embedding.tensor_shape) == [6, 4]
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")], check=True)
 
 
-def test_the_same_table_gives_the_same_bytes(tmp_path, table):
-    for name in ("a.parquet", "b.parquet"):
-        write_table(table, tmp_path / name, "parquet")
-    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+@pytest.mark.parametrize("format", FILES)
+def test_the_same_table_gives_the_same_bytes(tmp_path, table, format):
+    for name in ("a", "b"):
+        write_table(table, tmp_path / name, format)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 1), (100, 50, 3)])
+def test_the_sprite_has_each_row_s_image_where_the_projector_looks_for_it(tmp_path, table, shape):
+    images = np.random.default_rng(0).integers(0, 256, (6, *shape), np.uint8)
+    write_table(replace(table, images=images), tmp_path / "x", "projector")
+    (about,) = Parse(
+        (tmp_path / "x/projector_config.pbtxt").read_text(), ProjectorConfig()
+    ).embeddings
+    width, height = about.sprite.single_image_dim
+    sprite = np.asarray(Image.open(tmp_path / "x" / about.sprite.image_path))
+    assert sprite.shape == (3 * height, 3 * width, 3) and max(width, height) <= 64
+    for number, image in enumerate(images):
+        top, left = number // 3 * height, number % 3 * width
+        shown = sprite[top : top + height, left : left + width]
+        if shape == (7, 5, 1):
+            np.testing.assert_array_equal(shown, np.repeat(image, 3, axis=2))
+        assert abs(shown.mean() - image.mean()) < 2
+
+
+def test_more_images_than_a_sprite_holds_make_none(tmp_path, table, monkeypatch):
+    monkeypatch.setattr(projector, "_SPRITE_SIDE", 16)
+    for name, side in (("fits", 5), ("too_large", 6)):
+        images = np.zeros((6, side, side, 1), np.uint8)
+        write_table(replace(table, images=images), tmp_path / name, "projector")
+    assert (tmp_path / "fits/sprite.png").exists()
+    assert not (tmp_path / "too_large/sprite.png").exists()
+    assert "sprite" not in (tmp_path / "too_large/projector_config.pbtxt").read_text()
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, table):
@@ -100,11 +194,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, table
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.parquet", "text.parquet", "text.npz", "x.csv", "other.npz"]
+    "name",
+    ["missing.parquet", "text.parquet", "text.npz", "text.h5", "x.csv", "other.npz", "empty.npz"],
 )
 def test_what_is_no_embedding_file_is_refused_by_its_path(tmp_path, name):
     if name.startswith("text"):
         (tmp_path / name).write_text("nothing of the kind")
+    elif name == "empty.npz":
+        (tmp_path / name).mkdir()
     elif name == "other.npz":
         np.savez(tmp_path / name, something=np.zeros(3))
     with pytest.raises(RequestError, match=name):

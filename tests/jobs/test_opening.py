@@ -1,7 +1,7 @@
 import numpy as np
 
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.sources import ImageSet
+from triplet_train.data.images import ImageSet
 from triplet_train.jobs.train import _opening
 from triplet_train.training.devices import choose_devices
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from triplet_train.data.batches import make_batches
-from triplet_train.data.sources import ImageSet
+from triplet_train.data.images import ImageSet
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices
 from triplet_train.training.loop import train

@@ -1,4 +1,4 @@
-"""triplet-embed: from a checkpoint and a split to an embedding file."""
+"""triplet-embed: from a checkpoint and images to an embedding file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,18 @@ def embed(
             help="A run folder (its best checkpoint), a checkpoint inside one, or a .keras file."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="The file to write (projector: a folder).")],
+    output: Annotated[
+        Path, typer.Option(help="The file to write (projector, or with --shard: a folder).")
+    ],
     split: Annotated[
         str | None,
         typer.Option(
             help="Such as test or train[:10%].  [default: the first that the run exports, or test]"
         ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Embed the images in this folder and below it, instead of a split."),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -40,37 +46,60 @@ def embed(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(help="parquet, npz or projector.  [default: told by the name of the output]"),
+        typer.Option(
+            help="parquet, npz, h5 or projector.  [default: told by the name of the output]"
+        ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images embedded at a time.")] = 512,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="I/N: only the I-th of N equal parts, 1/N being the first; "
+            "the output is then a folder with a file for each."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first image that cannot be read.")
+    ] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="TFDS folder.  [default: that of the run]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
-    """Write the embeddings of a split, with ids, labels and where they come from.
+    """Write the embeddings of a split or a folder, with ids, labels and where they come from.
 
-    Example: triplet-embed --checkpoint runs/mnist_semihard --output test.parquet
+    Examples: triplet-embed --checkpoint runs/mnist_semihard --output test.parquet;
+    triplet-embed --checkpoint runs/mnist_semihard --images photos --output photos.npz
     """
-    from triplet_train.embeddings.formats import refuse_output, resolve_format
+    from triplet_train.embeddings.formats import parse_shard, place_output, resolve_format
+    from triplet_train.errors import RequestError
 
     chosen = resolve_format(output, format)
-    refuse_output(output, folder=chosen == "projector", overwrite=overwrite)
+    part = None if shard is None else parse_shard(shard)
+    source = {
+        "dataset": dataset,
+        "data_dir": None if data_dir is None else str(data_dir),
+        "image_key": image_key,
+        "label_key": label_key,
+    }
+    if images is not None and (split or any(source.values())):
+        raise RequestError("--split, --dataset and the like do not go with --images")
+    file = place_output(output, chosen, part, overwrite=overwrite)
     job = import_with_tensorflow("triplet_train.jobs.embed")
     rows, width = job.embed(
         checkpoint,
-        output,
+        file,
         chosen,
+        images=images,
         split=split,
+        shard=part,
         batch_size=batch_size,
+        strict=strict,
         quiet=quiet,
-        dataset=dataset,
-        data_dir=None if data_dir is None else str(data_dir),
-        image_key=image_key,
-        label_key=label_key,
+        **source,
     )
-    typer.echo(f"{output}: {rows:,} vectors of {width} dimensions")
+    typer.echo(f"{file}: {rows:,} vectors of {width} dimensions")
 
 
 def main() -> None:

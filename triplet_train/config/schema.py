@@ -16,7 +16,7 @@ PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Format = Literal["parquet", "npz", "projector"]
+Format = Literal["parquet", "npz", "h5", "projector"]
 
 
 class Section(BaseModel):

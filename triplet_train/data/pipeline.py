@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.sources import ImageSet
+from triplet_train.data.images import ImageSet
 
 _BLOCK = 16  # steps drawn at once: Python is entered less often, which the step's own calls feel
 

@@ -1,50 +1,22 @@
-"""Where images come from: a split of a TFDS data set, held in memory as uint8."""
+"""Where images come from: the splits of a TFDS data set, as uint8."""
 
-import contextlib
-import difflib
-import io
 import os
-import socket
-import sys
-import tempfile
-import urllib.parse
-import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import psutil
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import logging as absl_logging
-from google.protobuf.json_format import ParseError
 
 from triplet_train.config import DataConfig
-from triplet_train.data.digits import Digits
+from triplet_train.data.images import ImageSet, ImageStream, Shape, resized
+from triplet_train.data.preparing import find
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 from triplet_train.progress import progress_bar
 
-absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """The rows of one split, in the split's own order.
-
-    Attributes:
-        images: uint8 [N, H, W, C].
-        labels: int64 [N].
-        ids: N strings, each naming its row for ever: file and position within it.
-        class_names: the name of each label that occurs in the data set.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    ids: list[str]
-    class_names: dict[int, str]
-
-    def __len__(self) -> int:
-        return len(self.labels)
+_READ = 256  # rows decoded at a time
 
 
 class Source:
@@ -61,10 +33,14 @@ class Source:
 
     def __init__(self, data: DataConfig, *, write: bool = True) -> None:
         self.data = data
-        self._builder = _builder(data.dataset, data.data_dir)
-        if not self._builder.is_prepared():
-            _prepare(self._builder, write)
+        self._builder = find(data.dataset, data.data_dir, write=write)
         features = self._builder.info.features
+        format = self._builder.info.file_format
+        if format is not tfds.core.FileFormat.TFRECORD:
+            raise RequestError(
+                f"data.dataset: {self.name} is prepared as {format.value} files, and only tfrecord "
+                f"is read; prepare it in another folder with tfds build --file_format=tfrecord"
+            )
         image = self._feature(data.image_key, "image_key")
         if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
             raise RequestError(
@@ -87,10 +63,9 @@ class Source:
             )
         if channels is None:
             raise RequestError(f"data.dataset: the images of {data.dataset} vary in channels")
-        self.image_shape: tuple[int, int, int] = (height, width, channels)
-        self._label_names = (
-            list(label.names) if isinstance(label, tfds.features.ClassLabel) else None
-        )
+        self.image_shape: Shape = (height, width, channels)
+        named = isinstance(label, tfds.features.ClassLabel)
+        self._class_names = dict(enumerate(label.names)) if named else None
 
     @property
     def name(self) -> str:
@@ -117,7 +92,7 @@ class Source:
 
     def classes(self) -> int | None:
         """Number of classes that the set declares, if it does."""
-        return len(self._label_names) if self._label_names else None
+        return len(self._class_names) if self._class_names else None
 
     def load(self, split: str, *, quiet: bool = False) -> ImageSet:
         """Decode `split` into memory: N x H x W x C bytes.
@@ -137,54 +112,96 @@ class Source:
             )
         images = np.empty((rows, *self.image_shape), np.uint8)
         labels = np.empty(rows, np.int64)
-        stop = 0
-        try:
-            with progress_bar(rows, f"reading {split}", quiet) as progress:
-                for batch in self._batches(split).as_numpy_iterator():
-                    start, stop = stop, stop + len(batch["label"])
-                    images[start:stop], labels[start:stop] = batch["image"], batch["label"]
-                    progress.update(stop - start)
-        except tf.errors.OpError as error:
-            raise RunError(
-                f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
-                f"{self._builder.data_dir} are damaged, remove that folder to prepare it again"
-            ) from error
-        ids = self._ids(split)
-        if len(set(ids)) < len(ids):
+        ids: list[str] = []
+        names: dict[int, str] = {}
+        with progress_bar(rows, f"reading {split}", quiet) as progress:
+            for batch in self.stream(split).batches(_READ):
+                part = slice(len(ids), len(ids) + len(batch))
+                images[part], labels[part] = batch.images, batch.labels
+                ids += batch.ids
+                names |= batch.class_names
+                progress.update(len(batch))
+        if len(set(ids)) < rows:
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
         if labels.min() < 0:
             raise RequestError(f"{self.name} {split} has rows without a label ({labels.min()})")
-        names = self._label_names or {int(label): str(label) for label in np.unique(labels)}
-        class_names = dict(enumerate(names)) if isinstance(names, list) else names
-        return ImageSet(images, labels, ids, class_names)
+        return ImageSet(images, labels, ids, names)
 
-    def _ids(self, split: str) -> list[str]:
+    def stream(self, split: str, shard: tuple[int, int] = (1, 1)) -> ImageStream:
+        """The rows of `split`, or of one of equal shards of it, read as they are asked for.
+
+        Args:
+            shard: (i, n), the ith of n; 1 <= i <= n. Shards in order are the split, row for row.
+
+        Raises:
+            RequestError: no such split.
+            RunError: from the batches: the files cannot be read.
+        """
+        self.count(split)
+        index, shards = shard
+        part = tfds.even_splits(split, shards, drop_remainder=False)[index - 1]
+        rows = self._builder.info.splits[part].num_examples
+
+        def batches(size: int) -> Iterator[ImageSet]:
+            ids = self._ids(part)
+            try:
+                for batch in self._examples(part, size).as_numpy_iterator():
+                    images, labels = batch["image"], batch["label"]
+                    names = self._class_names or {n: str(n) for n in labels.tolist()}
+                    yield ImageSet(images, labels, [next(ids) for _ in labels], names)
+            except tf.errors.OpError as error:
+                raise RunError(
+                    f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
+                    f"{self._builder.data_dir} are damaged, remove that folder to prepare it again"
+                ) from error
+
+        return ImageStream(self.name, split, rows, self.image_shape, batches)
+
+    def _ids(self, split: Any) -> Iterator[str]:
         """TFDS's own row ids (file__position), at no cost per row; needs files read in order."""
+        for file in self._builder.info.splits[split].file_instructions:
+            name = os.path.basename(file.filename)
+            for row in range(file.skip, file.skip + file.take):
+                yield f"{name}__{row}"
+
+    def _examples(self, split: Any, size: int) -> tf.data.Dataset:
+        """Batches of {"image", "label"}, file by file, since `_ids` relies on it.
+
+        TFDS's own `as_dataset` parses row by row, which takes three times as long on MNIST.
+        """
+        image, label = self.data.image_key, self.data.label_key
+        spec = {
+            image: tf.io.FixedLenFeature([], tf.string),
+            label: tf.io.FixedLenFeature([], tf.int64),
+        }
+        feature = self._builder.info.features[image]
+        shape = tf.TensorSpec(self.image_shape, tf.uint8)
+
+        def parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
+            rows = tf.io.parse_example(records, spec)
+            images = tf.map_fn(
+                lambda encoded: self._fit(feature.decode_example(encoded)),
+                rows[image],
+                fn_output_signature=shape,
+            )
+            return {"image": images, "label": rows[label]}
+
         files = self._builder.info.splits[split].file_instructions
-        return [
-            f"{os.path.basename(file.filename)}__{row}"
-            for file in files
-            for row in range(file.skip, file.skip + file.take)
-        ]
-
-    def _batches(self, split: str) -> tf.data.Dataset:
-        data = self.data
-        wanted = {key: self._builder.info.features[key] for key in (data.image_key, data.label_key)}
-
-        def row(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            image = example[data.image_key]
-            if self._resize:
-                resized = tf.image.resize(image, self.image_shape[:2], antialias=True)
-                image = tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8)
-            label = tf.cast(example[data.label_key], tf.int64)
-            return {"image": image, "label": label}
-
-        rows = self._builder.as_dataset(
-            split=split,
-            decoders=tfds.decode.PartialDecoding(wanted),
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),  # one file after the other
+        places = (
+            tf.constant([file.filename for file in files], tf.string),
+            tf.constant([file.skip for file in files], tf.int64),
+            tf.constant([file.take for file in files], tf.int64),
         )
-        return rows.map(row, num_parallel_calls=tf.data.AUTOTUNE).batch(256).prefetch(2)
+        return (
+            tf.data.Dataset.from_tensor_slices(places)
+            .flat_map(lambda name, skip, take: tf.data.TFRecordDataset(name).skip(skip).take(take))
+            .batch(size)
+            .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+            .prefetch(2)
+        )
+
+    def _fit(self, image: tf.Tensor) -> tf.Tensor:
+        return resized(image, *self.image_shape[:2]) if self._resize else image
 
     def _feature(self, key: str, option: str) -> tfds.features.FeatureConnector:
         features = self._builder.info.features
@@ -197,69 +214,6 @@ class Source:
 
     def _splits(self) -> list[tfds.core.SplitInfo]:
         return list(self._builder.info.splits.values())
-
-
-def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
-    try:
-        return tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
-        near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
-    except (ValueError, AssertionError, ImportError, ParseError) as error:
-        # an unknown configuration or version, a missing extra, a damaged description
-        raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
-
-
-def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
-    """Download and prepare the set; without `write`, only look at what needs no download."""
-    embedded = isinstance(builder, Digits)
-    if not write:
-        if embedded:
-            with tempfile.TemporaryDirectory() as folder:
-                twin = Digits(data_dir=folder)
-                _prepare(twin, write=True)
-                builder.info.set_splits(twin.info.splits)
-        return
-    if embedded:
-        tfds.disable_progress_bar()  # a moment's work
-    else:
-        _refuse_if_unreachable(builder)
-    try:
-        # TFDS announces itself on stdout, which belongs to the command's own answer.
-        with contextlib.redirect_stdout(io.StringIO() if embedded else sys.stderr):
-            builder.download_and_prepare()
-    except (
-        OSError,
-        tf.errors.OpError,
-        tfds.download.DownloadError,
-        AssertionError,
-        ImportError,
-    ) as error:
-        if builder.is_prepared():  # by another process, meanwhile
-            return
-        raise RequestError(_unavailable(builder, first_line(error))) from error
-
-
-def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
-    """Ask for the hosts first: without a network TFDS retries for minutes and leaves fragments."""
-    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or ()}
-    if not hosts or urllib.request.getproxies():
-        return
-    for host in sorted(filter(None, hosts)):
-        try:
-            socket.getaddrinfo(host, None)
-        except OSError:
-            raise RequestError(_unavailable(builder, f"{host} cannot be reached")) from None
-
-
-def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> str:
-    root = builder.data_path.parents[len(builder.info.full_name.split("/")) - 1]
-    return (
-        f"the data set {builder.info.full_name} is not in {root} and cannot be prepared there: "
-        f"{reason}. Give the folder that holds it (--data-dir), prepare it on a machine with a "
-        f"network (tfds build {builder.name}) and copy it"
-    )
 
 
 def _names(features: tfds.features.FeatureConnector) -> str:

@@ -1,40 +1,60 @@
 """From images to vectors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from triplet_train.data.images import ImageSet, ImageStream
 from triplet_train.data.pipeline import image_batches
 from triplet_train.errors import RunError
 from triplet_train.progress import progress_bar
 
-Embed = Callable[..., np.ndarray]
+Embed = Callable[[np.ndarray], np.ndarray]
 
 
 def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
-    """A function (images uint8 [N, H, W, C], quiet=True) -> float32 [N, D], compiled once.
+    """A function: images uint8 [N, H, W, C] -> float32 [N, D], compiled once.
 
     It always uses the tower's current weights; memory is a batch of activations and the result.
     Raises RunError where a vector is not finite.
     """
+    embed_batch = _compiled(tower)
+
+    def embed(images: np.ndarray) -> np.ndarray:
+        batches = [embed_batch(batch).numpy() for batch in image_batches(images, batch_size)]
+        return _finite(np.concatenate(batches))
+
+    return embed
+
+
+def embed_stream(
+    tower: keras.Model, images: ImageStream, batch_size: int, quiet: bool
+) -> Iterator[tuple[ImageSet, np.ndarray]]:
+    """Images with their vectors, float32 [n, D], a batch at a time.
+
+    While the tower works on a batch the next one is read. Raises RunError where a vector is not
+    finite.
+    """
+    embed_batch = _compiled(tower)
+    with progress_bar(images.rows, "embedding", quiet) as progress:
+        for batch in images.batches(batch_size):
+            yield batch, _finite(embed_batch(tf.constant(batch.images)).numpy())
+            progress.update(len(batch))
+
+
+def _compiled(tower: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     shape = (None, *tower.input_shape[1:])
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
     def embed_batch(images: tf.Tensor) -> tf.Tensor:
         return tower(images, training=False)
 
-    def embed(images: np.ndarray, quiet: bool = True) -> np.ndarray:
-        vectors = np.empty((len(images), tower.output_shape[-1]), np.float32)
-        stop = 0
-        with progress_bar(len(images), "embedding", quiet) as progress:
-            for batch in image_batches(images, batch_size):
-                start, stop = stop, stop + len(batch)
-                vectors[start:stop] = embed_batch(batch)
-                progress.update(stop - start)
-        if not np.isfinite(vectors).all():
-            raise RunError("the tower gives vectors that are not finite")
-        return vectors
+    return embed_batch
 
-    return embed
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    if not np.isfinite(vectors).all():
+        raise RunError("the tower gives vectors that are not finite")
+    return vectors

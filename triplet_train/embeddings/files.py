@@ -1,40 +1,65 @@
 """Embedding files of every format: safe writing, and reading back."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from triplet_train.embeddings import npz, parquet, projector
-from triplet_train.embeddings.formats import format_of
-from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.embeddings import h5, npz, parquet, projector
+from triplet_train.embeddings.formats import format_of, part_name
+from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line, replacing
 
-_WRITERS: dict[str, Callable[[EmbeddingTable, Path], None]] = {
-    "parquet": parquet.write,
-    "npz": npz.write,
-    "projector": projector.write,
+_WRITERS: dict[str, Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]] = {
+    "parquet": parquet.writer,
+    "npz": npz.writer,
+    "h5": h5.writer,
+    "projector": projector.writer,
 }
-_READERS: dict[str, Callable[[Path], EmbeddingTable]] = {"parquet": parquet.read, "npz": npz.read}
+_READERS: dict[str, Callable[[Path], EmbeddingTable]] = {
+    "parquet": parquet.read,
+    "npz": npz.read,
+    "h5": h5.read,
+}
+
+
+@contextmanager
+def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
+    """Yields a function to call with the rows, some at a time; they need not fit in memory.
+
+    They are written beside `path`, which is renamed at the end: the file is whole or not there.
+
+    Args:
+        width: D of the vectors.
+        metadata: of the file; that of the tables is not looked at.
+    """
+    with replacing(path) as beside, _WRITERS[format](beside, width, metadata) as append:
+        yield append
 
 
 def write_table(table: EmbeddingTable, path: Path, format: str) -> None:
-    """Write beside `path` and rename: the file is whole or not there."""
-    with replacing(path) as beside:
-        _WRITERS[format](table, beside)
+    """All at once. See `writing`."""
+    with writing(path, format, table.embeddings.shape[1], table.metadata) as append:
+        append(table)
 
 
 def read_table(path: Path) -> EmbeddingTable:
-    """The table in an embedding file.
+    """The table in an embedding file, or in a folder of all shards of one.
 
     Raises:
-        RequestError: no such file, a format that is not read back, or not an embedding file.
+        RequestError: no such file, a format that is not read back, not an embedding file, or shards
+            that are not all there or not of one export.
     """
     format = format_of(path)
     if format not in _READERS:
-        raise RequestError(f"{path}: expected an embedding file that ends in .parquet or .npz")
+        raise RequestError(f"{path}: expected an embedding file that ends in .parquet, .npz or .h5")
+    if path.is_dir():
+        return _read_shards(path)
     if not path.is_file():
         raise RequestError(f"no embedding file {path}")
     try:
@@ -45,6 +70,22 @@ def read_table(path: Path) -> EmbeddingTable:
             f"{path} is not an embedding file of triplet-train: {first_line(error)}"
         ) from error
     return table
+
+
+def _read_shards(folder: Path) -> EmbeddingTable:
+    names = sorted(path.name for path in folder.glob("part-*"))
+    numbers = range(1, len(names) + 1)
+    whole = [part_name((number, len(names)), format_of(folder) or "") for number in numbers]
+    if not names or names != whole:
+        raise RequestError(
+            f"{folder} does not hold all shards of an export and nothing else, but "
+            f"{len(names)} of them: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+        )
+    tables = [read_table(folder / name) for name in names]
+    abouts = [{k: v for k, v in table.metadata.items() if k != "shard"} for table in tables]
+    if any(about != abouts[0] for about in abouts):
+        raise RequestError(f"{folder} holds shards of different exports")
+    return replace(concatenated(tables), metadata=abouts[0])
 
 
 def _require_whole(table: EmbeddingTable) -> None:

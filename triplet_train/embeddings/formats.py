@@ -7,7 +7,7 @@ from pathlib import Path
 from triplet_train.errors import RequestError
 
 PROJECTOR_CONFIG = "projector_config.pbtxt"
-SUFFIXES = {"parquet": ".parquet", "npz": ".npz", "projector": ""}
+SUFFIXES = {"parquet": ".parquet", "npz": ".npz", "h5": ".h5", "projector": ""}
 
 
 def resolve_format(output: Path, asked: str | None) -> str:
@@ -25,8 +25,8 @@ def resolve_format(output: Path, asked: str | None) -> str:
     told = format_of(output)
     if told is None:
         raise RequestError(
-            f"--output {output}: cannot tell the format from the name; end it in .parquet or "
-            ".npz, or give --format (projector writes a folder)"
+            f"--output {output}: cannot tell the format from the name; end it in .parquet, "
+            ".npz or .h5, or give --format (projector writes a folder)"
         )
     return told
 
@@ -42,6 +42,44 @@ def file_name(split: str, format: str) -> str:
     """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet."""
     stem = re.sub(r"[^\w.%+-]+", "", split.replace("[", "_").replace(":", "-"))
     return stem + (SUFFIXES[format] or f".{format}")
+
+
+def part_name(shard: tuple[int, int], format: str) -> str:
+    """The name of shard (i, n) in the folder of all; names in order are the shards in order."""
+    return f"part-{shard[0]:05d}-of-{shard[1]:05d}{SUFFIXES[format]}"
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """(i, n) of "I/N". Raises RequestError unless 1 <= I <= N < 100,000."""
+    match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise RequestError(f"--shard {text}: expected I/N with 1 <= I <= N < 100,000, such as 1/8")
+    return int(match[1]), int(match[2])
+
+
+def place_output(
+    output: Path, format: str, shard: tuple[int, int] | None, *, overwrite: bool
+) -> Path:
+    """Where to write: `output`, or with a shard a file in the folder of that name.
+
+    Raises:
+        RequestError: see `refuse_output`; or the format has no shards.
+    """
+    if shard is None:
+        refuse_output(output, folder=format == "projector", overwrite=overwrite)
+        return output
+    if format == "projector":
+        raise RequestError("--shard: a projector's folder is one; choose another format")
+    if output.is_file():
+        raise RequestError(f"{output} is a file; with --shard it is a folder of files")
+    if not output.is_dir():
+        refuse_output(output, folder=True, overwrite=overwrite)
+    elif any(not path.name.startswith((".", "part-")) for path in output.iterdir()):
+        raise RequestError(f"{output} is a folder of something else, where no shards are put")
+    file = output / part_name(shard, format)
+    if output.is_dir():
+        refuse_output(file, folder=False, overwrite=overwrite)
+    return file
 
 
 def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:

@@ -1,35 +1,58 @@
 """Parquet: a row per vector, the metadata in the schema."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from triplet_train.embeddings.table import METADATA_KEY, EmbeddingTable
+from triplet_train.embeddings.table import METADATA_KEY, Append, EmbeddingTable
+
+_ROWS = 8192  # to a row group; fewer make larger files that are slower to read
 
 
-def write(table: EmbeddingTable, path: Path) -> None:
+@contextmanager
+def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
     """Columns id, label, label_name and embedding (fixed-size list of float32)."""
-    width = table.embeddings.shape[1]
-    values = pa.array(np.ascontiguousarray(table.embeddings).reshape(-1), pa.float32())
-    columns = {
-        "id": pa.array(table.ids, pa.string()),
-        "label": pa.array(table.labels, pa.int64()),
-        "label_name": pa.array(table.label_names, pa.string()),
-        "embedding": pa.FixedSizeListArray.from_arrays(values, width),
-    }
-    arrow = pa.table(columns).replace_schema_metadata({METADATA_KEY: json.dumps(table.metadata)})
-    pq.write_table(arrow, path)
+    schema = pa.schema(
+        {
+            "id": pa.string(),
+            "label": pa.int64(),
+            "label_name": pa.string(),
+            "embedding": pa.list_(pa.float32(), width),
+        },
+        {METADATA_KEY: json.dumps(metadata)},
+    )
+    waiting: list[pa.Table] = []
+
+    def append(table: EmbeddingTable) -> None:
+        values = pa.array(np.ascontiguousarray(table.embeddings).reshape(-1), pa.float32())
+        vectors = pa.FixedSizeListArray.from_arrays(values, width)
+        columns = [table.ids, table.labels, table.label_names, vectors]
+        waiting.append(pa.table(dict(zip(schema.names, columns, strict=True)), schema))
+        if sum(map(len, waiting)) >= _ROWS:
+            flush()
+
+    def flush() -> None:
+        file.write_table(pa.concat_tables(waiting).combine_chunks())
+        waiting.clear()
+
+    with pq.ParquetWriter(path, schema) as file:
+        yield append
+        if waiting:
+            flush()
 
 
 def read(path: Path) -> EmbeddingTable:
-    """The inverse of `write`. Raises OSError, ValueError or KeyError for any other file."""
+    """What was written. Raises OSError, ValueError or KeyError for any other file."""
     arrow = pq.read_table(path)
     vectors = arrow["embedding"].combine_chunks()
     return EmbeddingTable(
-        vectors.flatten().to_numpy().reshape(len(vectors), -1),
+        vectors.flatten().to_numpy().reshape(-1, vectors.type.list_size),
         arrow["label"].to_numpy(),
         arrow["label_name"].to_pylist(),
         arrow["id"].to_pylist(),

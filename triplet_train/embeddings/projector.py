@@ -1,36 +1,101 @@
-"""TensorBoard's projector: a folder that it opens as it is, with two TSV files."""
+"""TensorBoard's projector: a folder that it opens as it is, with two TSV files and a sprite."""
 
 import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from google.protobuf.text_format import MessageToString, Parse
+from PIL import Image
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from triplet_train.embeddings.formats import PROJECTOR_CONFIG
-from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.embeddings.table import Append, EmbeddingTable
+from triplet_train.files import write_text
 
-_CONFIG = """\
-embeddings {
-  tensor_name: "embeddings"
-  tensor_path: "vectors.tsv"
-  metadata_path: "metadata.tsv"
-}
-"""
+_SPRITE_SIDE = 8192  # pixels; the projector takes no larger one
+_THUMBNAIL = 64  # pixels, the longest side of an image on a point
 
 
-def write(table: EmbeddingTable, path: Path) -> None:
+@contextmanager
+def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
     """A folder with vectors.tsv, metadata.tsv (label_name, label, id) and the projector's settings.
 
-    `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files.
+    `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files. Where
+    tables have images, sprite.png holds them small, for as many rows as fit into one.
     """
     path.mkdir()
-    # Nine digits give back every float32 exactly.
-    np.savetxt(path / "vectors.tsv", table.embeddings, fmt="%.9g", delimiter="\t")
-    with (path / "metadata.tsv").open("w", encoding="utf-8") as file:
-        file.write("label_name\tlabel\tid\n")
-        for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
-            file.write(f"{_field(name)}\t{label}\t{_field(id_)}\n")
-    (path / PROJECTOR_CONFIG).write_text(_CONFIG)
-    (path / "metadata.json").write_text(json.dumps(table.metadata, indent=1) + "\n")
+    thumbnails: list[np.ndarray] | None = []
+    with (
+        (path / "vectors.tsv").open("w") as vectors,
+        (path / "metadata.tsv").open("w", encoding="utf-8") as rows,
+    ):
+        rows.write("label_name\tlabel\tid\n")
+
+        def append(table: EmbeddingTable) -> None:
+            nonlocal thumbnails
+            # Nine digits give back every float32 exactly.
+            np.savetxt(vectors, table.embeddings, fmt="%.9g", delimiter="\t")
+            for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
+                rows.write(f"{_field(name)}\t{label}\t{_field(id_)}\n")
+            if thumbnails is not None and table.images is not None:
+                thumbnails += map(_thumbnail, table.images)
+                if not _fits(thumbnails):
+                    thumbnails = None
+
+        yield append
+    if thumbnails:
+        _sprite(thumbnails).save(path / "sprite.png")
+    config = ProjectorConfig()
+    about = config.embeddings.add(
+        tensor_name="embeddings", tensor_path="vectors.tsv", metadata_path="metadata.tsv"
+    )
+    if thumbnails:
+        about.sprite.image_path = "sprite.png"
+        about.sprite.single_image_dim.extend(thumbnails[0].shape[1::-1])
+    (path / PROJECTOR_CONFIG).write_text(MessageToString(config))
+    (path / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
+
+
+def list_exports(folder: Path) -> None:
+    """Have `tensorboard --logdir` of a folder, or of one above it, show all exports in it."""
+    both = ProjectorConfig()
+    for settings in sorted(folder.glob(f"*/{PROJECTOR_CONFIG}")):
+        name = settings.parent.name
+        (about,) = Parse(settings.read_text(), ProjectorConfig()).embeddings
+        about.tensor_name = name
+        about.tensor_path = f"{name}/{about.tensor_path}"
+        about.metadata_path = f"{name}/{about.metadata_path}"
+        if about.sprite.image_path:
+            about.sprite.image_path = f"{name}/{about.sprite.image_path}"
+        both.embeddings.append(about)
+    write_text(folder / PROJECTOR_CONFIG, MessageToString(both))
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] of uint8 [H, W, C], no side longer than `_THUMBNAIL`."""
+    grey = image.shape[-1] == 1
+    small = Image.fromarray(image[..., 0] if grey else image[..., :3])
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return np.asarray(small.convert("RGB"))
+
+
+def _fits(thumbnails: list[np.ndarray]) -> bool:
+    return math.isqrt(len(thumbnails) - 1) < _SPRITE_SIDE // max(thumbnails[0].shape)
+
+
+def _sprite(thumbnails: list[np.ndarray]) -> Image.Image:
+    """All of them in rows of a square, as the projector expects them."""
+    across = math.isqrt(len(thumbnails) - 1) + 1
+    height, width, _ = thumbnails[0].shape
+    sheet = np.zeros((across * height, across * width, 3), np.uint8)
+    for number, thumbnail in enumerate(thumbnails):
+        top, left = number // across * height, number % across * width
+        sheet[top : top + height, left : left + width] = thumbnail
+    return Image.fromarray(sheet)
 
 
 def _field(text: str) -> str:

@@ -1,5 +1,6 @@
 """A set of vectors with all that is needed to use it: what an embedding file holds."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from triplet_train import __version__
 from triplet_train.config import Config
-from triplet_train.data.sources import ImageSet
+from triplet_train.data.images import ImageSet
 from triplet_train.files import sha256
 
 METADATA_KEY = "triplet_train"
@@ -20,10 +21,11 @@ class EmbeddingTable:
 
     Attributes:
         embeddings: float32 [N, D].
-        labels: int64 [N].
-        label_names: N strings.
+        labels: int64 [N]; -1 where an image has none.
+        label_names: N strings, empty where an image has no label.
         ids: N strings, unique.
         metadata: where the rows and vectors come from; plain JSON.
+        images: uint8 [N, H, W, C] or None; in no file but as small pictures for the projector.
     """
 
     embeddings: np.ndarray
@@ -31,21 +33,43 @@ class EmbeddingTable:
     label_names: list[str]
     ids: list[str]
     metadata: dict[str, Any]
+    images: np.ndarray | None = None
 
 
-def make_table(vectors: np.ndarray, images: ImageSet, metadata: dict[str, Any]) -> EmbeddingTable:
+Append = Callable[[EmbeddingTable], None]
+
+
+def make_table(
+    vectors: np.ndarray, images: ImageSet, metadata: dict[str, Any], *, with_images: bool = False
+) -> EmbeddingTable:
     """The vectors of `images`, row by row."""
     names = [images.class_names[label] for label in images.labels.tolist()]
-    return EmbeddingTable(vectors, images.labels, names, images.ids, metadata)
+    kept = images.images if with_images else None
+    return EmbeddingTable(vectors, images.labels, names, images.ids, metadata, kept)
 
 
-def provenance(checkpoint: Path, dataset: str, split: str, config: Config | None) -> dict[str, Any]:
+def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
+    """The rows of one or more tables, with the metadata of the first."""
+    images = [table.images for table in tables if table.images is not None]
+    return EmbeddingTable(
+        np.concatenate([table.embeddings for table in tables]),
+        np.concatenate([table.labels for table in tables]),
+        [name for table in tables for name in table.label_names],
+        [id_ for table in tables for id_ in table.ids],
+        tables[0].metadata,
+        np.concatenate(images) if images else None,
+    )
+
+
+def provenance(
+    checkpoint: Path, dataset: str, split: str | None, config: Config | None
+) -> dict[str, Any]:
     """The metadata of an embedding file. The same checkpoint and split give the same, always.
 
     Args:
         checkpoint: the `.keras` file.
-        dataset: the data set's full name, with version.
-        split: as it was asked for.
+        dataset: the data set's full name, with version; or the folder of the images.
+        split: as it was asked for; None for a folder.
         config: the run's configuration, where the checkpoint lies in a run.
     """
     return {

@@ -1,8 +1,10 @@
-"""triplet-embed: the embeddings of a split, in a file that explains itself."""
+"""triplet-embed: the embeddings of a split or a folder, in a file that explains itself."""
 
 from pathlib import Path
 
-from triplet_train.embeddings.files import write_table
+from triplet_train.data.folder import folder_stream
+from triplet_train.embeddings.files import writing
+from triplet_train.errors import RunError
 from triplet_train.jobs.tower_source import open_tower
 
 
@@ -11,17 +13,59 @@ def embed(
     output: Path,
     format: str,
     *,
-    split: str | None,
-    batch_size: int,
-    quiet: bool,
+    images: Path | None = None,
+    split: str | None = None,
+    shard: tuple[int, int] | None = None,
+    batch_size: int = 512,
+    strict: bool = False,
+    quiet: bool = False,
     **wanted: str | None,
 ) -> tuple[int, int]:
-    """Write the embeddings of `split` to `output`; rows and dimensions of what was written.
+    """Write embeddings to `output`; rows and dimensions of what was written.
 
-    `wanted` and what is raised are those of `open_tower`.
+    Memory is that of a few batches, whatever the number of rows.
+
+    Args:
+        images: a folder to take the images from, instead of a split.
+        shard: (i, n): the ith of n equal parts of the rows only.
+        strict: raise at the first image that cannot be read, and write nothing.
+        wanted: as in `OpenTower.source`, which also says what is raised.
+
+    Raises:
+        RunError: images cannot be read. Those that can are written all the same, unless `strict`.
     """
-    opened = open_tower(checkpoint, **wanted)
-    table = opened.table(split or opened.default_split, batch_size=batch_size, quiet=quiet)
-    write_table(table, output, format)
-    rows, width = table.embeddings.shape
-    return rows, width
+    opened = open_tower(checkpoint)
+    part = shard or (1, 1)
+    if images is not None:
+        shape = opened.tower.input_shape[1:]
+        stream = folder_stream(images, shape, shard=part, strict=strict)
+    else:
+        source = opened.source(**wanted)
+        stream = source.stream(split or opened.default_split(source), part)
+    metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
+    width = opened.tower.output_shape[-1]
+    written = 0
+    if shard:
+        output.parent.mkdir(exist_ok=True)  # of all shards
+    tables = opened.tables(
+        stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet
+    )
+    with writing(output, format, width, metadata) as append:
+        for table in tables:
+            append(table)
+            written += len(table.ids)
+        if stream.unreadable and not written:
+            raise RunError(_list(stream.unreadable, "none of the images can be read"))
+    if stream.unreadable:
+        raise RunError(
+            _list(
+                stream.unreadable,
+                f"{len(stream.unreadable):,} of {stream.rows:,} images cannot be read and are not "
+                f"among the {written:,} in {output}",
+            )
+        )
+    return written, width
+
+
+def _list(lines: list[str], summary: str) -> str:
+    return "\n  ".join([f"{summary}:", *lines])

@@ -16,13 +16,14 @@ def judge_checkpoint(
 ) -> Answer:
     """Each row of the split queries all the others.
 
-    `wanted` and what is raised are those of `open_tower`.
+    `wanted` and what is raised are those of `OpenTower.source`.
     """
-    opened = open_tower(checkpoint, **wanted)
-    split = split or opened.default_split
-    table = opened.table(split, quiet=quiet)
+    opened = open_tower(checkpoint)
+    source = opened.source(**wanted)
+    split = split or opened.default_split(source)
+    table = opened.table(source.stream(split), quiet=quiet)
     figures = retrieval_figures(table.embeddings, table.labels)
-    about = {"checkpoint": str(opened.file), "dataset": opened.source.name, "split": split}
+    about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     return about | _flat(figures)
 
 

@@ -10,15 +10,17 @@ import keras
 
 from triplet_train.config import Config, to_yaml
 from triplet_train.data.batches import PKBatches, make_batches
-from triplet_train.data.sources import ImageSet, Source
+from triplet_train.data.images import ImageSet
+from triplet_train.data.sources import Source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
+from triplet_train.embeddings.projector import list_exports
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
-from triplet_train.jobs.tower_source import TowerSource
+from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import Devices, choose_devices
@@ -117,7 +119,9 @@ def _finished(config: Config, run_dir: Path) -> bool:
 
 
 def _embedding_file(run_dir: Path, split: str, format: str) -> Path:
-    return run_dir / "embeddings" / file_name(split, format)
+    # TensorBoard opens nothing outside the folder that it finds settings in.
+    folder = "tensorboard" if format == "projector" else "embeddings"
+    return run_dir / folder / file_name(split, format)
 
 
 def _embedding_files(config: Config, run_dir: Path) -> list[Path]:
@@ -251,15 +255,18 @@ def _finish(
     Figures by split; none for a split without two images of a class.
     """
     file = run_dir / EMBEDDER
-    best = TowerSource(file, load_embedder(file), config, source)
+    best = OpenTower(file, load_embedder(file), config)
+    formats = config.embeddings.formats
     (run_dir / "embeddings").mkdir(exist_ok=True)
     figures: dict[str, dict[str, float]] = {}
     for split in config.export_splits:
-        table = best.table(split, quiet=quiet)
-        for format in config.embeddings.formats:
+        table = best.table(source.stream(split), with_images="projector" in formats, quiet=quiet)
+        for format in formats:
             write_table(table, _embedding_file(run_dir, split, format), format)
         pairs = has_pairs(table.labels)
         figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
+    if "projector" in formats:
+        list_exports(run_dir / "tensorboard")
     first = config.export_splits[0]
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
+from triplet_train.data.images import ImageSet
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import ImageSet
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.training.checkpoints import Checkpoints, Progress

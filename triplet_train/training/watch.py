@@ -7,7 +7,7 @@ import numpy as np
 
 from triplet_train.config import Config
 from triplet_train.data.batches import make_batches
-from triplet_train.data.sources import ImageSet
+from triplet_train.data.images import ImageSet
 from triplet_train.errors import RunError
 from triplet_train.files import write_json
 from triplet_train.training.checkpoints import Checkpoints

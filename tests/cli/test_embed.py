@@ -1,0 +1,157 @@
+"""triplet-embed on folders of images and in shards, as its users call it."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from triplet_train.cli.embed import main as embed
+from triplet_train.config import DataConfig
+from triplet_train.data.sources import Source
+from triplet_train.embeddings.files import read_table
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photos(workplace, data_dir):
+    """The first test digits as files, in folders by class but for the last two."""
+    digits = Source(DataConfig(dataset="digits", data_dir=str(data_dir))).load("test[:20]")
+    for number, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
+        folder = workplace / "photos" / (f"digit {label}" if number < 18 else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(folder / f"{number:02d}.png")
+    return digits
+
+
+def run(command, finished_run, *options):
+    return command(embed, "--checkpoint", finished_run, *options)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.npz", "x.h5"])
+def test_files_give_the_vectors_of_the_same_images_in_the_data_set(
+    workplace, command, finished_run, photos, name
+):
+    status, out, err = run(command, finished_run, "--images", "photos", "--output", name)
+    assert (status, out, err) == (0, f"{name}: 20 vectors of 16 dimensions\n", "")
+    run(command, finished_run, "--split", "test[:20]", "--output", "reference.npz")
+    expected = read_table(workplace / "reference.npz").embeddings
+    table = read_table(workplace / name)
+    assert table.ids == sorted(table.ids) and len(set(table.ids)) == 20
+    for id_, vector, label, label_name in zip(
+        table.ids, table.embeddings, table.labels, table.label_names, strict=True
+    ):
+        number = int(id_[-6:-4])
+        np.testing.assert_allclose(vector, expected[number], atol=1e-6)
+        if number < 18:
+            assert label_name == f"digit {photos.labels[number]}" == id_.split("/")[0]
+            assert label >= 0
+        else:
+            assert (label, label_name) == (-1, "")
+    assert table.metadata["dataset"] == str(workplace / "photos")
+
+
+def test_a_bare_keras_file_embeds_a_folder_without_a_data_set(
+    workplace, command, finished_run, photos
+):
+    shutil.copy(finished_run / "embedder.keras", "tower.keras")
+    status, _, err = run(command, "tower.keras", "--images", "photos", "--output", "x.npz")
+    assert (status, err) == (0, "")
+
+
+def test_images_of_other_sizes_and_colours_are_brought_to_the_tower(
+    workplace, command, finished_run
+):
+    (workplace / "photos").mkdir()
+    for number, shape in enumerate([(30, 50, 3), (8, 8, 4), (1, 200, 3)]):
+        Image.fromarray(np.full(shape, 99, np.uint8)).save(workplace / f"photos/{number}.png")
+    assert run(command, finished_run, "--images", "photos", "--output", "x.npz")[0] == 0
+    vectors = read_table(workplace / "x.npz").embeddings
+    np.testing.assert_allclose(vectors, vectors[[0, 0, 0]], atol=1e-5)  # all of one grey
+
+
+def test_an_image_that_cannot_be_read_is_listed_and_the_others_are_written(
+    workplace, command, finished_run, photos
+):
+    (workplace / "photos/bad.png").write_bytes(b"no image")
+    request = ["--images", "photos", "--output", "x.npz"]
+    status, out, err = run(command, finished_run, *request, "--strict")
+    assert (status, out) == (1, "") and "photos/bad.png: cannot identify" in err
+    assert [path.name for path in workplace.iterdir()] == ["photos"]
+    status, _, err = run(command, finished_run, *request)
+    assert status == 1 and "Traceback" not in err
+    assert "1 of 21 images cannot be read and are not among the 20 in x.npz" in err
+    assert "photos/bad.png: cannot identify" in err
+    assert len(read_table(workplace / "x.npz").ids) == 20
+
+
+def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finished_run):
+    (workplace / "photos").mkdir()
+    (workplace / "photos/bad.png").write_bytes(b"no image")
+    status, _, err = run(command, finished_run, "--images", "photos", "--output", "x.npz")
+    assert status == 1 and "none of the images can be read" in err
+    assert [path.name for path in workplace.iterdir()] == ["photos"]
+
+
+@pytest.mark.parametrize("source", [["--split", "test[:50]"], ["--images", "photos"]])
+@pytest.mark.parametrize("name", ["x.parquet", "x.npz"])
+def test_shards_read_together_are_the_whole_row_for_row(
+    workplace, command, finished_run, photos, source, name
+):
+    assert run(command, finished_run, *source, "--output", "whole.npz")[0] == 0
+    whole = read_table(workplace / "whole.npz")
+    for number in (3, 1, 2):
+        status, out, err = run(
+            command, finished_run, *source, "--output", name, "--shard", f"{number}/3"
+        )
+        assert status == 0, err
+        assert f"{name}/part-0000{number}-of-00003" in out
+    table = read_table(workplace / name)
+    np.testing.assert_allclose(table.embeddings, whole.embeddings, atol=1e-6)
+    assert (table.ids, table.label_names) == (whole.ids, whole.label_names)
+    assert table.labels.tolist() == whole.labels.tolist()
+    assert table.metadata == whole.metadata
+    if name == "x.parquet":
+        frame = pd.read_parquet(name)
+        assert frame["id"].tolist() == whole.ids
+    status, _, err = run(command, finished_run, *source, "--output", name, "--shard", "2/3")
+    assert status == 2 and "part-00002-of-00003" in err and "--overwrite" in err
+
+
+REFUSED = {
+    "both": (["--images", "photos", "--split", "test"], "--images"),
+    "no such folder": (["--images", "nowhere"], "nowhere: no such folder"),
+    "an empty folder": (["--images", "precious"], "precious: no files that end in"),
+    "shard 0": (["--shard", "0/3"], "--shard 0/3"),
+    "shard past the end": (["--shard", "4/3"], "--shard 4/3"),
+    "half a shard": (["--shard", "4"], "--shard 4"),
+    "projector in shards": (
+        ["--output", "y", "--format", "projector", "--shard", "1/2"],
+        "a projector's folder is one",
+    ),
+    "shards in a file": (["--output", "a.npz", "--shard", "1/2"], "a.npz is a file"),
+    "shards among others": (
+        ["--output", "precious", "--format", "npz", "--shard", "1/2"],
+        "precious is a folder of something else",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_request_ends_with_2_and_writes_nothing(
+    workplace, command, finished_run, photos, case
+):
+    (workplace / "precious").mkdir()
+    (workplace / "precious/thesis.txt").touch()
+    (workplace / "a.npz").touch()
+    options, culprit = REFUSED[case]
+    status, out, err = run(command, finished_run, "--output", "x.npz", *options)
+    assert (status, out) == (2, "") and culprit in err and "Traceback" not in err
+    assert {path.name for path in workplace.iterdir()} == {"photos", "precious", "a.npz"}
+    assert [path.name for path in (workplace / "precious").iterdir()] == ["thesis.txt"]

@@ -1,0 +1,142 @@
+import os
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from triplet_train.data.folder import decode, folder_stream, image_paths
+from triplet_train.errors import RequestError, RunError
+
+RANDOM = np.random.default_rng(0)
+
+
+def pixels(*shape):
+    return RANDOM.integers(0, 256, shape, np.uint8)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two classes of 8x8 grey images, one of them deeper, and an image without a class."""
+    for path in ("cat/b.png", "cat/a.png", "big/dog/1.png", "top.png", "cat/.hidden.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(8, 8)).save(tmp_path / path)
+    (tmp_path / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+def read_all(folder, shape=(8, 8, 1), size=2, **options):
+    stream = folder_stream(folder, shape, **options)
+    return stream, list(stream.batches(size))
+
+
+def test_a_tree_is_read_by_path_with_a_class_per_folder(tree):
+    stream, batches = read_all(tree)
+    assert stream.rows == 4 and stream.split is None
+    ids = [id_ for batch in batches for id_ in batch.ids]
+    assert ids == ["big/dog/1.png", "cat/a.png", "cat/b.png", "top.png"]
+    assert np.concatenate([b.labels for b in batches]).tolist() == [0, 1, 1, -1]
+    assert batches[0].class_names == {0: "big/dog", 1: "cat", -1: ""}
+    images = np.concatenate([b.images for b in batches])
+    for image, id_ in zip(images, ids, strict=True):
+        np.testing.assert_array_equal(image[..., 0], np.asarray(Image.open(tree / id_)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 100])
+def test_batches_of_any_size_hold_every_row_once(tree, size):
+    _, batches = read_all(tree, size=size)
+    assert max(map(len, batches)) <= size
+    assert [i for batch in batches for i in batch.ids] == image_paths(tree)
+
+
+def test_shards_in_order_are_the_whole(tree):
+    parts = [read_all(tree, shard=(index, 3)) for index in (1, 2, 3)]
+    assert sum(stream.rows for stream, _ in parts) == 4
+    ids = [id_ for _, batches in parts for batch in batches for id_ in batch.ids]
+    assert ids == image_paths(tree)
+    assert all(b.class_names == {0: "big/dog", 1: "cat", -1: ""} for _, bs in parts for b in bs)
+
+
+MODES = ["L", "RGB", "RGBA", "P", "1"]
+KINDS = [
+    ("jpg", "L"),
+    ("jpg", "RGB"),
+    *((s, m) for s in ("png", "bmp", "gif", "webp") for m in MODES),
+]
+
+
+@pytest.mark.parametrize("suffix, mode", KINDS)
+def test_every_kind_and_mode_gives_what_the_tower_takes(tmp_path, suffix, mode):
+    Image.fromarray(pixels(12, 10, 3)).convert(mode).save(tmp_path / f"x.{suffix}")
+    for shape in ((8, 8, 1), (12, 10, 3), (30, 20, 3)):
+        image = decode(tmp_path / f"x.{suffix}", shape)
+        assert image.shape == shape and image.dtype == np.uint8
+
+
+def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
+    deep = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1023).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(decode(tmp_path / "x.png", (8, 8, 1))[..., 0], deep // 257)
+
+
+def test_a_photograph_is_turned_the_way_its_camera_was_held(tmp_path):
+    upright = pixels(8, 6)
+    exif = Image.Exif()
+    exif[0x0112] = 8  # the camera was turned by 90 degrees
+    Image.fromarray(np.rot90(upright, -1)).save(tmp_path / "x.png", exif=exif)
+    np.testing.assert_array_equal(decode(tmp_path / "x.png", (8, 6, 1))[..., 0], upright)
+
+
+def test_what_cannot_be_read_is_listed_with_its_path_and_the_others_are_given(tree):
+    whole = (tree / "cat/a.png").read_bytes()
+    bad = {
+        "cat/cut.png": whole[: len(whole) // 2],
+        "cat/empty.jpg": b"",
+        "cat/text.gif": b"no image at all",
+        "cat/huge.png": whole[:16] + struct.pack(">II", 60_000, 60_000) + whole[24:],
+    }
+    for path, content in bad.items():
+        (tree / path).write_bytes(content)
+    os.symlink(tree / "nowhere", tree / "cat/dangling.png")
+    stream, batches = read_all(tree)
+    assert sum(map(len, batches)) == 4 and stream.rows == 9
+    for path in (*bad, "cat/dangling.png"):
+        assert sum(str(tree / path) + ": " in line for line in stream.unreadable) == 1
+    with pytest.raises(RunError, match=r"cat/cut\.png: "):
+        read_all(tree, strict=True)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_no_damage_ends_in_anything_but_a_line(tmp_path):
+    for kind in ("png", "jpg", "gif", "webp", "bmp"):
+        Image.fromarray(pixels(9, 9, 3)).save(tmp_path / f"whole.{kind}")
+        whole = (tmp_path / f"whole.{kind}").read_bytes()
+        for number in range(60):
+            wrong = bytearray(whole)
+            for place in RANDOM.integers(0, len(whole), 8):
+                wrong[place] = RANDOM.integers(256)
+            (tmp_path / f"{number}.{kind}").write_bytes(wrong)
+    stream, batches = read_all(tmp_path, size=50)
+    assert sum(map(len, batches)) + len(stream.unreadable) == stream.rows == 305
+
+
+def test_a_name_that_is_not_utf_8_is_listed(tree):
+    name = os.fsencode(str(tree)) + b"/cat/\xff.png"
+    with open(name, "wb") as file:
+        file.write((tree / "cat/a.png").read_bytes())
+    stream, _ = read_all(tree)
+    (line,) = stream.unreadable
+    assert "cat/\\xff.png" in line
+
+
+def test_links_to_folders_are_followed_once(tree):
+    os.symlink(tree, tree / "cat/loop")
+    os.symlink(tree / "big", tree / "zlink")
+    assert image_paths(tree) == ["big/dog/1.png", "cat/a.png", "cat/b.png", "top.png"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "x.txt").write_text("")
+    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
+        with pytest.raises(RequestError, match="--images"):
+            folder_stream(folder, (8, 8, 1))

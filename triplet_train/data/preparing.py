@@ -1,0 +1,100 @@
+"""Finding a TFDS data set and having it on disk, or saying why that cannot be."""
+
+import contextlib
+import difflib
+import io
+import socket
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging as absl_logging
+from google.protobuf.json_format import ParseError
+
+from triplet_train.data.digits import Digits
+from triplet_train.errors import RequestError
+from triplet_train.files import first_line
+
+absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
+
+
+def find(name: str, data_dir: str | None, *, write: bool) -> tfds.core.DatasetBuilder:
+    """The builder of a data set, prepared (downloaded) in its folder if it was not and may be.
+
+    Args:
+        write: if False nothing is written, and a set that would have to be downloaded is not
+            prepared.
+
+    Raises:
+        RequestError: no such set, or no way to get it.
+    """
+    builder = _builder(name, data_dir)
+    if not builder.is_prepared():
+        _prepare(builder, write)
+    return builder
+
+
+def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
+    except (ValueError, AssertionError, ImportError, ParseError) as error:
+        # an unknown configuration or version, a missing extra, a damaged description
+        raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
+    """Download and prepare the set; without `write`, only look at what needs no download."""
+    embedded = isinstance(builder, Digits)
+    if not write:
+        if embedded:
+            with tempfile.TemporaryDirectory() as folder:
+                twin = Digits(data_dir=folder)
+                _prepare(twin, write=True)
+                builder.info.set_splits(twin.info.splits)
+        return
+    if embedded:
+        tfds.disable_progress_bar()  # a moment's work
+    else:
+        _refuse_if_unreachable(builder)
+    try:
+        # TFDS announces itself on stdout, which belongs to the command's own answer.
+        with contextlib.redirect_stdout(io.StringIO() if embedded else sys.stderr):
+            builder.download_and_prepare()
+    except (
+        OSError,
+        tf.errors.OpError,
+        tfds.download.DownloadError,
+        AssertionError,
+        ImportError,
+    ) as error:
+        if builder.is_prepared():  # by another process, meanwhile
+            return
+        raise RequestError(_unavailable(builder, first_line(error))) from error
+
+
+def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
+    """Ask for the hosts first: without a network TFDS retries for minutes and leaves fragments."""
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or ()}
+    if not hosts or urllib.request.getproxies():
+        return
+    for host in sorted(filter(None, hosts)):
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            raise RequestError(_unavailable(builder, f"{host} cannot be reached")) from None
+
+
+def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> str:
+    root = builder.data_path.parents[len(builder.info.full_name.split("/")) - 1]
+    return (
+        f"the data set {builder.info.full_name} is not in {root} and cannot be prepared there: "
+        f"{reason}. Give the folder that holds it (--data-dir), prepare it on a machine with a "
+        f"network (tfds build {builder.name}) and copy it"
+    )

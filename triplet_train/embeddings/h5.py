@@ -1,0 +1,55 @@
+"""HDF5: one data set per column, growing as rows come."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from triplet_train.embeddings.table import Append, EmbeddingTable
+
+_CHUNK = 1024  # rows
+
+
+@contextmanager
+def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
+    """Data sets embeddings, labels, label_names, ids and metadata (JSON text)."""
+    text = h5py.string_dtype()
+    with h5py.File(path, "w") as file:
+
+        def grow(name: str, dtype: Any, *shape: int) -> h5py.Dataset:
+            return file.create_dataset(
+                name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(_CHUNK, *shape)
+            )
+
+        columns = (
+            grow("embeddings", np.float32, width),
+            grow("labels", np.int64),
+            grow("label_names", text),
+            grow("ids", text),
+        )
+        file.create_dataset("metadata", data=json.dumps(metadata), dtype=text)
+
+        def append(table: EmbeddingTable) -> None:
+            rows = (table.embeddings, table.labels, table.label_names, table.ids)
+            for column, more in zip(columns, rows, strict=True):
+                start = len(column)
+                column.resize(start + len(more), axis=0)
+                column[start:] = more
+
+        yield append
+
+
+def read(path: Path) -> EmbeddingTable:
+    """What was written. Raises OSError, ValueError or KeyError for any other file."""
+    with h5py.File(path, "r") as file:
+        return EmbeddingTable(
+            file["embeddings"][()],
+            file["labels"][()],
+            file["label_names"].asstr()[()].tolist(),
+            file["ids"].asstr()[()].tolist(),
+            json.loads(file["metadata"].asstr()[()]),
+        )
