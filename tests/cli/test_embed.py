@@ -1,6 +1,8 @@
 """triplet-embed on folders of images and in shards, as its users call it."""
 
+import os
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -124,6 +126,26 @@ def test_shards_read_together_are_the_whole_row_for_row(
     assert status == 2 and "part-00002-of-00003" in err and "--overwrite" in err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [["--split", "test[:50]"], ["--images", "photos"]])
+def test_ray_gives_the_same_rows(workplace, command, finished_run, photos, source, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    assert run(command, finished_run, *source, "--output", "whole.parquet")[0] == 0
+    ray = [*source, "--output", "ray.parquet", "--engine", "ray"]
+    for more in ([], ["--overwrite"]):
+        status, _, err = run(command, finished_run, *ray, *more)
+        assert status == 0, err
+        whole, table = (read_table(workplace / f"{name}.parquet") for name in ("whole", "ray"))
+        assert (table.ids, table.label_names) == (whole.ids, whole.label_names)
+        np.testing.assert_allclose(table.embeddings, whole.embeddings, atol=1e-6)
+    if "--images" in source:
+        (workplace / "photos/bad.png").write_bytes(b"no image")
+        status, _, err = run(command, finished_run, *ray, "--overwrite")
+        assert status == 1 and "photos/bad.png: cannot identify" in err
+        assert len(read_table(workplace / "ray.parquet").ids) == 20
+
+
 REFUSED = {
     "both": (["--images", "photos", "--split", "test"], "--images"),
     "no such folder": (["--images", "nowhere"], "nowhere: no such folder"),
@@ -135,7 +157,9 @@ REFUSED = {
         ["--output", "y", "--format", "projector", "--shard", "1/2"],
         "a projector's folder is one",
     ),
-    "shards in a file": (["--output", "a.npz", "--shard", "1/2"], "a.npz is a file"),
+    "shards in a file": (["--output", "a.npz", "--shard", "1/2"], "a.npz"),
+    "unknown engine": (["--engine", "rya"], "--engine rya"),
+    "ray with a shard": (["--engine", "ray", "--shard", "1/2"], "leave out --shard"),
     "shards among others": (
         ["--output", "precious", "--format", "npz", "--shard", "1/2"],
         "precious is a folder of something else",

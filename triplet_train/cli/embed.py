@@ -1,5 +1,6 @@
 """triplet-embed: from a checkpoint and images to an embedding file."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +59,13 @@ def embed(
             "the output is then a folder with a file for each."
         ),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local, or ray: a shard for each CPU of a Ray cluster (pip install "
+            "'triplet-train[ray]'); the output is then a folder."
+        ),
+    ] = "local",
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that cannot be read.")
     ] = False,
@@ -72,11 +80,16 @@ def embed(
     Examples: triplet-embed --checkpoint runs/mnist_semihard --output test.parquet;
     triplet-embed --checkpoint runs/mnist_semihard --images photos --output photos.npz
     """
-    from triplet_train.embeddings.formats import parse_shard, place_output, resolve_format
+    from triplet_train.embeddings.formats import (
+        parse_shard,
+        place_shard,
+        refuse_output,
+        refuse_output_of_shards,
+        resolve_format,
+    )
     from triplet_train.errors import RequestError
 
     chosen = resolve_format(output, format)
-    part = None if shard is None else parse_shard(shard)
     source = {
         "dataset": dataset,
         "data_dir": None if data_dir is None else str(data_dir),
@@ -85,20 +98,25 @@ def embed(
     }
     if images is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like do not go with --images")
-    file = place_output(output, chosen, part, overwrite=overwrite)
-    job = import_with_tensorflow("triplet_train.jobs.embed")
-    rows, width = job.embed(
-        checkpoint,
-        file,
-        chosen,
-        images=images,
-        split=split,
-        shard=part,
-        batch_size=batch_size,
-        strict=strict,
-        quiet=quiet,
-        **source,
-    )
+    options = {"images": images, "split": split, "batch_size": batch_size, "strict": strict}
+    file = output
+    if engine == "ray":
+        if shard is not None:
+            raise RequestError("--engine ray makes the shards itself; leave out --shard")
+        if find_spec("ray") is None:
+            raise RequestError("--engine ray: install it with pip install 'triplet-train[ray]'")
+        refuse_output_of_shards(output, chosen, overwrite=overwrite)
+        run = import_with_tensorflow("triplet_train.jobs.embed_on_ray").embed_on_ray
+    elif engine == "local":
+        if shard is not None:
+            options["shard"] = parse_shard(shard)
+            file = place_shard(output, chosen, options["shard"], overwrite=overwrite)
+        else:
+            refuse_output(output, folder=chosen == "projector", overwrite=overwrite)
+        run = import_with_tensorflow("triplet_train.jobs.embed").embed
+    else:
+        raise RequestError(f"--engine {engine}: expected local or ray")
+    rows, width = run(checkpoint, file, chosen, quiet=quiet, **options, **source)
     typer.echo(f"{file}: {rows:,} vectors of {width} dimensions")
 
 

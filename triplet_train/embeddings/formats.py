@@ -57,29 +57,24 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def place_output(
-    output: Path, format: str, shard: tuple[int, int] | None, *, overwrite: bool
-) -> Path:
-    """Where to write: `output`, or with a shard a file in the folder of that name.
+def place_shard(output: Path, format: str, shard: tuple[int, int], *, overwrite: bool) -> Path:
+    """The file of a shard in the folder `output`, which need not be there.
 
     Raises:
         RequestError: see `refuse_output`; or the format has no shards.
     """
-    if shard is None:
-        refuse_output(output, folder=format == "projector", overwrite=overwrite)
-        return output
-    if format == "projector":
-        raise RequestError("--shard: a projector's folder is one; choose another format")
-    if output.is_file():
-        raise RequestError(f"{output} is a file; with --shard it is a folder of files")
-    if not output.is_dir():
-        refuse_output(output, folder=True, overwrite=overwrite)
-    elif any(not path.name.startswith((".", "part-")) for path in output.iterdir()):
-        raise RequestError(f"{output} is a folder of something else, where no shards are put")
+    refuse_output_of_shards(output, format, overwrite=overwrite or output.is_dir())
     file = output / part_name(shard, format)
     if output.is_dir():
         refuse_output(file, folder=False, overwrite=overwrite)
     return file
+
+
+def refuse_output_of_shards(output: Path, format: str, *, overwrite: bool) -> None:
+    """Raises RequestError if no folder `output` of shards can be made; see `refuse_output`."""
+    if format == "projector":
+        raise RequestError("a projector's folder is one and has no shards; choose another format")
+    refuse_output(output, folder=True, overwrite=overwrite)
 
 
 def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
@@ -89,7 +84,7 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
     """
     if output.exists() and not overwrite:
         raise RequestError(f"{output} exists; give --overwrite to replace it")
-    if output.is_dir() and not (folder and (output / PROJECTOR_CONFIG).is_file()):
+    if output.is_dir() and not (folder and _is_export(output)):
         raise RequestError(f"{output} is a folder of something else, which is not replaced")
     if folder and output.is_file():
         raise RequestError(f"{output} is a file, which no folder replaces")
@@ -97,3 +92,8 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
         raise RequestError(f"cannot write {output}: there is no folder {output.parent}")
     if not os.access(output.parent, os.W_OK):
         raise RequestError(f"cannot write {output}: {output.parent} is read-only")
+
+
+def _is_export(folder: Path) -> bool:
+    names = [path.name for path in folder.iterdir()]
+    return PROJECTOR_CONFIG in names or all(name.startswith((".", "part-")) for name in names)

@@ -41,7 +41,8 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         file.write_table(pa.concat_tables(waiting).combine_chunks())
         waiting.clear()
 
-    with pq.ParquetWriter(path, schema) as file:
+    # Random floats have no repetitions to find.
+    with pq.ParquetWriter(path, schema, use_dictionary=["label", "label_name"]) as file:
         yield append
         if waiting:
             flush()

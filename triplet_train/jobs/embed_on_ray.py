@@ -1,0 +1,62 @@
+"""triplet-embed --engine ray: the same export in shards, one for each CPU of a Ray cluster."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from triplet_train.embeddings.formats import part_name
+from triplet_train.errors import RunError
+from triplet_train.files import replacing
+from triplet_train.jobs.embed import embed
+
+
+def embed_on_ray(
+    checkpoint: Path,
+    output: Path,
+    format: str,
+    *,
+    images: Path | None = None,
+    data_dir: str | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> tuple[int, int]:
+    """Write a folder of shards to `output`; rows and dimensions of what was written.
+
+    Joins the cluster of RAY_ADDRESS, or else starts one on this machine. All machines have to see
+    the same files.
+
+    Args:
+        options: as in `embed`, which also says what is raised; but for `shard`.
+    """
+    ray.init(log_to_driver=False, logging_level="ERROR")
+    logging.getLogger("ray.data").setLevel("WARNING")
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = not quiet
+        shards = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        options |= {
+            "images": images and images.absolute(),
+            "data_dir": data_dir and os.path.abspath(data_dir),
+            "quiet": True,
+        }
+        with replacing(output.absolute()) as beside:
+            beside.mkdir()
+
+            def export(row: dict[str, int]) -> dict[str, Any]:
+                shard = (int(row["id"]) + 1, shards)
+                file = beside / part_name(shard, format)
+                try:
+                    rows, width = embed(checkpoint.absolute(), file, format, shard=shard, **options)
+                except RunError as error:
+                    return {"rows": 0, "width": 0, "failure": str(error)}
+                return {"rows": rows, "width": width, "failure": ""}
+
+            parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
+    finally:
+        ray.shutdown()
+    failures = [part["failure"] for part in parts if part["failure"]]
+    if failures:
+        raise RunError("\n".join(failures))
+    return sum(part["rows"] for part in parts), max(part["width"] for part in parts)
