@@ -40,7 +40,7 @@ def throughput(data_dir: str | None) -> None:
     split = f"train[:{IMAGES}]"
     images = source.load(split, quiet=True).images
     tower = build_tower(config.model, source.image_shape)
-    opened = OpenTower(Path("none"), tower, None)
+    opened = OpenTower(Path("none"), tower, None, None)
 
     def alone(size: int) -> Callable[[], object]:
         embed = make_embed(tower, size)
@@ -90,7 +90,7 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
             yield ImageSet(pixels[: len(ids)], labels, ids, {n: str(n) for n in range(10)})
 
     tower = build_tower(config.model, (8, 8, 1))
-    opened = OpenTower(Path("none"), tower, None)
+    opened = OpenTower(Path("none"), tower, None, None)
     stream = ImageStream("made", None, rows, (8, 8, 1), batches)
     process = psutil.Process()
     seen = []

@@ -15,8 +15,10 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
-from triplet_train.embeddings.files import read_table
+from triplet_train.embeddings.files import read_table, write_table
+from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
+from triplet_train.jobs import report
 from triplet_train.jobs.run_folder import opened
 from triplet_train.models.embedder import load_embedder
 from triplet_train.training.checkpoints import Checkpoints
@@ -30,13 +32,25 @@ SMALL = [
     "train.eval_every=10",
     "train.checkpoint_every=10",
 ]
-FIGURES = {"recall_at_1", "recall_at_5", "recall_at_10", "r_precision", "map_at_r", "map", "mrr"}
+FIGURES = {
+    *("recall_at_1", "recall_at_5", "recall_at_10", "precision_at_5", "precision_at_10"),
+    *("r_precision", "map_at_r", "map", "mrr"),
+}
+MORE_FIGURES = {
+    *("knn_accuracy", "nmi", "roc_auc", "eer", "tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3"),
+}
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Saves seconds; tests/cli/test_report.py has them."""
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
 
 
 def small_run(data_dir, *more):
@@ -62,17 +76,16 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "embedder.keras",
         "embeddings",
         "tensorboard",
+        "report.html",
     }
-    assert {p.name for p in (folder / "embeddings").iterdir()} == {
-        "test.parquet",
-        "test.npz",
-        "test.projector",
-    }
-    figures = json.loads((folder / "metrics.json").read_text())
+    assert {p.name for p in (folder / "embeddings").iterdir()} == {"test.parquet", "test.npz"}
+    assert (folder / "tensorboard/test.projector/sprite.png").exists()
     assert (
-        set(figures) == FIGURES | {"step", "steps", "split", "splits"}
-        and figures["split"] == "test"
+        "test.projector/vectors.tsv" in (folder / "tensorboard/projector_config.pbtxt").read_text()
     )
+    figures = json.loads((folder / "metrics.json").read_text())
+    more = {"step", "steps", "split", "splits", "intervals", "thresholds"}
+    assert set(figures) == FIGURES | MORE_FIGURES | more and figures["split"] == "test"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
     assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
@@ -251,7 +264,26 @@ def test_a_checkpoint_and_its_exported_file_are_judged_alike(workplace, command,
     run = json.loads((finished_run / "metrics.json").read_text())
     for answer in answers:
         assert {name: answer[name] for name in FIGURES} == {name: run[name] for name in FIGURES}
-        assert answer["queries"] == 450
+        assert answer["queries"] == 450 and answer["queries_without_their_class"] == 0
+    abouts = {"checkpoint", "dataset", "split", "queries_file"}
+    findings = [{key: answer[key] for key in answer.keys() - abouts} for answer in answers]
+    assert findings[0] == findings[1] == findings[2]
+
+
+def test_the_answer_in_json_holds_all_that_is_said(workplace, command, finished_run):
+    file = finished_run / "embeddings/test.parquet"
+    status, out, _ = command(evaluate, "--queries", file, "--json", "a.json")
+    answer = json.loads((workplace / "a.json").read_text())
+    assert status == 0 and answer.keys() == FIGURES | MORE_FIGURES | {
+        *("queries_file", "queries", "queries_without_their_class", "rows_without_label"),
+        *("intervals", "thresholds", "classes_left_out", "classes", "confusions", "distances"),
+    }
+    for name in FIGURES | MORE_FIGURES:
+        assert f"{answer[name]:.4f}" in out
+    assert set(answer["thresholds"]) == {"eer", "fpr_1e-2", "fpr_1e-3"}
+    assert all(f"{distance:.4g}" in out for distance in answer["thresholds"].values())
+    assert sum(row["queries"] for row in answer["classes"]) == 450
+    assert sum(answer["distances"]["positive"] + answer["distances"]["negative"]) == 450 * 449 / 2
 
 
 def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command, finished_run):
@@ -267,6 +299,60 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
     command(embed, "--checkpoint", finished_run, "--split", "test", "--output", "all.npz")
     status, _, err = command(evaluate, "--queries", "q.npz", "--gallery", "all.npz")
     assert status == 2 and "50 rows of q.npz are in all.npz too" in err
+
+
+def embedding_file(path, labels, *, names=("cat", "dog", "owl"), width=3, seed=0, **metadata):
+    """Vectors near one axis per class; a label of -1 has no name."""
+    labels = np.array(labels)
+    vectors = np.random.default_rng(seed).normal(0, 0.1, (len(labels), width)).astype(np.float32)
+    vectors[np.arange(len(labels)), labels] += 1
+    texts = [names[label] if label >= 0 else "" for label in labels]
+    ids = [f"{seed}/{row}" for row in range(len(labels))]
+    write_table(EmbeddingTable(vectors, labels, texts, ids, metadata), path, path.suffix[1:])
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
+def test_rows_without_a_label_and_lone_classes_are_left_out_and_said(workplace, command, suffix):
+    file = embedding_file(workplace / f"x.{suffix}", [0, 0, 1, 1, 2, -1, -1])
+    status, out, err = command(evaluate, "--queries", file, "--json", "a.json")
+    assert status == 0, err
+    assert "left out, having no label: 2\n" in out
+    assert "left out, having no other row of their class to find: 1 (owl)" in out
+    answer = json.loads((workplace / "a.json").read_text())
+    counts = [answer[name] for name in ("queries", "queries_without_their_class")]
+    assert counts == [4, 1] and answer["rows_without_label"] == 2
+    assert answer["classes_left_out"] == [{"label": 2, "name": "owl"}]
+    assert sorted(row["name"] for row in answer["classes"]) == ["cat", "dog"]
+
+
+def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
+    queries = embedding_file(workplace / "q.npz", [0, 1, 2])
+    gallery = embedding_file(workplace / "g.h5", [0, 0, 1, 1], seed=1)
+    status, out, err = command(evaluate, "--queries", queries, "--gallery", gallery)
+    assert status == 0, err
+    assert "having no row in the gallery of their class to find: 1 (owl)" in out
+
+
+GALLERIES = {
+    "the same rows": (dict(seed=0), "4 rows of q.npz are in g.npz too"),
+    "other dimensions": (dict(seed=1, width=5), "3 dimensions in q.npz and 5 in g.npz"),
+    "a known checkpoint": (dict(seed=1, checkpoint_sha256="a"), "q.npz does not say which"),
+    "other names": (
+        dict(seed=1, names=("cat", "cow", "owl")),
+        "label 1 is 'dog' in q.npz and 'cow' in g.npz",
+    ),
+    "no labels": (dict(seed=1, labels=[-1, -1]), "no row has a label"),
+}
+
+
+@pytest.mark.parametrize("case", GALLERIES)
+def test_a_gallery_that_does_not_go_with_the_queries_is_refused(workplace, command, case):
+    options, culprit = GALLERIES[case]
+    embedding_file(workplace / "q.npz", [0, 0, 1, 1])
+    embedding_file(workplace / "g.npz", **({"labels": [0, 0, 1, 1]} | options))
+    status, out, err = command(evaluate, "--queries", "q.npz", "--gallery", "g.npz")
+    assert (status, out) == (2, "") and culprit in err and err.count("\n") == 1
 
 
 REFUSED_EVALUATIONS = {

@@ -1,10 +1,12 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import retrieval, retrieval_figures
+from triplet_train.evaluation import has_pairs, pairs, retrieval_figures
 
 NAMES = {
     "precision_at_1": "recall_at_1",
@@ -44,20 +46,22 @@ def slow_figures(x, y, gallery, gallery_labels, itself):
         first = hits.index(True)
         rows.append(
             [any(hits[:k]) for k in (1, 5, 10)]
+            + [sum(hits[:k]) / k for k in (5, 10)]
             + [sum(hits[:r]) / r, sum(precisions[:r]) / r, sum(precisions[:depth]) / r]
             + [1 / (first + 1) if first < depth else 0]
         )
     return np.mean(rows, axis=0), len(rows)
 
 
+@pytest.mark.parametrize("rows", [7, 40])
 @pytest.mark.parametrize("itself", [True, False])
-def test_figures_equal_the_definitions_whatever_the_block(itself, monkeypatch):
-    monkeypatch.setattr(retrieval, "_BLOCK_BYTES", 8 * 50 * 7)
+def test_figures_equal_the_definitions_whatever_the_block(itself, rows, monkeypatch):
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 50 * 7)
     rng = np.random.default_rng(0)
-    for classes in (2, 5, 30):
+    for classes in (1, 2, 5, 30):
         x, y = rng.normal(size=(50, 3)), rng.integers(0, classes, 50)
         gallery, labels = (
-            (x, y) if itself else (rng.normal(size=(40, 3)), rng.integers(0, classes, 40))
+            (x, y) if itself else (rng.normal(size=(rows, 3)), rng.integers(0, classes, rows))
         )
         ours = retrieval_figures(x, y) if itself else retrieval_figures(x, y, gallery, labels)
         expected, judged = slow_figures(x, y, gallery, labels, itself)
@@ -65,12 +69,30 @@ def test_figures_equal_the_definitions_whatever_the_block(itself, monkeypatch):
         assert (ours.queries, ours.left_out) == (judged, 50 - judged)
 
 
-def test_a_query_does_not_find_itself_even_among_equal_vectors():
-    x, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
-    figures = retrieval_figures(x, y)
-    assert (
-        figures.figures["recall_at_1"] == 0.25
-    )  # row 2 finds row 0, the others a row of the other class
+@pytest.mark.parametrize("length", [1e-30, 1e-3, 1e18])
+def test_the_length_of_the_vectors_does_not_matter(length):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 5)).astype(np.float32), rng.integers(0, 4, 60)
+    scaled = x * np.float32(2.0 ** np.round(np.log2(length)))
+    assert retrieval_figures(scaled, y) == retrieval_figures(x, y)
+
+
+def test_of_rows_at_equal_distance_those_of_other_classes_come_first():
+    x, y = np.array([[0.0], [1.0], [-1.0], [3.0], [-3.0]]), np.array([0, 0, 1, 0, 1])
+    found = retrieval_figures(x[:1], y[:1], x[1:], y[1:]).figures  # ranks: 1, 0, 1, 0
+    assert (found["recall_at_1"], found["mrr"], found["map"]) == (0, 0.5, 0.25)
+
+
+def test_a_tower_that_maps_all_images_to_one_point_finds_nothing():
+    figures = retrieval_figures(np.ones((40, 2)), np.arange(40) % 10).figures
+    assert figures["recall_at_1"] == figures["map_at_r"] == 0
+
+
+def test_a_query_finds_its_equal_but_never_itself():
+    figures = retrieval_figures(np.array([[0.0], [0.0], [9.0]]), np.array([0, 0, 0])).figures
+    assert figures["recall_at_1"] == 1
+    figures = retrieval_figures(np.array([[0.0], [1.0], [9.0]]), np.array([0, 1, 0])).figures
+    assert figures["recall_at_1"] == 0
 
 
 def test_queries_without_a_row_of_their_class_are_counted_and_left_out():
@@ -80,8 +102,21 @@ def test_queries_without_a_row_of_their_class_are_counted_and_left_out():
     assert figures.figures["recall_at_1"] == 1
 
 
+def test_two_rows_of_one_class_are_a_pair():
+    assert has_pairs(np.array([3, 1, 3])) and not has_pairs(np.array([3, 1, 2]))
+
+
 def test_what_cannot_be_judged_is_refused():
     with pytest.raises(RequestError, match="nothing to judge"):
         retrieval_figures(np.eye(3), np.arange(3))
+    with pytest.raises(RequestError, match="nothing to judge"):
+        retrieval_figures(np.eye(3), np.arange(3), np.eye(3), np.arange(3, 6))
     with pytest.raises(RequestError, match="3 dimensions and the gallery 2"):
         retrieval_figures(np.eye(3), np.arange(3), np.eye(2), np.arange(2))
+    with pytest.raises(RequestError, match="not finite"):
+        retrieval_figures(np.full((3, 2), np.nan), np.zeros(3, int))
+
+
+def test_evaluation_does_not_need_tensorflow():
+    code = "import sys, triplet_train.evaluation; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,4 +1,4 @@
-"""triplet-eval: what embeddings are worth for retrieval."""
+"""triplet-eval: what embeddings are worth."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,17 +35,21 @@ def evaluate(
         str | None, typer.Option(help="With --checkpoint: the label among the set's features.")
     ] = None,
     queries: Annotated[
-        Path | None, typer.Option(help="An embedding file (.parquet or .npz) instead.")
+        Path | None, typer.Option(help="An embedding file (.parquet, .npz or .h5) instead.")
     ] = None,
     gallery: Annotated[
         Path | None,
         typer.Option(help="The file to search.  [default: the queries, each against the others]"),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write all but the text to this file.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page of pictures: FILE.html, and its plots beside it."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
-    """Judge embeddings by retrieval: recall@k, R-precision, MAP@R and more.
+    """Judge embeddings: retrieval, verification thresholds, classes and confusions.
 
     Examples: triplet-eval --checkpoint runs/mnist_semihard;
     triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
@@ -53,6 +57,7 @@ def evaluate(
     from triplet_train.embeddings.formats import refuse_output
     from triplet_train.errors import RequestError
     from triplet_train.files import write_json
+    from triplet_train.report import plots_folder
 
     if (checkpoint is None) == (queries is None):
         raise RequestError("give either --checkpoint or --queries")
@@ -68,14 +73,24 @@ def evaluate(
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
     if json is not None:
         refuse_output(json, folder=False, overwrite=overwrite)
+    if report is not None:
+        if report.suffix != ".html":
+            raise RequestError(f"--report {report}: a page's name ends in .html")
+        refuse_output(report, folder=False, overwrite=overwrite)
+        if plots_folder(report).exists() and not overwrite:
+            raise RequestError(f"{plots_folder(report)} exists; give --overwrite to replace it")
     job = import_with_tensorflow("triplet_train.jobs.evaluate")
     if checkpoint is not None:
-        answer = job.judge_checkpoint(checkpoint, split=split, quiet=quiet, **source)
+        judged = job.judge_checkpoint(checkpoint, split=split, quiet=quiet, **source)
     else:
-        answer = job.judge_files(queries, gallery)
+        judged = job.judge_files(queries, gallery, quiet=quiet)
     if json is not None:
-        write_json(json, answer)
-    typer.echo(job.as_text(answer))
+        write_json(json, job.as_json(judged))
+    typer.echo(job.as_text(judged))
+    if report is not None:
+        page = import_with_tensorflow("triplet_train.jobs.report")
+        page.write_page(judged, report, title=report.stem)
+        typer.echo(f"\n{report}")
 
 
 def main() -> None:

@@ -19,9 +19,12 @@ from triplet_train.files import is_partial, remove, remove_partial, write_json, 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
 FIGURES = "metrics.json"
+REPORT = "report.html"
 # All that a run writes; --overwrite removes these and nothing else.
 ENTRIES = (
     FIGURES,
+    REPORT,
+    "plots",
     "metrics.jsonl",
     "checkpoints",
     "embedder.keras",

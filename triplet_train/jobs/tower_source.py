@@ -24,11 +24,13 @@ class OpenTower:
     Attributes:
         file: the `.keras` file.
         tower: loaded.
-        config: None where the file lies in no run.
+        run_dir: the run's folder; None where the file lies in none.
+        config: the run's.
     """
 
     file: Path
     tower: keras.Model
+    run_dir: Path | None
     config: Config | None
 
     def source(self, **wanted: str | None) -> Source:
@@ -95,12 +97,12 @@ def open_tower(checkpoint: Path) -> OpenTower:
         RequestError: no such checkpoint.
     """
     file = embedder_file(checkpoint)
-    return OpenTower(file, load_embedder(file), _config_of(file))
+    run_dir = _run_of(file)
+    config = load_config(str(run_dir / run_folder.CONFIG)) if run_dir else None
+    return OpenTower(file, load_embedder(file), run_dir, config)
 
 
-def _config_of(file: Path) -> Config | None:
-    """The configuration of the run that `file` is the tower, or a checkpoint, of."""
-    for folder in (file.parent, *file.resolve().parents[1:3]):
-        if run_folder.is_run(folder):
-            return load_config(str(folder / run_folder.CONFIG))
-    return None
+def _run_of(file: Path) -> Path | None:
+    """The folder of the run that `file` is the tower, or a checkpoint, of."""
+    folders = (file.parent, *file.resolve().parents[1:3])
+    return next(filter(run_folder.is_run, folders), None)

@@ -4,7 +4,9 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -20,6 +22,7 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
+from triplet_train.jobs.evaluate import judge_tables
 from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
@@ -114,6 +117,7 @@ def _finished(config: Config, run_dir: Path) -> bool:
     return (
         final["steps"] == config.train.steps
         and final["splits"].keys() >= set(config.export_splits)
+        and final["split"] == config.export_splits[0]
         and all(path.exists() for path in _embedding_files(config, run_dir))
     )
 
@@ -133,7 +137,7 @@ def _embedding_files(config: Config, run_dir: Path) -> list[Path]:
 
 
 def _report(
-    config: Config, run_dir: Path, best_step: int, figures: dict[str, dict[str, float]]
+    config: Config, run_dir: Path, best_step: int, figures: dict[str, dict[str, Any]]
 ) -> str:
     """What the run gave, where it lies, and what to type next."""
     lines = [
@@ -148,6 +152,7 @@ def _report(
         f"{run_dir / EMBEDDER}  the tower of step {best_step}, the best of the run",
         *map(str, _embedding_files(config, run_dir)),
         f"{run_dir / run_folder.FIGURES}",
+        *([f"{run_dir / run_folder.REPORT}"] if figures[config.export_splits[0]] else []),
         "next:",
         f"  triplet-eval --checkpoint {folder}",
         f"  triplet-embed --checkpoint {folder} --output embeddings.npz",
@@ -249,25 +254,38 @@ def _list(images: ImageSet, labels: list[int], most: int = 5) -> str:
 
 def _finish(
     config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool
-) -> dict[str, dict[str, float]]:
-    """Export the splits with the best tower, and judge it by what was exported.
+) -> dict[str, dict[str, Any]]:
+    """Export the splits with the best tower, and judge and show it by what was exported.
 
     Figures by split; none for a split without two images of a class.
     """
     file = run_dir / EMBEDDER
-    best = OpenTower(file, load_embedder(file), config)
+    best = OpenTower(file, load_embedder(file), run_dir, config)
     formats = config.embeddings.formats
     (run_dir / "embeddings").mkdir(exist_ok=True)
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, Any]] = {}
+    first = config.export_splits[0]
     for split in config.export_splits:
-        table = best.table(source.stream(split), with_images="projector" in formats, quiet=quiet)
+        images = source.stream(split)
+        table = best.table(images, with_images="projector" in formats, quiet=quiet)
         for format in formats:
             write_table(table, _embedding_file(run_dir, split, format), format)
-        pairs = has_pairs(table.labels)
-        figures[split] = retrieval_figures(table.embeddings, table.labels).figures if pairs else {}
+        figures[split] = {}
+        if has_pairs(table.labels):
+            about = {"dataset": source.name, "split": split, "best step": f"{best_step:,}"}
+            judged = judge_tables(about, table, None, quiet)
+            judgement = judged.judgement
+            intervals = {"intervals": judgement.intervals, "thresholds": judgement.thresholds}
+            figures[split] = {**judgement.figures, **intervals}
+            if split == first:
+                from triplet_train.jobs.report import write_page  # half a second to import
+
+                if not quiet:
+                    print(f"drawing {run_folder.REPORT}", file=sys.stderr)
+                judged = replace(judged, images=images, run_dir=run_dir)
+                write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {split}")
     if "projector" in formats:
         list_exports(run_dir / "tensorboard")
-    first = config.export_splits[0]
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     return figures

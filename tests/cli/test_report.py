@@ -1,0 +1,56 @@
+"""report.html: of a run, and of what triplet-eval judges."""
+
+import pytest
+
+from triplet_train.cli.embed import main as embed
+from triplet_train.cli.evaluate import main as evaluate
+
+SHEETS = "neighbours_random.png"
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(finished_run):
+    page = (finished_run / "report.html").read_text()
+    assert f"<h1>{finished_run.name}: test</h1>" in page
+    for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):
+        assert words in page
+    plots = {path.name for path in (finished_run / "plots").iterdir()}
+    assert {"loss.png", "distances.png", "map_pca.png", "confusion.png", SHEETS} <= plots
+
+
+def test_a_checkpoint_is_shown_with_its_run_and_images(workplace, command, finished_run):
+    request = ["--checkpoint", finished_run, "--split", "train[:60]", "--report", "x.html"]
+    status, out, _ = command(evaluate, *request)
+    assert status == 0 and out.endswith("x.html\n")
+    assert {path.name for path in workplace.iterdir()} == {"x.html", "x_plots"}
+    plots = {path.name for path in (workplace / "x_plots").iterdir()}
+    assert {"loss.png", SHEETS} <= plots
+    status, _, err = command(evaluate, *request)
+    assert status == 2 and "x.html exists; give --overwrite" in err
+    (workplace / "x.html").unlink()
+    status, _, err = command(evaluate, *request)
+    assert status == 2 and "x_plots exists; give --overwrite" in err
+    assert command(evaluate, *request, "--overwrite")[0] == 0
+
+
+def test_files_are_shown_without_images_and_with_a_gallery(workplace, command, finished_run):
+    for name, split in (("queries.npz", "test[:40]"), ("gallery.npz", "train[:90]")):
+        command(embed, "--checkpoint", finished_run, "--split", split, "--output", name)
+    request = ["--queries", "queries.npz", "--gallery", "gallery.npz", "--report", "x.html"]
+    assert command(evaluate, *request)[0] == 0
+    assert "gallery.npz" in (workplace / "x.html").read_text()
+    plots = {path.name for path in (workplace / "x_plots").iterdir()}
+    assert "map_pca.png" in plots and not plots & {"loss.png", SHEETS}
+
+
+def test_a_page_of_another_name_is_refused_before_anything_is_judged(
+    workplace, command, finished_run
+):
+    status, out, err = command(evaluate, "--checkpoint", finished_run, "--report", "x.pdf")
+    assert (status, out) == (2, "") and "--report x.pdf" in err
+    assert not any(workplace.iterdir())

@@ -1,0 +1,187 @@
+import warnings
+from collections import Counter
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix
+from sklearn.neighbors import NearestNeighbors
+
+from triplet_train.evaluation import judge, pairs, retrieval_figures
+from triplet_train.evaluation.bootstrap import intervals
+from triplet_train.evaluation.classes import vote
+from triplet_train.evaluation.clustering import nmi
+from triplet_train.evaluation.judgement import HEADLINE
+from triplet_train.evaluation.text import as_text
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(120, 4)), RNG.integers(0, 6, 120) * 10
+Y[7] = 5  # a class with one row
+GALLERY, GALLERY_LABELS = RNG.normal(size=(70, 4)), RNG.integers(0, 5, 70) * 10
+SIDES = {"leave-one-out": (X, Y), "gallery": (X, Y, GALLERY, GALLERY_LABELS)}
+
+
+@pytest.fixture(params=SIDES)
+def sides(request, monkeypatch):
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 120 * 9)
+    return SIDES[request.param]
+
+
+def test_neighbours_are_those_of_scikit_learn(sides):
+    found = judge(*sides)
+    gallery = sides[2] if len(sides) > 2 else X
+    search = NearestNeighbors(n_neighbors=11, algorithm="brute").fit(gallery)
+    distances, nearest = search.kneighbors(X[found.rows])
+    first = 1 if gallery is X else 0
+    np.testing.assert_array_equal(found.neighbours, nearest[:, first : first + 10])
+    np.testing.assert_allclose(
+        found.neighbour_distances, distances[:, first : first + 10], rtol=1e-6
+    )
+    assert found.neighbours.dtype == np.int64 and found.neighbour_distances.dtype == np.float32
+
+
+def test_figures_are_means_over_the_queries_that_are_named(sides):
+    found = judge(*sides)
+    quick = retrieval_figures(*sides)
+    assert quick.figures.items() <= found.figures.items()
+    assert (found.queries, found.left_out) == (quick.queries, quick.left_out)
+    for name, values in found.per_query.items():
+        assert found.figures[name] == pytest.approx(values.mean())
+    labels = sides[-1]
+    first = labels[found.neighbours[:, 0]] == Y[found.rows]
+    np.testing.assert_array_equal(found.per_query["recall_at_1"], first)
+    left_out = np.setdiff1d(np.arange(120), found.rows)
+    assert found.left_out_labels == sorted(set(Y[left_out])) and 5 in found.left_out_labels
+
+
+def test_the_nearest_five_vote_and_the_nearest_row_decides_between_equals(sides):
+    found = judge(*sides)
+    near = sides[-1][found.neighbours]
+    slow = []
+    for row in near[:, :5].tolist():
+        votes = Counter(row)
+        slow.append(max(row, key=lambda label: (votes[label], -row.index(label))))
+    assert vote(near).tolist() == slow
+    expected = np.array(slow) == Y[found.rows]
+    np.testing.assert_array_equal(found.per_query["knn_accuracy"], expected)
+    assert vote(np.array([[3, 1, 1, 3, 2, 1]])).tolist() == [3]
+    assert vote(np.array([[2, 1]])).tolist() == [2]
+
+
+def test_the_table_of_classes_holds_their_means_worst_first(sides):
+    found = judge(*sides)
+    for row in found.classes:
+        of_class = Y[found.rows] == row.label
+        assert row.queries == of_class.sum()
+        for name, value in list(asdict(row).items())[2:]:
+            assert value == pytest.approx(found.per_query[name][of_class].mean())
+    assert [row.map_at_r for row in found.classes] == sorted(row.map_at_r for row in found.classes)
+    assert {row.label for row in found.classes} == set(Y[found.rows])
+
+
+def test_confusions_are_those_of_the_nearest_row_most_first(sides):
+    found = judge(*sides)
+    nearest = sides[-1][found.neighbours[:, 0]]
+    expected = confusion_matrix(Y[found.rows], nearest, labels=found.confusion_labels)
+    np.testing.assert_array_equal(found.confusion, expected)
+    assert found.confusion.sum() == found.queries
+    seen = set()
+    for pair in found.confusions:
+        of_class = Y[found.rows] == pair.label
+        assert pair.queries == (nearest[of_class] == pair.mistaken_for).sum() > 0
+        assert pair.share == pytest.approx(pair.queries / of_class.sum())
+        assert pair.label != pair.mistaken_for
+        seen.add((pair.label, pair.mistaken_for))
+    wrong = (nearest != Y[found.rows]).sum()
+    assert len(seen) == len(found.confusions) and sum(p.queries for p in found.confusions) == wrong
+    counts = [pair.queries for pair in found.confusions]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_the_same_vectors_are_always_judged_the_same_in_any_order(monkeypatch):
+    order = np.random.default_rng(1).permutation(120)
+    one, again = judge(X, Y), judge(X, Y)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 120 * 50)
+    other = judge(X[order], Y[order])
+    assert (one.figures, one.intervals) == (again.figures, again.intervals)
+    for name in one.figures.keys() - {"nmi"}:  # k-means starts from rows by their number
+        assert other.figures[name] == pytest.approx(one.figures[name])
+    assert other.thresholds == pytest.approx(one.thresholds)
+
+
+def test_intervals_are_those_of_a_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    values = {"a": (rng.random(400) < 0.9).astype(float), "b": rng.random(400)}
+    found = intervals(values)
+    assert found == intervals(values)
+    for name, sample in values.items():
+        means = [rng.choice(sample, 400).mean() for _ in range(4000)]
+        low, high = np.quantile(means, [0.025, 0.975])
+        width = high - low
+        assert found[name] == pytest.approx((low, high), abs=0.1 * width)
+        assert found[name][0] < sample.mean() < found[name][1]
+
+
+def test_intervals_are_of_the_headline_figures_and_none_of_a_single_query():
+    assert tuple(judge(X, Y).intervals) == HEADLINE
+    one = judge(X[:1], Y[:1], X[1:], Y[1:])
+    assert one.intervals == {} and one.queries == 1 and "nmi" not in one.figures
+    assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
+
+
+def test_nmi_is_1_where_clusters_are_classes_and_low_where_they_are_not():
+    centres = 10 * np.random.default_rng(0).normal(size=(6, 4))
+    labels = Y[Y != 5]
+    assert nmi(centres[labels // 10] + 0.01 * X[Y != 5], labels) == pytest.approx(1)
+    assert nmi(X, Y) < 0.3
+    assert nmi(X, Y) == nmi(X, Y)
+
+
+def test_nmi_of_many_classes_and_of_equal_vectors_is_told_without_a_warning():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(150), 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert nmi(rng.normal(size=(150, 32))[labels], labels) > 0.9
+        assert nmi(np.ones((20, 2)), np.arange(20) % 2) == 0
+
+
+def test_a_gallery_smaller_than_ten_rows_gives_as_many_neighbours():
+    found = judge(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1]))
+    assert found.neighbours.shape == found.neighbour_distances.shape == (3, 4)
+    assert found.figures["precision_at_10"] == pytest.approx(0.2)
+    pair = judge(np.eye(2), np.zeros(2, int))
+    assert pair.neighbours.tolist() == [[1], [0]]
+    assert pair.neighbour_distances == pytest.approx(np.sqrt(2))
+
+
+def test_nothing_that_is_said_is_nan_or_infinite():
+    for data in ((np.zeros((6, 2)), np.arange(6) % 2), (np.ones((4, 1)), np.zeros(4, int)), (X, Y)):
+        found = judge(*data)
+        assert np.isfinite(list(found.figures.values())).all()
+        assert np.isfinite(list(found.thresholds.values())).all()
+        assert np.isfinite(found.neighbour_distances).all()
+
+
+def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
+    labels = np.repeat(np.arange(13), 6)
+    found = judge(np.random.default_rng(0).normal(size=(78, 3)), labels)
+    text = as_text(found, {label: f"class{label:02d}" for label in range(13)})
+    table = text.split("worst classes")[1].split("...")[0]
+    assert [line.split()[0] for line in table.splitlines()[1:]] == [
+        f"class{row.label:02d}" for row in found.classes[:10]
+    ]
+    assert "... 3 more classes, all in --json" in text
+    hardest = found.confusions[0]
+    assert f"class{hardest.label:02d} taken for class{hardest.mistaken_for:02d}: " in text
+    assert text.count("taken for") == 5
+    low, high = found.intervals["map_at_r"]
+    assert f"{found.figures['map_at_r']:.4f}  {low:.4f} to {high:.4f}" in text
+    assert f"{found.thresholds['fpr_1e-2']:.4g}" in text
+
+
+def test_the_text_says_why_something_is_not_there():
+    one_class = as_text(judge(X, np.zeros(120, int)), {0: "a"})
+    assert "all pairs are of one class" in one_class.lower() and "taken for" not in one_class
+    collapsed = as_text(judge(np.ones((20, 3)), np.arange(20) % 2), {0: "a", 1: "b"})
+    assert "(none)" in collapsed

@@ -1,0 +1,109 @@
+from base64 import b64encode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from report_contents import HOSTILE, make
+
+from triplet_train.report import page
+from triplet_train.report.page import write_report
+
+SECTIONS = [
+    "Figures",
+    "Training",
+    "Distances",
+    "Map",
+    "Nearest neighbours",
+    "Confusion between classes",
+    "Classes",
+    "Configuration",
+    "Environment",
+]
+
+
+class Parsed(HTMLParser):
+    """The tags of a page, its words, and what it would fetch."""
+
+    def __init__(self, file):
+        super().__init__()
+        self.tags, self.text, self.sources, self.headings = set(), "", [], []
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        found = dict(attributes)
+        self.sources += [found[key] for key in ("src", "href") if key in found]
+        assert not any(key.startswith("on") for key in found)
+        self._in_heading = tag == "h2"
+
+    def handle_data(self, data):
+        self.text += data
+        if getattr(self, "_in_heading", False) and data.strip():
+            self.headings.append(data)
+            self._in_heading = False
+
+
+@pytest.fixture
+def without_maps(monkeypatch):
+    """For speed."""
+    monkeypatch.setattr(page, "map_plots", lambda contents: ([], ""))
+
+
+def test_hostile_names_are_text(report):
+    parsed = Parsed(report)
+    assert "script" not in parsed.tags
+    for name in (HOSTILE[0], HOSTILE[1], HOSTILE[3], HOSTILE[4], "tab and new line", "class 2"):
+        assert name in parsed.text
+    assert "</pre><script>alert(2)</script>" in parsed.text
+
+
+def test_the_page_needs_nothing_but_itself(report):
+    sources = Parsed(report).sources
+    assert all(source.startswith(("data:", "#")) for source in sources)
+
+
+def test_the_page_holds_the_very_plots_that_lie_beside_it(report):
+    html = (report).read_text(encoding="utf-8")
+    plots = sorted((report.parent / "plots").iterdir())
+    names = {plot.stem for plot in plots}
+    assert {"loss", "distances", "map_pca", "neighbours_worst", "confusion"} <= names
+    for plot in plots:
+        assert b64encode(plot.read_bytes()).decode() in html
+
+
+def test_the_same_contents_give_the_same_bytes(report, tmp_path):
+    write_report(make(8, 4), tmp_path / "report.html")
+    for file in (report, *(report.parent / "plots").iterdir()):
+        assert (tmp_path / file.relative_to(report.parent)).read_bytes() == file.read_bytes()
+
+
+def test_sections_without_data_are_left_out_with_a_sentence(report, tmp_path, without_maps):
+    bare = replace(make(), log=None, images=None, config=None, environment=None)
+    write_report(bare, tmp_path / "report.html")
+    parsed = Parsed(tmp_path / "report.html")
+    assert parsed.headings == Parsed(report).headings == SECTIONS
+    for missing in ("training curves", "sheets of images", "configuration of the run", "ran on"):
+        assert missing in parsed.text
+    assert not (tmp_path / "plots" / "loss.png").exists()
+    assert not (tmp_path / "plots" / "neighbours_random.png").exists()
+
+
+def test_one_class_has_a_page_without_confusion_and_thresholds(tmp_path, without_maps):
+    write_report(make(1, 4, log=None), tmp_path / "report.html")
+    text = Parsed(tmp_path / "report.html").text
+    assert "No class is taken for another" in text
+    assert "Are two images of the same class?" not in text
+
+
+def test_more_classes_than_the_table_holds_are_counted(tmp_path, without_maps):
+    write_report(make(300, 2, log=None, images=None), tmp_path / "report.html")
+    assert "the first 200 of 300" in Parsed(tmp_path / "report.html").text
+
+
+def test_a_report_that_fails_leaves_the_old_page(tmp_path, monkeypatch, without_maps):
+    (tmp_path / "report.html").write_text("old")
+    monkeypatch.setattr(page, "_html", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(make(log=None, images=None), tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "plots"}

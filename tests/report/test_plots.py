@@ -1,0 +1,174 @@
+import warnings
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+from report_contents import HOSTILE, LOG, make
+
+from triplet_train.evaluation.judgement import judge
+from triplet_train.report.confusion import confusion_plot
+from triplet_train.report.curves import curve_plots
+from triplet_train.report.distances import distance_plot
+from triplet_train.report.maps import map_plots
+from triplet_train.report.projections import balanced_rows
+from triplet_train.report.sheets import (
+    hits,
+    rows_shown,
+    sheet_plots,
+    typical_queries,
+    worst_queries,
+)
+from triplet_train.report.style import name_of, plot_style, png, short_name
+
+
+@pytest.fixture(autouse=True)
+def strict():
+    """As on a page, and a warning is an error: of a missing letter, of a division by zero."""
+    with plot_style(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        matplotlib.rcParams["figure.dpi"] = 50  # for speed
+        yield
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+@pytest.mark.parametrize("classes", [1, 2, 12, 13, 100])
+def test_any_number_of_classes_has_a_map(classes):
+    plots, remark = map_plots(make(classes, 4 if classes < 100 else 2))
+    assert plots[0].name == "map_pca"
+    assert len(plots[0].figure.legends[0].get_texts()) == min(classes, 13)  # one for the others
+    assert ("lowest figures" in remark) == (classes > 12)
+    assert png(plots[0].figure)
+
+
+def test_vectors_that_all_coincide_have_no_map():
+    contents = make()
+    plots, remark = map_plots(replace(contents, vectors=np.ones_like(contents.vectors)))
+    assert plots == []
+    assert "different vectors" in remark
+
+
+def test_tsne_is_left_out_with_a_sentence_where_there_are_too_few_vectors():
+    plots, remark = map_plots(make(8, 3))
+    assert [plot.name for plot in plots] == ["map_pca"]
+    assert "t-SNE is left out" in remark
+    plots, remark = map_plots(make(10, 3))
+    assert [plot.name for plot in plots] == ["map_pca", "map_tsne"]
+    assert "t-SNE" not in remark
+
+
+def test_rows_for_a_map_are_drawn_evenly_by_class_and_always_the_same():
+    labels = np.repeat([7, 3, 5], [5_000, 10, 500])
+    rows = balanced_rows(labels, 1_000)
+    assert (np.diff(rows) > 0).all()
+    assert np.bincount(labels[rows])[[7, 3, 5]].tolist() == [495, 10, 495]
+    assert (rows == balanced_rows(labels, 1_000)).all()
+    assert balanced_rows(labels[:40], 1_000).tolist() == list(range(40))
+
+
+@pytest.mark.parametrize("classes", [2, 30, 31, 301])
+def test_confusion_is_a_matrix_up_to_30_classes_and_the_hardest_pairs_beyond(classes):
+    contents = make(classes, 3, spread=9.0)
+    figure = confusion_plot(contents.judgement, contents.class_names).figure
+    assert png(figure)
+    if classes <= 30:
+        numbers = [int(text.replace(",", "")) for text in texts(figure)]
+        assert sum(numbers) == contents.judgement.queries
+    else:
+        assert len(texts(figure)) == 20
+        assert all(" → " in text for text in texts(figure))
+
+
+def test_histograms_do_without_negative_pairs_and_thresholds():
+    judgement = make(1, 5).judgement
+    assert not judgement.thresholds
+    figure = distance_plot(judgement.distances, judgement.thresholds).figure
+    assert png(figure)
+    assert len(figure.legends[0].get_texts()) == 1
+
+
+def test_histograms_name_every_threshold():
+    judgement = make(8, 30).judgement
+    figure = distance_plot(judgement.distances, judgement.thresholds).figure
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(words) == 5
+    assert any(f"{judgement.thresholds['eer']:.2f}" in word for word in words)
+
+
+def test_curves_skip_null_values_and_leave_out_what_the_log_does_not_have():
+    plots = {plot.name: plot.figure for plot in curve_plots(LOG)}
+    assert len(plots) == 7
+    assert plots["gradient_norm"].axes[0].lines[0].get_xdata().tolist() == [5]
+    assert all(map(png, plots.values()))
+    only = curve_plots([{"step": 1, "loss": 0.0, "gradient_norm": None}])
+    assert [plot.name for plot in only] == ["loss"]
+    assert png(only[0].figure)
+
+
+def test_the_worst_queries_are_wrong_at_rank_1_and_the_surest_mistakes_first():
+    vectors = np.array([[0.0], [0.1], [0.2], [5.0], [5.3], [9.0], [9.05]], np.float32)
+    labels = np.array([0, 0, 1, 1, 2, 2, 1])
+    contents = replace(make(), labels=labels, judgement=judge(vectors, labels))
+    worst = contents.judgement.rows[worst_queries(contents)]
+    assert 0 not in worst
+    hits = [(labels[contents.judgement.neighbours[q, :5]] == labels[q]).sum() for q in worst]
+    assert hits == sorted(hits)
+    assert len(worst_queries(contents, 2)) == 2
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (224, 224, 3), (20, 50, 3), (9, 7, 4), (8, 8, 2)])
+def test_sheets_take_images_of_any_size_and_1_to_4_channels(shape):
+    contents = make(3, 3, shape)
+    assert all(png(plot.figure) for plot in sheet_plots(contents))
+
+
+def test_sheets_say_right_and_wrong_in_words_too():
+    contents = make(8, 3)
+    worst, typical = sheet_plots(contents)
+    for plot, positions in ((worst, worst_queries), (typical, typical_queries)):
+        marks = [text[0] == "✓" for text in texts(plot.figure) if text[0] in "✓✗"]
+        assert marks == hits(contents)[positions(contents)].ravel().tolist()
+
+
+def test_the_images_of_the_rows_shown_are_all_that_sheets_need():
+    contents = make(8, 20)
+    few = {row: contents.images[row] for row in rows_shown(contents)}
+    assert len(few) < len(contents.images)
+    for plot, same in zip(
+        sheet_plots(contents), sheet_plots(replace(contents, images=few)), strict=True
+    ):
+        assert png(plot.figure) == png(same.figure)
+
+
+def test_a_perfect_tower_has_no_sheet_of_the_worst():
+    assert [plot.name for plot in sheet_plots(make(3, 3, spread=0.01))] == ["neighbours_random"]
+
+
+def test_a_single_query_and_a_gallery_smaller_than_five():
+    contents = make(2, 2)
+    judgement = judge(contents.vectors[:1], contents.labels[:1], contents.vectors, contents.labels)
+    contents = replace(
+        contents,
+        judgement=judgement,
+        vectors=contents.vectors[:1],
+        labels=contents.labels[:1],
+        gallery=(contents.vectors, contents.labels),
+        images=contents.images[:1],
+        gallery_images=contents.images,
+    )
+    assert all(png(plot.figure) for plot in sheet_plots(contents))
+    assert map_plots(contents)[0] == []
+
+
+def test_names_in_plots_are_short_and_of_letters_that_the_font_has():
+    shown = [short_name(label, HOSTILE) for label in range(9)]
+    assert max(map(len, shown)) <= 12
+    assert shown[1] == "$x_1^2…1}{0}"
+    assert shown[2] == "class 2"
+    assert shown[3] == "class 3"
+    assert shown[5] == "tab an… line"
+    assert shown[6] == "class 6"
+    assert shown[8] == name_of(8, HOSTILE) == "class 8"

@@ -1,0 +1,116 @@
+"""What each query finds: its nearest rows, and the figures that follow from their order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from triplet_train.evaluation.pairs import Pairs
+
+RECALL_AT = (1, 5, 10)
+PRECISION_AT = (5, 10)
+NEIGHBOURS = 10
+NAMES = (
+    *(f"recall_at_{k}" for k in RECALL_AT),
+    *(f"precision_at_{k}" for k in PRECISION_AT),
+    "r_precision",
+    "map_at_r",
+    "map",
+    "mrr",
+)
+
+SeeBlock = Callable[[slice, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the queries with a row of their class in the gallery found, in the caller's order.
+
+    Attributes:
+        rows: int64 [Q'], which queries these are.
+        per_query: figure -> float64 [Q'], by the names in `NAMES`.
+        neighbours: int64 [Q', k], the nearest rows of the gallery, nearest first; k is 10, or all
+            there are.
+        neighbour_distances: float32 [Q', k], Euclidean.
+    """
+
+    rows: np.ndarray
+    per_query: dict[str, np.ndarray]
+    neighbours: np.ndarray
+    neighbour_distances: np.ndarray
+
+
+def search(
+    pairs: Pairs, done: Callable[[int], object], see: SeeBlock = lambda block, keys: None
+) -> Found:
+    """Exact search, in O(Q G D) time and the memory of a block of distances per thread.
+
+    Args:
+        pairs: who searches what.
+        done: is told how many queries are done each time.
+        see: is shown every block and its keys, from several threads; they are not to be changed.
+    """
+    reach = len(pairs.gallery) - int(pairs.itself)
+    largest = int(pairs.relevant.max())
+    depth = min(max(largest, *RECALL_AT), reach)
+    table = np.empty((len(pairs.queries), len(NAMES)))
+    neighbours = np.empty((len(table), min(NEIGHBOURS, reach)), np.int64)
+    distances = np.empty(neighbours.shape, np.float32)
+
+    def work(block: slice) -> None:
+        keys = pairs.keys(block)
+        see(block, keys)
+        nearest = np.partition(keys, depth - 1, axis=1)[:, :depth]
+        nearest.sort(axis=1)
+        rows = pairs.query_rows[block]
+        relevant = np.maximum(pairs.relevant[block], 1)  # those without any are dropped below
+        table[rows] = figures_of(nearest & np.uint32(1) == 1, relevant, largest)
+        kept = nearest[:, : neighbours.shape[1]]
+        distances[rows] = pairs.distances(kept)
+        neighbours[rows] = _rows_at(keys, kept, pairs.gallery_rows)
+
+    pairs.each_block(work, done)
+    judged = np.sort(pairs.query_rows[pairs.relevant > 0])
+    per_query = dict(zip(NAMES, table[judged].T, strict=True))
+    return Found(judged, per_query, neighbours[judged], distances[judged])
+
+
+def figures_of(hits: np.ndarray, relevant: np.ndarray, largest: int) -> np.ndarray:
+    """float64, a row of figures per query in the order of `NAMES`.
+
+    Args:
+        hits: bool [Q, depth], whether the row at each rank is of the query's class.
+        relevant: integers [Q], R of each query, at least 1.
+        largest: the largest R of all queries, where the ranks of `map` and `mrr` end.
+    """
+    recalls = [hits[:, :k].any(axis=1) for k in RECALL_AT]
+    precisions = [hits[:, :k].sum(axis=1) / k for k in PRECISION_AT]
+    hits = hits[:, :largest]
+    ranks = np.arange(1, hits.shape[1] + 1)
+    at_hits = np.where(hits, np.cumsum(hits, axis=1, dtype=np.int32) / ranks, 0.0)
+    within_r = ranks <= relevant[:, np.newaxis]
+    return np.column_stack(
+        [
+            *recalls,
+            *precisions,
+            (hits & within_r).sum(axis=1) / relevant,
+            np.where(within_r, at_hits, 0.0).sum(axis=1) / relevant,
+            at_hits.sum(axis=1) / relevant,
+            np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0),
+        ]
+    )
+
+
+def _rows_at(keys: np.ndarray, nearest: np.ndarray, gallery_rows: np.ndarray) -> np.ndarray:
+    """int64 [B, k], the gallery rows whose keys are `nearest`; of equal keys the first rows.
+
+    Args:
+        keys: uint32 [B, G].
+        nearest: uint32 [B, k], the k smallest of each row, sorted.
+        gallery_rows: int64 [G], the caller's number of each column.
+    """
+    query, column = np.divmod(np.flatnonzero(keys <= nearest[:, -1:]), keys.shape[1])
+    row = gallery_rows[column]
+    order = np.lexsort((row, keys[query, column], query))
+    first = np.searchsorted(query, np.arange(len(keys)))
+    return row[order[first[:, np.newaxis] + np.arange(nearest.shape[1])]]

@@ -1,0 +1,61 @@
+"""Histograms of the distances of positive and of negative pairs."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from triplet_train.evaluation.verification import DistanceHistograms
+from triplet_train.report.style import BLUE, ORANGE, WIDTH, Plot
+
+_THRESHOLDS = {
+    "fpr_1e-3": ("1 in 1,000 different pairs accepted", ":"),
+    "fpr_1e-2": ("1 in 100 different pairs accepted", "-."),
+    "eer": ("both kinds of pairs judged wrongly equally often", "-"),
+}
+_CAPTION = (
+    "Each hump holds all pairs of its kind, whatever their number. Same-class pairs should lie to "
+    "the left and different ones to the right: where the humps overlap, no threshold can tell them "
+    "apart. Vertical lines are thresholds: a pair at or left of one is called the same."
+)
+
+
+def distance_plot(histograms: DistanceHistograms, thresholds: dict[str, float]) -> Plot:
+    """Counts of pairs per distance, as densities, with the thresholds that there are."""
+    means = [
+        f"{kind} pairs at {_mean(histograms.edges, counts):.2f} on average"
+        for kind, counts in (
+            ("same-class", histograms.positive),
+            ("different", histograms.negative),
+        )
+        if counts.sum()
+    ]
+    alt = f"Histograms of pair distances: {', '.join(means)}."
+    return Plot("distances", distance_figure(histograms, thresholds), alt, _CAPTION)
+
+
+def distance_figure(histograms: DistanceHistograms, thresholds: dict[str, float]) -> Figure:
+    figure = Figure(figsize=(WIDTH, 3.9))
+    axes = figure.add_subplot()
+    kinds = (
+        ("pairs of the same class", histograms.positive, BLUE, "-"),
+        ("pairs of different classes", histograms.negative, ORANGE, "--"),
+    )
+    for kind, counts, color, dashes in kinds:
+        if counts.sum():
+            density = counts / (counts.sum() * np.diff(histograms.edges))
+            label = f"{kind} ({counts.sum():,})"
+            axes.stairs(density, histograms.edges, fill=True, color=color, alpha=0.25, lw=0)
+            axes.stairs(density, histograms.edges, color=color, ls=dashes, lw=1.5, label=label)
+    for key, (meaning, dashes) in _THRESHOLDS.items():
+        if key in thresholds:
+            label = f"{thresholds[key]:.2f}: {meaning}"
+            axes.axvline(thresholds[key], color="black", ls=dashes, lw=1.2, label=label)
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("Euclidean distance")
+    axes.set_ylabel("density of pairs")
+    figure.legend(loc="outside lower center", ncols=1, handlelength=2.8)
+    return figure
+
+
+def _mean(edges: np.ndarray, counts: np.ndarray) -> float:
+    return float(((edges[:-1] + edges[1:]) / 2 * counts).sum() / counts.sum())

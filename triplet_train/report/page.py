@@ -1,0 +1,134 @@
+"""The page: one HTML file that holds everything, and its plots as PNG files beside it."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from triplet_train.files import replacing, write_text
+from triplet_train.report import plots_folder, tables
+from triplet_train.report.confusion import confusion_plot
+from triplet_train.report.contents import Contents
+from triplet_train.report.curves import curve_plots
+from triplet_train.report.distances import distance_plot
+from triplet_train.report.maps import map_plots
+from triplet_train.report.sheets import sheet_plots
+from triplet_train.report.style import Plot, plot_style, png
+
+_WIDEST, _NARROWEST = 110, 70  # CSS pixels per inch of a plot: as large as it gets, and as small
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot on the page.
+
+    Attributes:
+        name: of its file, without the suffix.
+        png: the bytes of that file.
+        width, height: of the page's pixels where there is room.
+        narrowest: the width below which letters get too small; a narrower screen scrolls.
+        alt, caption: see `Plot`.
+    """
+
+    name: str
+    png: bytes
+    width: int
+    height: int
+    narrowest: int
+    alt: str
+    caption: str
+
+    @property
+    def uri(self) -> str:
+        return "data:image/png;base64," + b64encode(self.png).decode()
+
+
+def write_report(contents: Contents, file: Path) -> None:
+    """Write the page to `file` and its plots to a folder beside it; see `plots_folder`.
+
+    The page comes last and needs none of the other files. The same contents give the same bytes.
+
+    Args:
+        contents: what is known; sections without data are left out with a sentence.
+        file: its folder must be there; a page that is there is replaced.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    pictures, map_remark = _pictures(contents)
+    folder = plots_folder(file)
+    folder.mkdir(exist_ok=True)
+    for picture in (picture for section in pictures.values() for picture in section):
+        with replacing(folder / f"{picture.name}.png") as beside:
+            beside.write_bytes(picture.png)
+    write_text(file, _html(contents, pictures, map_remark, folder.name))
+
+
+def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
+    """The pictures of each section, and the remark of the maps."""
+    judgement = contents.judgement
+    pairs = judgement.distances.positive.sum() + judgement.distances.negative.sum()
+    with plot_style():
+        maps, remark = map_plots(contents)
+        plots = {
+            "curves": curve_plots(contents.log or []),
+            "distances": [distance_plot(judgement.distances, judgement.thresholds)]
+            if pairs
+            else [],
+            "maps": maps,
+            "sheets": sheet_plots(contents) if _has_images(contents) else [],
+            "confusion": (
+                [confusion_plot(judgement, contents.class_names)] if judgement.confusions else []
+            ),
+        }
+        return {name: [_picture(plot) for plot in some] for name, some in plots.items()}, remark
+
+
+def _picture(plot: Plot) -> Picture:
+    width, height = plot.figure.get_size_inches()
+    return Picture(
+        plot.name,
+        png(plot.figure),
+        round(_WIDEST * width),
+        round(_WIDEST * height),
+        round(_NARROWEST * width),
+        plot.alt,
+        plot.caption,
+    )
+
+
+def _has_images(contents: Contents) -> bool:
+    return contents.images is not None and contents.searched_images is not None
+
+
+def _html(
+    contents: Contents, pictures: dict[str, list[Picture]], map_remark: str, plots: str
+) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    judgement = contents.judgement
+    values: dict[str, Any] = {
+        "contents": contents,
+        "pictures": pictures,
+        "plots": plots,
+        "map_remark": map_remark,
+        "asked": tables.asked(contents),
+        "headlines": tables.headline_rows(contents),
+        "figures": tables.figure_rows(contents),
+        "thresholds": tables.threshold_sentences(contents),
+        "worst": tables.worst_rows(contents),
+        "confusions": tables.confusion_rows(contents),
+        "all_confusions": len(judgement.confusions),
+        "classes": tables.class_rows(contents),
+        "all_classes": len(judgement.classes),
+        "environment": tables.environment_rows(contents.environment or {}),
+    }
+    page = environment.get_template("page.html.j2").render(values)
+    return page.encode(errors="replace").decode()  # names of files need not be Unicode

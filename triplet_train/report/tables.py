@@ -1,0 +1,170 @@
+"""The words and numbers of the page: figures, thresholds, classes, confusions, queries."""
+
+from typing import Any, NamedTuple
+
+from triplet_train.evaluation.judgement import HEADLINE
+from triplet_train.report.contents import Contents
+from triplet_train.report.sheets import worst_queries
+from triplet_train.report.style import name_of
+
+MOST_CLASSES = 200
+MOST_CONFUSIONS = 20
+_MEANINGS = {
+    "recall_at_1": ("recall@1", "share of queries whose nearest row is of their class"),
+    "recall_at_5": ("recall@5", "share of queries with a row of their class among the 5 nearest"),
+    "recall_at_10": (
+        "recall@10",
+        "share of queries with a row of their class among the 10 nearest",
+    ),
+    "precision_at_5": ("precision@5", "share of the 5 nearest rows that are of the class"),
+    "precision_at_10": ("precision@10", "share of the 10 nearest rows that are of the class"),
+    "r_precision": (
+        "R-precision",
+        "share of the R nearest rows that are of the class, R being its number of rows",
+    ),
+    "map_at_r": ("MAP@R", "R-precision that also counts how early the right rows come"),
+    "map": ("MAP", "mean average precision over all rows of the class"),
+    "mrr": ("MRR", "mean of 1 / rank of the first row of the class"),
+    "knn_accuracy": ("kNN accuracy", "share of queries whose 5 nearest rows vote for their class"),
+    "nmi": (
+        "NMI",
+        "how well clusters of the vectors agree with the classes: 0 not at all, 1 fully",
+    ),
+    "roc_auc": ("ROC AUC", "chance that a same-class pair is nearer than a different one"),
+    "eer": (
+        "EER",
+        "error rate at the threshold where both kinds of pairs are judged wrongly equally often; "
+        "the lower the better",
+    ),
+    "tpr_at_fpr_1e-2": (
+        "TPR at FPR 1%",
+        "share of same-class pairs accepted where 1 in 100 of the others is, too",
+    ),
+    "tpr_at_fpr_1e-3": (
+        "TPR at FPR 0.1%",
+        "share of same-class pairs accepted where 1 in 1,000 of the others is, too",
+    ),
+}
+
+
+class FigureRow(NamedTuple):
+    """A line of the table of figures, ready to be shown; `interval` may be empty."""
+
+    name: str
+    value: str
+    interval: str
+    meaning: str
+
+
+class QueryRow(NamedTuple):
+    """A query whose nearest row is of another class."""
+
+    id: str
+    name: str
+    found: str
+    distance: str
+
+
+def figure_rows(contents: Contents) -> list[FigureRow]:
+    """Of every figure that the judgement has, in its own order."""
+    figures = contents.judgement.figures
+    return [_figure_row(key, contents) for key in figures]
+
+
+def headline_rows(contents: Contents) -> list[FigureRow]:
+    """The few to show large."""
+    return [_figure_row(key, contents) for key in HEADLINE]
+
+
+def _figure_row(key: str, contents: Contents) -> FigureRow:
+    judgement = contents.judgement
+    name, meaning = _MEANINGS.get(key, (key, ""))
+    interval = judgement.intervals.get(key)
+    between = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
+    return FigureRow(name, f"{judgement.figures[key]:.4f}", between, meaning)
+
+
+def asked(contents: Contents) -> str:
+    """Who searched what, in a sentence, and who was left out."""
+    judgement = contents.judgement
+    rows = len(contents.searched_labels)
+    searched = "all the others" if contents.gallery is None else f"a gallery of {rows:,} rows"
+    text = f"{judgement.queries:,} queries, each of which searched {searched}."
+    if judgement.left_out:
+        names = [name_of(n, contents.class_names) for n in judgement.left_out_labels]
+        more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+        text += (
+            f" Left out, having no row of their class to find: {judgement.left_out:,} more, "
+            f"of {', '.join(names[:5])}{more}."
+        )
+    return text
+
+
+def threshold_sentences(contents: Contents) -> list[str]:
+    """What each threshold does to pairs."""
+    figures, thresholds = contents.judgement.figures, contents.judgement.thresholds
+    sentences = []
+    if "eer" in thresholds and "eer" in figures:
+        sentences.append(
+            f"Same at or below {thresholds['eer']:.3f}: about {figures['eer']:.2%} of the pairs of "
+            "the same class are refused, and the same share of the different ones accepted."
+        )
+    for key, rate in (("fpr_1e-2", "1%"), ("fpr_1e-3", "0.1%")):
+        accepted = figures.get(f"tpr_at_{key}")
+        if key in thresholds and accepted is not None:
+            sentences.append(
+                f"Same at or below {thresholds[key]:.3f}: at most {rate} of the pairs of different "
+                f"classes are accepted, and {accepted:.2%} of the same."
+            )
+    return sentences
+
+
+def class_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
+    """Name, queries, recall@1 and MAP@R of up to 200 classes, the worst first."""
+    return [
+        (
+            name_of(figures.label, contents.class_names),
+            f"{figures.queries:,}",
+            f"{figures.recall_at_1:.4f}",
+            f"{figures.map_at_r:.4f}",
+        )
+        for figures in contents.judgement.classes[:MOST_CLASSES]
+    ]
+
+
+def confusion_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
+    """Class, what it is taken for, queries and their share of the class; the hardest first."""
+    return [
+        (
+            name_of(pair.label, contents.class_names),
+            name_of(pair.mistaken_for, contents.class_names),
+            f"{pair.queries:,}",
+            f"{pair.share:.1%}",
+        )
+        for pair in contents.judgement.confusions[:MOST_CONFUSIONS]
+    ]
+
+
+def worst_rows(contents: Contents) -> list[QueryRow]:
+    """The queries of the sheet of the worst, in its order."""
+    judgement, rows = contents.judgement, []
+    for position in worst_queries(contents):
+        row, found = judgement.rows[position], judgement.neighbours[position, 0]
+        labels = int(contents.labels[row]), int(contents.searched_labels[found])
+        names = (name_of(label, contents.class_names) for label in labels)
+        distance = judgement.neighbour_distances[position, 0]
+        rows.append(QueryRow(contents.ids[row], *names, f"{distance:.3f}"))
+    return rows
+
+
+def environment_rows(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """A line per entry; what is nested becomes one line of words."""
+    return [(key.replace("_", " "), _words(value)) for key, value in environment.items()]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value)) or "none"
+    return "unknown" if value is None else str(value)
