@@ -13,6 +13,6 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_for_bit_like_one_left_alo
     short = ["train.steps=30", f"data.data_dir='{data_dir}'"]
     config = load_config("digits_semihard", [*EVERYTHING, *short])
     train_whole(config, tmp_path / "whole")
-    hits = run_until_killed(config, tmp_path / "killed", 5, random.Random(1))
+    hits = run_until_killed(config, tmp_path / "killed", 4, random.Random(1))
     assert hits["while a checkpoint was written"]
     assert result(tmp_path / "killed") == result(tmp_path / "whole")

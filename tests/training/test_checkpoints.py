@@ -75,6 +75,20 @@ def test_damaged_checkpoints_take_no_place_among_those_that_are_kept(saved):
     assert saved.on_disk() == [10, 20]
 
 
+@pytest.mark.parametrize("part", ["embedder.keras", "optimizer.npz", "state.json"])
+def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_one(saved, part):
+    for step in (10, 20):
+        saved.save(step)
+    file = saved.checkpoints.path(20) / part
+    whole = file.read_bytes()
+    assert saved.restore().step == 20
+    for share in (0, 0.01, 0.3, 0.6, 0.9, 0.99):
+        file.write_bytes(whole[: int(share * len(whole))])
+        assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
+    file.unlink()
+    assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
+
+
 def test_the_newest_good_checkpoint_is_one_that_was_read(saved):
     for step in (10, 20):
         saved.save(step)

@@ -108,8 +108,17 @@ def test_every_optimizer_takes_weight_decay(name):
     assert optimizer.weight_decay == 0.1
 
 
-@pytest.mark.parametrize("size", [1, 4, 6])
-@pytest.mark.parametrize("strategy", ["hard", "semi_hard", "naive", "batch_all"])
+@pytest.mark.parametrize(
+    "strategy, size",
+    [
+        ("semi_hard", 1),
+        ("semi_hard", 4),
+        ("semi_hard", 6),
+        ("hard", 4),
+        ("naive", 4),
+        ("batch_all", 4),
+    ],
+)
 def test_microbatches_give_the_step_of_the_undivided_batch(strategy, size):
     options = {"loss": {"strategy": strategy}, "name": "sgd", "learning_rate": 0.1}
     whole, parts = (weights_after([0, 1], microbatch=m, **options) for m in (None, size))
