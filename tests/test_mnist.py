@@ -1,4 +1,4 @@
-"""The main road on real MNIST: the short form always, the shipped run with -m slow."""
+"""The main road on real MNIST, with -m slow; tests/test_demo.py goes the same road on digits."""
 
 import json
 
@@ -10,6 +10,7 @@ from triplet_train.cli.train import main as train
 from triplet_train.embeddings.files import read_table
 
 
+@pytest.mark.slow
 def test_a_few_steps_on_mnist_give_embeddings_worth_having(tmp_path, command, mnist_dir):
     run = tmp_path / "run"
     short = ["train_split=train[:5000]", "eval_split=train[5000:5500]"]

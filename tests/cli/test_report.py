@@ -4,6 +4,7 @@ import pytest
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.jobs.train import run
 
 SHEETS = "neighbours_random.png"
 
@@ -14,12 +15,13 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(finished_run):
-    page = (finished_run / "report.html").read_text()
-    assert f"<h1>{finished_run.name}: test</h1>" in page
+def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):
+    run(digits_config("embeddings.splits=['test[:90]']"), workplace / "a run", quiet=True)
+    page = (workplace / "a run/report.html").read_text()
+    assert "<h1>a run: test[:90]</h1>" in page
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):
         assert words in page
-    plots = {path.name for path in (finished_run / "plots").iterdir()}
+    plots = {path.name for path in (workplace / "a run/plots").iterdir()}
     assert {"loss.png", "distances.png", "map_pca.png", "confusion.png", SHEETS} <= plots
 
 
