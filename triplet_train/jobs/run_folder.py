@@ -97,8 +97,8 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
         except BlockingIOError:
             raise RequestError(f"another process is at work in {run_dir}") from None
         check(run_dir, config, resume=resume, overwrite=overwrite)  # still so, now that it is ours
-        for folder in (run_dir, run_dir / "checkpoints", run_dir / "embeddings"):
-            remove_partial(folder)
+        for folder in (".", "checkpoints", "embeddings", "plots", "tensorboard"):
+            remove_partial(run_dir / folder)
         if overwrite:
             for entry in ENTRIES:
                 remove(run_dir / entry)
