@@ -10,7 +10,7 @@ demo: $(VENV)/.package
 	@echo "To type these commands, first: source $(BIN)/activate"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile  # some wait for other processes
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal  # some wait for other processes
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
