@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 import typer
@@ -37,6 +38,18 @@ def launch(command: Callable[..., None]) -> None:
 def _end(message: str, status: int) -> None:
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+def source_options(
+    dataset: str | None, data_dir: Path | None, image_key: str | None, label_key: str | None
+) -> dict[str, str | None]:
+    """What --dataset and the like ask for, as the jobs take it."""
+    return {
+        "dataset": dataset,
+        "data_dir": None if data_dir is None else str(data_dir),
+        "image_key": image_key,
+        "label_key": label_key,
+    }
 
 
 def import_with_tensorflow(module: str) -> ModuleType:

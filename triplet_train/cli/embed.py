@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import import_with_tensorflow, launch
+from triplet_train.cli.command import import_with_tensorflow, launch, source_options
 
 
 def embed(
@@ -90,12 +90,7 @@ def embed(
     from triplet_train.errors import RequestError
 
     chosen = resolve_format(output, format)
-    source = {
-        "dataset": dataset,
-        "data_dir": None if data_dir is None else str(data_dir),
-        "image_key": image_key,
-        "label_key": label_key,
-    }
+    source = source_options(dataset, data_dir, image_key, label_key)
     if images is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like do not go with --images")
     options = {"images": images, "split": split, "batch_size": batch_size, "strict": strict}

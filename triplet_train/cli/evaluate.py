@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import import_with_tensorflow, launch
+from triplet_train.cli.command import import_with_tensorflow, launch, source_options
 
 
 def evaluate(
@@ -63,12 +63,7 @@ def evaluate(
         raise RequestError("give either --checkpoint or --queries")
     if gallery is not None and queries is None:
         raise RequestError("--gallery goes with --queries")
-    source = {
-        "dataset": dataset,
-        "data_dir": None if data_dir is None else str(data_dir),
-        "image_key": image_key,
-        "label_key": label_key,
-    }
+    source = source_options(dataset, data_dir, image_key, label_key)
     if queries is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
     if json is not None:

@@ -34,8 +34,7 @@ def embed_stream(
 ) -> Iterator[tuple[ImageSet, np.ndarray]]:
     """Images with their vectors, float32 [n, D], a batch at a time.
 
-    While the tower works on a batch the next one is read. Raises RunError where a vector is not
-    finite.
+    Raises RunError where a vector is not finite.
     """
     embed_batch = _compiled(tower)
     with progress_bar(images.rows, "embedding", quiet) as progress:

@@ -22,7 +22,7 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
-from triplet_train.jobs.evaluate import judge_tables
+from triplet_train.jobs.evaluate import Judged, judge_tables
 from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
@@ -271,21 +271,28 @@ def _finish(
         for format in formats:
             write_table(table, _embedding_file(run_dir, split, format), format)
         figures[split] = {}
-        if has_pairs(table.labels):
-            about = {"dataset": source.name, "split": split, "best step": f"{best_step:,}"}
-            judged = judge_tables(about, table, None, quiet)
-            judgement = judged.judgement
-            intervals = {"intervals": judgement.intervals, "thresholds": judgement.thresholds}
-            figures[split] = {**judgement.figures, **intervals}
-            if split == first:
-                from triplet_train.jobs.report import write_page  # half a second to import
-
-                if not quiet:
-                    print(f"drawing {run_folder.REPORT}", file=sys.stderr)
-                judged = replace(judged, images=images, run_dir=run_dir)
-                write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {split}")
+        if not has_pairs(table.labels):
+            continue
+        about = {"dataset": source.name, "split": split, "best step": f"{best_step:,}"}
+        judged = judge_tables(about, table, None, quiet)
+        judgement = judged.judgement
+        figures[split] = {
+            **judgement.figures,
+            "intervals": judgement.intervals,
+            "thresholds": judgement.thresholds,
+        }
+        if split == first:
+            _draw(replace(judged, images=images, run_dir=run_dir), run_dir, quiet)
     if "projector" in formats:
         list_exports(run_dir / "tensorboard")
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     return figures
+
+
+def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
+    from triplet_train.jobs.report import write_page  # half a second to import
+
+    if not quiet:
+        print(f"drawing {run_folder.REPORT}", file=sys.stderr)
+    write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {judged.about['split']}")
