@@ -32,22 +32,24 @@ def throughput(data_dir: str | None) -> None:
     import tensorflow as tf
 
     from triplet_train.config import load_config
-    from triplet_train.data.sources import Source
+    from triplet_train.data.caching import cached
+    from triplet_train.data.images import selected
+    from triplet_train.data.sources import open_source
     from triplet_train.embeddings.compute import make_embed
     from triplet_train.embeddings.files import writing
     from triplet_train.jobs.tower_source import OpenTower
     from triplet_train.models.tower import build_tower
 
     config = load_config("mnist_semihard", [f"data.data_dir={data_dir}"] if data_dir else [])
-    source = Source(config.data)
+    source = open_source(config.data)
     split = f"train[:{IMAGES}]"
-    images = source.load(split, quiet=True).images
+    images = cached(source.table(split, quiet=True), config.data, quiet=True)
     tower = build_tower(config.model, source.image_shape)
     opened = OpenTower(Path("none"), tower, None, None)
 
     def alone(size: int) -> float:
         embed = make_embed(tower, size)
-        embed(images[:size])
+        embed(selected(images, np.arange(size)))
         begun = time.perf_counter()
         embed(images)
         return (time.perf_counter() - begun) / IMAGES
@@ -57,7 +59,7 @@ def throughput(data_dir: str | None) -> None:
             tempfile.TemporaryDirectory() as place,
             writing(Path(place) / "x", format, tower.output_shape[-1], {}) as append,
         ):
-            tables = opened.tables(source.stream(split), quiet=True)
+            tables = opened.tables(source.table(split, quiet=True).stream(), quiet=True)
             first = next(tables)
             begun = time.perf_counter()
             append(first)

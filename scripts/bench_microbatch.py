@@ -29,8 +29,9 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
     import tensorflow as tf
 
     from triplet_train.data.batches import make_batches
+    from triplet_train.data.caching import cached
     from triplet_train.data.pipeline import training_batches
-    from triplet_train.data.sources import Source
+    from triplet_train.data.sources import open_source
     from triplet_train.losses.strategies import make_strategy
     from triplet_train.models.tower import build_tower
     from triplet_train.training.devices import choose_devices
@@ -38,8 +39,8 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
     from triplet_train.training.step import make_step
 
     devices = choose_devices(config)
-    source = Source(config.data)
-    images = source.load("train[:20000]", quiet=True)
+    source = open_source(config.data)
+    images = cached(source.table("train[:20000]", quiet=True), config.data, quiet=True)
     batches = make_batches(config, images.labels)
     keras.utils.set_random_seed(0)
     tower = build_tower(config.model, source.image_shape)

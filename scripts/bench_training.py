@@ -20,9 +20,10 @@ import tensorflow as tf
 
 from triplet_train.config import Config, load_config
 from triplet_train.data.batches import make_batches
-from triplet_train.data.images import ImageSet
+from triplet_train.data.caching import cached
+from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import Source
+from triplet_train.data.sources import open_source
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import Devices, choose_devices
@@ -40,14 +41,14 @@ TOWERS = {
 class Bench:
     """One tower, its batches, and a function for each of the parts that makes some steps."""
 
-    def __init__(self, config: Config, images: ImageSet, devices: Devices) -> None:
+    def __init__(self, config: Config, images: ImageTable, devices: Devices) -> None:
         self.config, self.images, self.devices = config, images, devices
         self.batches = make_batches(config, images.labels)
-        self.tower = build_tower(config.model, images.images.shape[1:], config.train.precision)
+        self.tower = build_tower(config.model, images.image_shape, config.train.precision)
         optimizer = make_optimizer(config.optimizer, 10**6, config.train.precision)
         optimizer.build(self.tower.trainable_variables)
         rows = self.batches.rows(0)
-        self.pixels = tf.constant(images.images[rows])
+        self.pixels = tf.constant(images.read(rows))
         self.labels = tf.constant(images.labels[rows])
         self.step = make_step(
             self.tower,
@@ -145,7 +146,8 @@ def main() -> None:
             overrides.append(f"data.data_dir={json.dumps(options.data_dir)}")
         config = load_config("mnist_semihard", overrides)
         devices = choose_devices(config)
-        images = Source(config.data).load("train[:20000]", quiet=True)
+        table = open_source(config.data).table("train[:20000]", quiet=True)
+        images = cached(table, config.data, quiet=True)
         keras.utils.set_random_seed(0)
         bench = Bench(config, images, devices)
         parts = bench.parts()

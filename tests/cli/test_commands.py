@@ -140,7 +140,10 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(workplace, command)
 
 REFUSED = {
     "unknown key": (["--set", "loss.margni=1"], "did you mean loss.margin?"),
-    "impossible P": (["--set", "batch.classes=11"], "batch.classes: digits/1.0.0 has 10 classes"),
+    "impossible P": (
+        ["--set", "batch.classes=11"],
+        "batch.classes: 11 distinct classes cannot be drawn from the 10",
+    ),
     "impossible K": (["--set", "batch.per_class=1"], "batch.per_class"),
     "unknown data set": (["--set", "data.dataset=digitz"], "did you mean digits?"),
     "unknown split": (["--set", "data.train_split=trian"], "'trian'"),
@@ -573,7 +576,7 @@ def test_images_that_are_trained_and_judged_on_are_named(workplace, command, dat
 def test_a_damaged_data_set_is_named(workplace, command, data_dir):
     sets = workplace / "sets"
     shutil.copytree(data_dir, sets)
-    (file,) = sets.rglob("digits-train.tfrecord*")
+    (file,) = sets.rglob("digits-train.tfrecord-00000-of-00001")
     file.write_bytes(file.read_bytes()[:5000])
     status, _, err = command(train, *small_run(sets))
     assert status == 1 and "digits/1.0.0 train[:85%] cannot be read" in err

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tables import pixels
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.config import DataConfig
-from triplet_train.data.sources import Source
+from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table
 
 
@@ -24,8 +25,9 @@ def workplace(tmp_path, monkeypatch):
 @pytest.fixture
 def photos(workplace, data_dir):
     """The first test digits as files, in folders by class but for the last two."""
-    digits = Source(DataConfig(dataset="digits", data_dir=str(data_dir))).load("test[:20]")
-    for number, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
+    source = open_source(DataConfig(dataset="digits", data_dir=str(data_dir)))
+    digits = source.table("test[:20]")
+    for number, (image, label) in enumerate(zip(pixels(digits), digits.labels, strict=True)):
         folder = workplace / "photos" / (f"digit {label}" if number < 18 else "")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[..., 0]).save(folder / f"{number:02d}.png")

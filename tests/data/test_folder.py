@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.folder import decode, folder_stream, image_paths
+from triplet_train.data.folder import folder_stream
+from triplet_train.data.image_files import find_images, make_decode
 from triplet_train.errors import RequestError, RunError
 
 RANDOM = np.random.default_rng(0)
@@ -26,7 +27,7 @@ def tree(tmp_path):
 
 
 def read_all(folder, shape=(8, 8, 1), size=2, **options):
-    stream = folder_stream(folder, shape, **options)
+    stream = folder_stream(folder, shape, "resize", **options)
     return stream, list(stream.batches(size))
 
 
@@ -46,14 +47,14 @@ def test_a_tree_is_read_by_path_with_a_class_per_folder(tree):
 def test_batches_of_any_size_hold_every_row_once(tree, size):
     _, batches = read_all(tree, size=size)
     assert max(map(len, batches)) <= size
-    assert [i for batch in batches for i in batch.ids] == image_paths(tree)
+    assert [i for batch in batches for i in batch.ids] == find_images(tree).images
 
 
 def test_shards_in_order_are_the_whole(tree):
     parts = [read_all(tree, shard=(index, 3)) for index in (1, 2, 3)]
     assert sum(stream.rows for stream, _ in parts) == 4
     ids = [id_ for _, batches in parts for batch in batches for id_ in batch.ids]
-    assert ids == image_paths(tree)
+    assert ids == find_images(tree).images
     assert all(b.class_names == {0: "big/dog", 1: "cat", -1: ""} for _, bs in parts for b in bs)
 
 
@@ -69,14 +70,16 @@ KINDS = [
 def test_every_kind_and_mode_gives_what_the_tower_takes(tmp_path, suffix, mode):
     Image.fromarray(pixels(12, 10, 3)).convert(mode).save(tmp_path / f"x.{suffix}")
     for shape in ((8, 8, 1), (12, 10, 3), (30, 20, 3)):
-        image = decode(tmp_path / f"x.{suffix}", shape)
+        image = make_decode(shape, "pad")(tmp_path / f"x.{suffix}")
         assert image.shape == shape and image.dtype == np.uint8
 
 
 def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path):
     deep = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1023).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "x.png")
-    np.testing.assert_array_equal(decode(tmp_path / "x.png", (8, 8, 1))[..., 0], deep // 257)
+    np.testing.assert_array_equal(
+        make_decode((8, 8, 1), "pad")(tmp_path / "x.png")[..., 0], deep // 257
+    )
 
 
 def test_a_photograph_is_turned_the_way_its_camera_was_held(tmp_path):
@@ -84,7 +87,9 @@ def test_a_photograph_is_turned_the_way_its_camera_was_held(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 8  # the camera was turned by 90 degrees
     Image.fromarray(np.rot90(upright, -1)).save(tmp_path / "x.png", exif=exif)
-    np.testing.assert_array_equal(decode(tmp_path / "x.png", (8, 6, 1))[..., 0], upright)
+    np.testing.assert_array_equal(
+        make_decode((8, 6, 1), "pad")(tmp_path / "x.png")[..., 0], upright
+    )
 
 
 def test_what_cannot_be_read_is_listed_with_its_path_and_the_others_are_given(tree):
@@ -132,11 +137,11 @@ def test_a_name_that_is_not_utf_8_is_listed(tree):
 def test_links_to_folders_are_followed_once(tree):
     os.symlink(tree, tree / "cat/loop")
     os.symlink(tree / "big", tree / "zlink")
-    assert image_paths(tree) == ["big/dog/1.png", "cat/a.png", "cat/b.png", "top.png"]
+    assert find_images(tree).images == ["big/dog/1.png", "cat/a.png", "cat/b.png", "top.png"]
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
         with pytest.raises(RequestError, match="--images"):
-            folder_stream(folder, (8, 8, 1))
+            folder_stream(folder, (8, 8, 1), "pad")

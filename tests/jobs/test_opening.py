@@ -1,7 +1,7 @@
 import numpy as np
+from tables import table
 
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.images import ImageSet
 from triplet_train.jobs.train import _opening
 from triplet_train.training.devices import choose_devices
 
@@ -10,9 +10,9 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     labels = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])
     ids = [str(row) for row in range(len(labels))]
     names = {0: "heron", 1: "stork", 2: "crane"}
-    images = ImageSet(np.zeros((9, 1, 1, 1), np.uint8), labels, ids, names)
+    images = table(np.zeros((9, 1, 1, 1), np.uint8), labels, ids, names)
     batches = PKBatches(labels, classes=2, per_class=4, seed=0)
-    held_out = ImageSet(images.images[:2], labels[:2], ["a", "b"], names)
+    held_out = table(np.zeros((2, 1, 1, 1), np.uint8), labels[:2], ["a", "b"], names)
     config = digits_config("batch.classes=2")
     lines = list(_opening(config, images, held_out, batches, choose_devices(config), {}))
     assert len(lines) == 3 and "9 images, batches of 2 x 4" in lines[0]

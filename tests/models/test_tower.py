@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tables import pixels
 
 import triplet_train
 from triplet_train.config import ModelConfig
@@ -57,14 +58,14 @@ np.testing.assert_allclose(embedder(np.load("images.npy")), np.load("vectors.npy
 
 def test_the_embedder_of_a_run_gives_the_vectors_of_its_export(finished_run, data_dir):
     from triplet_train.config import DataConfig
-    from triplet_train.data.sources import Source
+    from triplet_train.data.sources import open_source
     from triplet_train.embeddings.files import read_table
 
-    images = Source(DataConfig(dataset="digits", data_dir=str(data_dir))).load("test", quiet=True)
+    images = open_source(DataConfig(dataset="digits", data_dir=str(data_dir))).table("test")
     table = read_table(finished_run / "embeddings" / "test.parquet")
     assert table.ids == images.ids
     for place in (finished_run, finished_run / "checkpoints/best", finished_run / "embedder.keras"):
-        vectors = triplet_train.load_embedder(place)(images.images)
+        vectors = triplet_train.load_embedder(place)(pixels(images))
         np.testing.assert_allclose(vectors, table.embeddings, atol=1e-6)
 
 

@@ -2,21 +2,17 @@
 
 import keras
 import numpy as np
+from tables import table
 
 from triplet_train.data.batches import make_batches
-from triplet_train.data.images import ImageSet
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices
 from triplet_train.training.loop import train
 
 LABELS = np.repeat(np.arange(6), 10)
 RANDOM = np.random.default_rng(0)
-IMAGES = ImageSet(
-    (RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]).astype(np.uint8),
-    LABELS,
-    [f"row {number}" for number in range(60)],
-    {},
-)
+PIXELS = RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]
+IMAGES = table(PIXELS.astype(np.uint8), LABELS)
 
 
 def figures(recall=0.5):

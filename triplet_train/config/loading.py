@@ -135,7 +135,7 @@ def _describe(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         return f"{path}: {detail['ctx']['error']} {received}"
     if detail["type"] == "literal_error":
-        allowed = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        allowed = re.findall(r"[^',\s]+", detail["ctx"]["expected"].replace(" or ", " "))
         return (
             f"{path}: must be one of {', '.join(allowed)} {received}"
             f"{_nearest(str(detail['input']), allowed)}"

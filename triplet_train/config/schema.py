@@ -6,17 +6,24 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ByteSize,
     ConfigDict,
     Field,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Classes = Annotated[list[int | str], Field(min_length=1)]
 Format = Literal["parquet", "npz", "h5", "projector"]
+
+_BYTES = TypeAdapter(ByteSize)
 
 
 class Section(BaseModel):
@@ -26,15 +33,68 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    dataset: str = Field(description="any TFDS name (name/config:version works), or digits")
+    dataset: str = Field(
+        description="any TFDS name (name/config:version works), digits, or image_folder"
+    )
+    path: AbsolutePath | None = Field(
+        None, description="image_folder: holds <split>/<class>/* or <class>/*"
+    )
     data_dir: AbsolutePath | None = Field(None, description="TFDS folder; default: TFDS's own")
     train_split: str = Field("train", description="TFDS slicing such as train[:90%] works")
     eval_split: str = Field("test", description="judged during training; chooses the best step")
+    train_classes: Classes | None = Field(
+        None, description="names, numbers or ranges such as 0-4; default: all but eval_classes"
+    )
+    eval_classes: Classes | None = Field(
+        None, description="judged, and not trained on; default: all but train_classes"
+    )
+    class_rotations: bool = Field(
+        False, description="each class turned by 90, 180 and 270 degrees is a class of its own"
+    )
+    image_size: tuple[Width, Width] | None = Field(
+        None, strict=False, description="[H, W] to bring images to; needed where sizes vary"
+    )
+    resize_policy: Literal["pad", "crop", "resize"] = Field(
+        "pad", description="of another ratio: pad with zeros, cut the longer side, or distort"
+    )
+    channels: Literal[1, 3] | None = Field(
+        None, description="1 grey, 3 colour; default: the set's own, of a folder 3"
+    )
     image_key: str = Field("image", description="the image among the set's features")
     label_key: str = Field("label", description="the label among the set's features")
-    image_size: tuple[Width, Width] | None = Field(
-        None, strict=False, description="[H, W] to resize to; needed where sizes vary"
+    cache: str = Field(
+        "auto",
+        description="memory, disk, or the most to hold in memory, as in 2GiB; auto: half of "
+        "what is free",
     )
+
+    @field_validator("path")
+    @classmethod
+    def belongs_to_image_folder(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path and info.data.get("dataset", "image_folder") != "image_folder":
+            raise ValueError("is for dataset: image_folder only")
+        return path
+
+    @field_validator("cache")
+    @classmethod
+    def is_a_size(cls, cache: str) -> str:
+        if cache not in ("auto", "memory", "disk"):
+            try:
+                _BYTES.validate_python(cache)
+            except ValidationError:
+                raise ValueError("must be auto, memory, disk or a size such as 2GiB") from None
+        return cache
+
+    @model_validator(mode="after")
+    def has_path(self) -> "DataConfig":
+        if self.dataset == "image_folder" and not self.path:
+            raise ValueError("dataset image_folder needs data.path, the folder of the images")
+        return self
+
+    @property
+    def cache_bytes(self) -> int:
+        """Of a cache that is a size."""
+        return int(_BYTES.validate_python(self.cache))
 
 
 class BatchConfig(Section):

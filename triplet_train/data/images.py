@@ -1,17 +1,17 @@
-"""Images with their labels, held in memory or read as they are needed."""
+"""Images with their labels: known row by row, and read as they are needed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import tensorflow as tf
 
 Shape = tuple[int, int, int]
+SizeOf = Callable[[int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Rows of one split, in the split's own order.
+    """Some rows of a split, with their pixels.
 
     Attributes:
         images: uint8 [N, H, W, C].
@@ -51,7 +51,65 @@ class ImageStream:
     unreadable: list[str] = field(default_factory=list)
 
 
-def resized(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """uint8 [h, w, C] -> [height, width, C], bilinear and smoothed where it shrinks."""
-    scaled = tf.image.resize(image, (height, width), antialias=True)
-    return tf.cast(tf.round(tf.clip_by_value(scaled, 0, 255)), tf.uint8)
+@dataclass(frozen=True)
+class ImageTable:
+    """Rows of one split, in the split's own order: all that is known of them without their pixels.
+
+    Attributes:
+        name: of the data set, with its version; or the path of the folder.
+        split: as it was asked for.
+        image_shape: height, width and channels of all of them, as they are read.
+        labels: int64 [N]; -1 for an image without a label.
+        ids: N strings, each naming its row for ever: file and position within it, or path.
+        class_names: the name of each label that occurs in the data set.
+        read: row numbers, int64 [n] -> uint8 [n, H, W, C], whatever the rows and their order.
+            Raises RunError where an image cannot be read.
+        size_of: row number -> height and width that the image is stored with, without decoding it.
+            Raises RunError where it is not an image. None: all are stored as they are read.
+        notes: what a user should know of the split, a line each.
+    """
+
+    name: str
+    split: str
+    image_shape: Shape
+    labels: np.ndarray
+    ids: list[str]
+    class_names: dict[int, str]
+    read: Callable[[np.ndarray], np.ndarray]
+    size_of: SizeOf | None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def bytes(self) -> int:
+        """What the pixels of all rows take in memory."""
+        return len(self) * int(np.prod(self.image_shape))
+
+    def batches(self, size: int) -> Iterator[ImageSet]:
+        """All rows in order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            rows = np.arange(start, min(start + size, len(self)))
+            ids = self.ids[start : start + size]
+            yield ImageSet(self.read(rows), self.labels[rows], ids, self.class_names)
+
+    def stream(self) -> ImageStream:
+        return ImageStream(self.name, self.split, len(self), self.image_shape, self.batches)
+
+
+def size_through(table: ImageTable, row_of: Callable[[int], int]) -> SizeOf | None:
+    """`size_of` of a table whose rows are those of `table` under other numbers."""
+    size_of = table.size_of
+    return size_of and (lambda row: size_of(row_of(row)))
+
+
+def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
+    """Some of its rows, int64 [n], in the order given."""
+    return replace(
+        table,
+        labels=table.labels[rows],
+        ids=[table.ids[row] for row in rows],
+        read=lambda some: table.read(rows[some]),
+        size_of=size_through(table, lambda row: rows[row]),
+    )

@@ -1,5 +1,6 @@
 """Finding a TFDS data set and having it on disk, or saying why that cannot be."""
 
+import atexit
 import contextlib
 import difflib
 import io
@@ -25,15 +26,22 @@ def find(name: str, data_dir: str | None, *, write: bool) -> tfds.core.DatasetBu
     """The builder of a data set, prepared (downloaded) in its folder if it was not and may be.
 
     Args:
-        write: if False nothing is written, and a set that would have to be downloaded is not
-            prepared.
+        write: if False nothing is written there, and a set that would have to be downloaded is not
+            prepared; one that needs no download is, in a folder that goes with this process.
 
     Raises:
         RequestError: no such set, or no way to get it.
     """
     builder = _builder(name, data_dir)
-    if not builder.is_prepared():
-        _prepare(builder, write)
+    if builder.is_prepared():
+        return builder
+    if not write:
+        if not isinstance(builder, Digits):
+            return builder
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        builder = Digits(data_dir=folder.name)
+    _prepare(builder)
     return builder
 
 
@@ -49,16 +57,9 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
 
 
-def _prepare(builder: tfds.core.DatasetBuilder, write: bool) -> None:
-    """Download and prepare the set; without `write`, only look at what needs no download."""
+def _prepare(builder: tfds.core.DatasetBuilder) -> None:
+    """Download and prepare the set."""
     embedded = isinstance(builder, Digits)
-    if not write:
-        if embedded:
-            with tempfile.TemporaryDirectory() as folder:
-                twin = Digits(data_dir=folder)
-                _prepare(twin, write=True)
-                builder.info.set_splits(twin.info.splits)
-        return
     if embedded:
         tfds.disable_progress_bar()  # a moment's work
     else:

@@ -6,25 +6,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from triplet_train.data.images import ImageSet, ImageStream
-from triplet_train.data.pipeline import image_batches
+from triplet_train.data.images import ImageSet, ImageStream, ImageTable
 from triplet_train.errors import RunError
 from triplet_train.progress import progress_bar
 
-Embed = Callable[[np.ndarray], np.ndarray]
+Embed = Callable[[ImageTable], np.ndarray]
 
 
 def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
-    """A function: images uint8 [N, H, W, C] -> float32 [N, D], compiled once.
+    """A function: N images -> float32 [N, D], compiled once.
 
     It always uses the tower's current weights; memory is a batch of activations and the result.
-    Raises RunError where a vector is not finite.
+    Raises RunError where a vector is not finite or an image cannot be read.
     """
     embed_batch = _compiled(tower)
 
-    def embed(images: np.ndarray) -> np.ndarray:
-        batches = [embed_batch(batch).numpy() for batch in image_batches(images, batch_size)]
-        return _finite(np.concatenate(batches))
+    def embed(images: ImageTable) -> np.ndarray:
+        batches = images.batches(batch_size)
+        return _finite(
+            np.concatenate([embed_batch(tf.constant(batch.images)).numpy() for batch in batches])
+        )
 
     return embed
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from triplet_train.data.classes import judged_rows
 from triplet_train.data.folder import folder_stream
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
@@ -38,10 +39,12 @@ def embed(
     part = shard or (1, 1)
     if images is not None:
         shape = opened.tower.input_shape[1:]
-        stream = folder_stream(images, shape, shard=part, strict=strict)
+        policy = opened.config.data.resize_policy if opened.config else "pad"
+        stream = folder_stream(images, shape, policy, shard=part, strict=strict)
     else:
         source = opened.source(**wanted)
-        stream = source.stream(split or opened.default_split(source), part)
+        table = source.table(split or opened.default_split(source), part, quiet=quiet)
+        stream = judged_rows(table, source.data).stream()
     metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
     width = opened.tower.output_shape[-1]
     written = 0

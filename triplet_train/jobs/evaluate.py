@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from triplet_train.data.classes import judged_rows
 from triplet_train.data.images import ImageStream
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
@@ -52,7 +53,7 @@ def judge_checkpoint(
     opened = open_tower(checkpoint)
     source = opened.source(**wanted)
     split = split or opened.default_split(source)
-    images = source.stream(split)
+    images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     judged = judge_tables(about, opened.table(images, quiet=quiet), None, quiet)
     shown = None if judged.unlabelled else images  # else rows have other numbers

@@ -38,6 +38,7 @@ ENTRIES = (
 # the same, or (devices) differ by rounding only.
 _MAY_CHANGE = (
     "data.data_dir",
+    "data.cache",
     "train.devices",
     "train.log_every",
     "train.checkpoint_every",

@@ -9,7 +9,7 @@ import keras
 
 from triplet_train.config import Config, DataConfig, load_config
 from triplet_train.data.images import ImageStream
-from triplet_train.data.sources import Source
+from triplet_train.data.sources import Source, open_source
 from triplet_train.embeddings.compute import embed_stream
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
@@ -36,14 +36,14 @@ class OpenTower:
     def source(self, **wanted: str | None) -> Source:
         """The data set that is asked for, or else the one the tower was trained on.
 
-        Images are brought to the tower's height and width.
+        Images are brought to the tower's height, width and channels.
 
         Args:
             wanted: dataset, data_dir, image_key or label_key; those that are None are as in the
                 run.
 
         Raises:
-            RequestError: no such data set, none named, or channels that differ.
+            RequestError: no such data set, or none named.
         """
         given = {key: value for key, value in wanted.items() if value is not None}
         if self.config is None and "dataset" not in given:
@@ -52,14 +52,8 @@ class OpenTower:
         trained_on = self.config.data.model_dump() if self.config else {}
         if given.get("dataset", trained_on.get("dataset")) != trained_on.get("dataset"):
             trained_on = {"data_dir": trained_on.get("data_dir")}
-        data = DataConfig(**(trained_on | given | {"image_size": (height, width)}))
-        source = Source(data)
-        if source.image_shape[2] != channels:
-            raise RequestError(
-                f"{self.file} takes images with {channels} channels, "
-                f"those of {source.name} have {source.image_shape[2]}"
-            )
-        return source
+        shape = {"image_size": (height, width), "channels": channels}
+        return open_source(DataConfig(**(trained_on | given | shape)))
 
     def default_split(self, source: Source) -> str:
         """The first split that the run exports, if this is its data set; else test."""

@@ -12,8 +12,11 @@ import keras
 
 from triplet_train.config import Config, to_yaml
 from triplet_train.data.batches import PKBatches, make_batches
-from triplet_train.data.images import ImageSet
-from triplet_train.data.sources import Source
+from triplet_train.data.caching import cached
+from triplet_train.data.classes import judged_rows, training_rows
+from triplet_train.data.images import ImageTable
+from triplet_train.data.sources import Source, open_source
+from triplet_train.data.summary import summary
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
@@ -66,10 +69,12 @@ def _train_and_judge(
     overwrite: bool,
     quiet: bool,
 ) -> str:
-    source = Source(config.data)
+    silent = quiet or not devices.chief
+    source = open_source(config.data)
     _refuse_impossible(config, source)
-    images = source.load(config.data.train_split, quiet=quiet or not devices.chief)
+    images, held_out = _tables(config, source, silent)
     batches = make_batches(config, images.labels)
+    images = cached(images, config.data, silent)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
@@ -81,12 +86,7 @@ def _train_and_judge(
     if not devices.chief:
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
-    held_out = source.load(config.data.eval_split, quiet=quiet)
-    if not has_pairs(held_out.labels):
-        raise RequestError(
-            f"data.eval_split: no two images of {config.data.eval_split} share a class, "
-            "so there is nothing to judge"
-        )
+    held_out = cached(held_out, config.data, quiet)
     embed = make_embed(tower)
 
     with run_folder.opened(run_dir, config, resume=resume, overwrite=overwrite):
@@ -98,7 +98,7 @@ def _train_and_judge(
             tower,
             images,
             batches,
-            lambda: retrieval_figures(embed(held_out.images), held_out.labels).figures,
+            lambda: retrieval_figures(embed(held_out), held_out.labels).figures,
             run_dir,
             devices,
             resume=resume,
@@ -169,19 +169,23 @@ def dry_run(config: Config) -> str:
     Raises:
         RequestError: the run would be refused.
     """
-    source = Source(config.data, write=False)
-    facts = [f"data set   {source.name}, {source.classes() or 'an unknown number of'} classes"]
+    source = open_source(config.data, write=False)
+    batch, steps = config.batch, config.train.steps
+    size, part, epochs = batch.size, config.train.microbatch, ""
+    facts = [f"data set   {source.name}"]
     if source.ready:
         _refuse_impossible(config, source)
-        uses = {"train on": [config.data.train_split], "judge on": [config.data.eval_split]}
-        for use, splits in (uses | {"export": config.export_splits}).items():
-            facts += [f"{use:10s} {split}: {source.count(split):,} images" for split in splits]
+        images, held_out = _tables(config, source, quiet=False)
+        make_batches(config, images.labels)
+        epochs = f", {steps * size / len(images):.1f} epochs"
+        exported = (judged_rows(source.table(s), config.data) for s in config.export_splits)
+        tables = [("train on", images), ("judge on", held_out), *(("export", t) for t in exported)]
+        for use, table in tables:
+            first, *others = summary(table, config.data)
+            facts.append(f"{use:10s} {table.split}: {first}")
+            facts += [f"{'':11s}{line}" for line in others if use != "export"]
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]
-    batch, steps = config.batch, config.train.steps
-    size, part = batch.size, config.train.microbatch
-    rows = source.count(config.data.train_split) if source.ready else 0
-    epochs = f", {steps * size / rows:.1f} epochs" if rows else ""
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     height, width, channels = source.image_shape
     facts += [
@@ -201,18 +205,37 @@ def _refuse_impossible(config: Config, source: Source) -> None:
     names = {file_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):
         raise RequestError("embeddings.splits: two of the splits would have the same file name")
-    classes = source.classes()
-    if classes is not None and config.batch.classes > classes:
+
+
+def _tables(config: Config, source: Source, quiet: bool) -> tuple[ImageTable, ImageTable]:
+    """What to train on, and what is judged during training; no image is decoded.
+
+    Raises:
+        RequestError: rows have no label, or no two of those to judge are of one class.
+    """
+    data = config.data
+    images, held_out = (
+        rows(source.table(split, quiet=quiet), data)
+        for rows, split in ((training_rows, data.train_split), (judged_rows, data.eval_split))
+    )
+    for table in (images, held_out):
+        if table.labels.min() < 0:
+            raise RequestError(
+                f"data.label_key: {source.name} {table.split} has rows without a label, so that "
+                "nothing says which images are of one class"
+            )
+    if not has_pairs(held_out.labels):
         raise RequestError(
-            f"batch.classes: {source.name} has {classes} classes, too few for "
-            f"{config.batch.classes} distinct ones in a batch"
+            f"data.eval_split: no two images of {data.eval_split} share a class, "
+            "so there is nothing to judge"
         )
+    return images, held_out
 
 
 def _opening(
     config: Config,
-    images: ImageSet,
-    held_out: ImageSet,
+    images: ImageTable,
+    held_out: ImageTable,
     batches: PKBatches,
     devices: Devices,
     changes: dict[str, str],
@@ -231,6 +254,7 @@ def _opening(
             "here on it is that of the new one, so that the run is not one of these steps from the "
             "start"
         )
+    yield from dict.fromkeys([*images.notes, *held_out.notes])
     shared = len(set(images.ids) & set(held_out.ids))
     if shared:
         yield (
@@ -246,7 +270,7 @@ def _opening(
         )
 
 
-def _list(images: ImageSet, labels: list[int], most: int = 5) -> str:
+def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:
     names = ", ".join(images.class_names[label] for label in labels[:most])
     more = len(labels) - most
     return f"{names} and {more} more classes" if more > 0 else names
@@ -266,7 +290,7 @@ def _finish(
     figures: dict[str, dict[str, Any]] = {}
     first = config.export_splits[0]
     for split in config.export_splits:
-        images = source.stream(split)
+        images = judged_rows(source.table(split, quiet=quiet), config.data).stream()
         table = best.table(images, with_images="projector" in formats, quiet=quiet)
         for format in formats:
             write_table(table, _embedding_file(run_dir, split, format), format)

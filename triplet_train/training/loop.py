@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.images import ImageSet
+from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
@@ -31,7 +31,7 @@ _LOOK_EVERY = 100  # steps, however rarely they are logged
 def train(
     config: Config,
     tower: keras.Model,
-    images: ImageSet,
+    images: ImageTable,
     batches: PKBatches,
     evaluate: Callable[[], Figures] | None,
     run_dir: Path,
@@ -98,7 +98,7 @@ def train(
         watch = Watch(config, tower, images, checkpoints, log)
         clock = Clock(first)
         for step in range(first + 1, last + 1):
-            with clock.waiting():
+            with clock.waiting(), watch.of_reading(step):
                 pixels, labels = next(data)
             asked = interrupted()
             figures = step_function(

@@ -1,13 +1,16 @@
 """Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.data.batches import make_batches
-from triplet_train.data.images import ImageSet
+from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError
 from triplet_train.files import write_json
 from triplet_train.training.checkpoints import Checkpoints
@@ -33,7 +36,7 @@ class Watch:
         self,
         config: Config,
         tower: keras.Model,
-        images: ImageSet,
+        images: ImageTable,
         checkpoints: Checkpoints,
         log: RunLog | None,
     ) -> None:
@@ -65,6 +68,22 @@ class Watch:
             self._fail(f"a weight is not finite after step {step}")
         return numbers
 
+    @contextmanager
+    def of_reading(self, step: int) -> Iterator[None]:
+        """Raises RunError, and says which, where an image of the step's batch cannot be read."""
+        try:
+            yield
+        except tf.errors.OpError:
+            try:
+                self._images.read(self._rows(step))
+            except RunError as error:
+                raise RunError(f"step {step}: {error}; {self._checkpoints.newest()}") from error
+            raise
+
+    def _rows(self, step: int) -> np.ndarray:
+        # The input thread is using its own.
+        return make_batches(self._config, self._images.labels).rows(step - 1)
+
     def _require_finite(self, step: int, numbers: Figures) -> None:
         if not math.isfinite(numbers["loss"]):
             self._fail_of_batch(step, f"the loss is {numbers['loss']}")
@@ -75,10 +94,7 @@ class Watch:
             self._fail_of_batch(step, "the gradient is no longer finite")
 
     def _fail_of_batch(self, step: int, what: str) -> None:
-        batches = make_batches(
-            self._config, self._images.labels
-        )  # the input thread is using its own
-        rows = [self._images.ids[row] for row in batches.rows(step - 1)]
+        rows = [self._images.ids[row] for row in self._rows(step)]
         where = ""
         if self._log:
             file = self._log.run_dir / FAILED_BATCH

@@ -1,0 +1,143 @@
+"""Which classes of a data set are trained on, and which are held out to be judged."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from triplet_train.config import DataConfig
+from triplet_train.data.images import ImageTable, selected, size_through
+from triplet_train.errors import RequestError
+
+ClassSpec = Sequence[int | str]
+
+
+def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
+    """The rows of the classes to train on: `train_classes`, or those that are not `eval_classes`.
+
+    Raises:
+        RequestError: classes that there are not, or that are both; or no row is of one.
+    """
+    trained, judged = _chosen(table, data)
+    return _restricted(table, data, trained, judged, "train_classes")
+
+
+def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
+    """The rows of the classes to judge by: `eval_classes`, or those that are not `train_classes`.
+
+    Raises:
+        RequestError: classes that there are not, or that are both; or no row is of one.
+    """
+    trained, judged = _chosen(table, data)
+    return _restricted(table, data, judged, trained, "eval_classes")
+
+
+def _chosen(table: ImageTable, data: DataConfig) -> tuple[set[int] | None, set[int] | None]:
+    """Labels to train on and to judge by; None where nothing is said of them."""
+    trained, judged = (
+        None if spec is None else labels_of(spec, table.class_names, key)
+        for spec, key in (
+            (data.train_classes, "data.train_classes"),
+            (data.eval_classes, "data.eval_classes"),
+        )
+    )
+    both = sorted((trained or set()) & (judged or set()))
+    if both:
+        names = ", ".join(table.class_names[label] for label in both[:5])
+        raise RequestError(
+            f"data.eval_classes: {len(both)} classes are in data.train_classes too, so they are "
+            f"not held out: {names}"
+        )
+    return trained, judged
+
+
+def _restricted(
+    table: ImageTable,
+    data: DataConfig,
+    kept: set[int] | None,
+    others: set[int] | None,
+    key: str,
+) -> ImageTable:
+    if kept is not None or others is not None:
+        labels = sorted(others if kept is None else kept)
+        rows = np.flatnonzero(np.isin(table.labels, labels, invert=kept is None))
+        if not len(rows):
+            raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
+        table = selected(table, rows)
+    return rotated(table) if data.class_rotations else table
+
+
+def labels_of(spec: ClassSpec, class_names: dict[int, str], key: str) -> set[int]:
+    """Labels of the classes that `spec` names: by number, by name, or from one number to another.
+
+    >>> sorted(labels_of([0, "dog", "3-4"], {0: "ant", 1: "cat", 2: "dog", 3: "eel", 4: "fox"}, ""))
+    [0, 2, 3, 4]
+
+    Raises:
+        RequestError: there is no such class.
+    """
+    labels_by_name: dict[str, list[int]] = {}
+    for label, name in class_names.items():
+        labels_by_name.setdefault(name, []).append(label)
+    chosen: set[int] = set()
+    for item in spec:
+        bounds = re.fullmatch(r"(\d+)-(\d+)", str(item))
+        if isinstance(item, str) and item in labels_by_name:
+            found = set(labels_by_name[item])
+        elif bounds:
+            found = set(range(int(bounds[1]), int(bounds[2]) + 1)) & class_names.keys()
+        else:
+            found = {int(item)} & class_names.keys() if str(item).isdecimal() else set()
+        if not found:
+            near = difflib.get_close_matches(str(item), labels_by_name, n=1)
+            raise RequestError(
+                f"{key}: there is no class {item!r} among the {len(class_names)}, numbered "
+                f"{min(class_names)} to {max(class_names)}"
+                + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+        chosen |= found
+    return chosen
+
+
+def rotated(table: ImageTable) -> ImageTable:
+    """Four rows for each, turned by 0, 90, 180 and 270 degrees, each turn of a class being its own.
+
+    As is usual for characters (Santoro et al., 2016, for Omniglot). The label of class c turned by
+    90 r degrees is 4 c + r.
+
+    Raises:
+        RequestError: the images are not square.
+    """
+    height, width, _ = table.image_shape
+    if height != width:
+        raise RequestError(
+            f"data.class_rotations: images of {height} x {width} are not square; give a square "
+            "data.image_size"
+        )
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        # The four turns of a row are often wanted together: it is decoded once.
+        once, places = np.unique(rows // 4, return_inverse=True)
+        images = table.read(once)[places]
+        for turn in (1, 2, 3):
+            which = rows % 4 == turn
+            images[which] = np.rot90(images[which], turn, axes=(1, 2))
+        return images
+
+    turns = np.tile(np.arange(4), len(table))
+    known = np.repeat(table.labels, 4)
+    return replace(
+        table,
+        labels=np.where(known < 0, known, 4 * known + turns),
+        ids=[f"{id_}@{90 * turn}" for id_ in table.ids for turn in range(4)],
+        class_names={
+            4 * label + turn: f"{name}@{90 * turn}"
+            for label, name in table.class_names.items()
+            if label >= 0
+            for turn in range(4)
+        },
+        read=read,
+        size_of=size_through(table, lambda row: row // 4),
+    )

@@ -1,0 +1,224 @@
+"""`image_folder`: a folder of one's own, PATH/<split>/<class>/* or PATH/<class>/*."""
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from triplet_train.config import DataConfig
+from triplet_train.data.image_files import (
+    SUFFIXES,
+    UNREADABLE,
+    class_of,
+    find_images,
+    make_decode,
+    shown,
+    why_unreadable,
+)
+from triplet_train.data.images import ImageTable, Shape
+from triplet_train.errors import RequestError, RunError
+
+
+class FolderSource:
+    """A folder of images, with a folder for each class. See `sources.Source`.
+
+    In PATH/<split>/<class>/* a split is named by its folder, and `train[:90%]` is a share of it. In
+    PATH/<class>/* a split is a share alone: `90%` the first 90 percent, `90%:` the others. A share
+    is taken of each class, in an order that the names of its files decide, and rows are in the
+    order of their paths.
+
+    A class is named by its path, since folders may lie in folders. Labels number the classes of all
+    splits in the order of their names.
+
+    Raises:
+        RequestError: no such folder, nothing in it, or names that cannot be told apart.
+    """
+
+    ready = True
+
+    def __init__(self, data: DataConfig) -> None:
+        self.data = data
+        self._root = Path(data.path or "")
+        if not self._root.is_dir():
+            raise RequestError(f"data.path: no such folder: {self._root}")
+        if data.image_size is None:
+            raise RequestError(
+                "data.image_size: images in a folder may be of any size; give the [H, W] to bring "
+                "them to"
+            )
+        self.image_shape: Shape = (*data.image_size, data.channels or 3)
+        self._decode = make_decode(self.image_shape, data.resize_policy)
+        self._split_folders = bool(_parse(data.train_split)[0])
+        self._found = find_images(self._root)
+        _refuse_names(self._found.images, self._root)
+        classes = {self._class_of(path) for path in self._found.images} - {""}
+        _refuse_lookalikes(classes)
+        self._numbers = {name: number for number, name in enumerate(sorted(classes))}
+
+    @property
+    def name(self) -> str:
+        return str(self._root)
+
+    def count(self, split: str) -> int:
+        return len(self._rows(split))
+
+    def table(
+        self, split: str, shard: tuple[int, int] = (1, 1), *, quiet: bool = False
+    ) -> ImageTable:
+        rows = self._rows(split)
+        index, shards = shard
+        paths = rows[len(rows) * (index - 1) // shards : len(rows) * index // shards]
+
+        def decode(row: int) -> np.ndarray:
+            try:
+                return self._decode(self._root / paths[row])
+            except UNREADABLE as error:
+                raise RunError(why_unreadable(self._root / paths[row], error)) from error
+
+        def read(wanted: np.ndarray) -> np.ndarray:
+            with ThreadPoolExecutor(os.cpu_count()) as threads:
+                images = list(threads.map(decode, wanted.tolist()))
+            return np.array(images, np.uint8).reshape(-1, *self.image_shape)
+
+        def size_of(row: int) -> tuple[int, int]:
+            try:
+                with Image.open(self._root / paths[row]) as image:
+                    return image.size[::-1]
+            except UNREADABLE as error:
+                raise RunError(why_unreadable(self._root / paths[row], error)) from error
+
+        return ImageTable(
+            self.name,
+            split,
+            self.image_shape,
+            np.array([self._numbers[self._class_of(path)] for path in paths], np.int64),
+            paths,
+            {number: name for name, number in self._numbers.items()},
+            read,
+            size_of,
+            tuple(self._notes(split)),
+        )
+
+    def _class_of(self, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        return class_of("/".join(parts[1:]) if self._split_folders else path)
+
+    def _in_folder_of(self, split: str, paths: list[str]) -> list[str]:
+        folder, _, _ = _parse(split)
+        return [path for path in paths if not folder or path.startswith(f"{folder}/")]
+
+    def _rows(self, split: str) -> list[str]:
+        """The paths of `split`, sorted."""
+        folder, begin, end = _parse(split)
+        if bool(folder) != self._split_folders:
+            raise RequestError(
+                f"the split {split!r} does not go with data.train_split = {self.data.train_split!r}"
+                ": the splits of a folder are folders in it, as in train[:90%], or shares of the "
+                "whole, as in 90%"
+            )
+        of_class = defaultdict(list)
+        for path in self._in_folder_of(split, self._found.images):
+            of_class[self._class_of(path)].append(path)
+        of_class.pop("", None)
+        if not of_class:
+            raise RequestError(self._nothing_in(folder))
+        rows = []
+        for paths in of_class.values():
+            paths.sort(key=lambda path: hashlib.sha256(path.encode()).digest())
+            rows += paths[round(len(paths) * begin / 100) : round(len(paths) * end / 100)]
+        if not rows:
+            raise RequestError(f"the split {split!r} of {self.name} is empty")
+        return sorted(rows)
+
+    def _nothing_in(self, folder: str) -> str:
+        """What to say where a split has no image in a folder of a class."""
+        place = self._root / folder
+        if place.is_dir():
+            return f"{place} holds no image in a folder of its class ({', '.join(SUFFIXES)})"
+        folders = sorted({PurePosixPath(path).parts[0] for path in self._found.folders})
+        return (
+            f"{self._root} has no folder {folder!r}; it has {', '.join(folders[:10]) or 'none'}"
+            f"{' ...' if len(folders) > 10 else ''}. If these are classes, cut splits of them, "
+            "as in data.train_split: 90% and data.eval_split: '90%:'"
+        )
+
+    def _notes(self, split: str) -> list[str]:
+        """What is passed over in the folder of `split`."""
+        folder, _, _ = _parse(split)
+        place = self._root / folder
+        images, others, folders = (self._in_folder_of(split, paths) for paths in self._found)
+        notes = []
+        stray = [path for path in images if not self._class_of(path)]
+        if stray:
+            notes.append(
+                f"left out: {len(stray):,} images that lie in no class's folder of {place}"
+            )
+        full = {str(parent) for path in images for parent in PurePosixPath(path).parents}
+        depth = 2 if self._split_folders else 1
+        empty = [p for p in folders if p not in full and len(PurePosixPath(p).parts) == depth]
+        if empty:
+            names = ", ".join(shown(PurePosixPath(path).name) for path in empty[:5])
+            notes.append(
+                f"left out: {len(empty):,} class folders without images in {place}: {names}"
+            )
+        if others:
+            kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in others)
+            listed = ", ".join(shown(kind) for kind, _ in kinds.most_common(5))
+            notes.append(
+                f"left out: {len(others):,} files that are no images in {place} ({listed})"
+            )
+        return notes
+
+
+def _parse(split: str) -> tuple[str, int, int]:
+    """`train[10%:20%]` -> ("train", 10, 20); `90%` -> ("", 0, 90). Raises RequestError."""
+    folder, bracket, share = split.partition("[")
+    if bracket and share.endswith("]"):
+        share = share[:-1]
+    elif not bracket and "%" in split:
+        folder, share = "", split
+    elif not bracket:
+        share = ":"
+    parts = re.fullmatch(r"(?:(\d+)%)?:(?:(\d+)%)?", share if ":" in share else f":{share}")
+    begin, end = (int(parts[1] or 0), int(parts[2] or 100)) if parts else (0, 0)
+    if not 0 <= begin < end <= 100 or "/" in folder or folder in (".", ".."):
+        raise RequestError(
+            f"{split!r} is no split of a folder: expected a folder's name, as in train or "
+            "train[:90%], or a share of all, as in 90% and 90%:"
+        )
+    return folder, begin, end
+
+
+def _refuse_names(paths: list[str], root: Path) -> None:
+    """Ids are UTF-8 in every format."""
+    wrong = [path for path in paths if not _encodes(path)]
+    if wrong:
+        listed = "\n  ".join(shown(root / path) for path in wrong[:5])
+        raise RequestError(f"{len(wrong):,} names of images are not UTF-8 text:\n  {listed}")
+
+
+def _encodes(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_lookalikes(classes: set[str]) -> None:
+    """Two classes whose names differ in case or in Unicode form only are one class, by mistake."""
+    seen: dict[str, str] = {}
+    for name in sorted(classes):
+        plain = unicodedata.normalize("NFC", name).casefold()
+        if plain in seen:
+            raise RequestError(
+                f"the classes {seen[plain]!a} and {name!a} differ in case or Unicode form only; "
+                "rename one of them, or move its images to the other"
+            )
+        seen[plain] = name

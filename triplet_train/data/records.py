@@ -1,0 +1,89 @@
+"""The records of a split of a TFDS data set, any of which can be read at any time."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from triplet_train.data.label_index import file_index
+from triplet_train.progress import progress_bar
+
+_BEFORE, _AFTER = 12, 4  # bytes of length and checksums around a record of a TFRecord file
+
+
+class Records(NamedTuple):
+    """Of a split, in the order of its files.
+
+    Attributes:
+        labels: int64 [N]; -1 where the set has no label.
+        ids: N strings, TFDS's own: file__position.
+        read: row numbers, int64 [n] -> as many serialised tf.train.Example.
+    """
+
+    labels: np.ndarray
+    ids: list[str]
+    read: Callable[[np.ndarray], list[bytes]]
+
+
+def open_records(
+    builder: tfds.core.DatasetBuilder,
+    split: Any,
+    label_key: str | None,
+    *,
+    write: bool,
+    quiet: bool,
+) -> Records:
+    """The records of TFRecord or ArrayRecord files. Reads no image.
+
+    Args:
+        split: a TFDS split, such as `train[:10%]` or a ReadInstruction.
+        label_key: the label among the set's features; None where it has none.
+        write: keep the index of labels beside the files; see `label_index`.
+
+    Raises:
+        tf.errors.OpError, OSError: a file is damaged.
+    """
+    pieces = builder.info.splits[split].file_instructions
+    ids: list[str] = []
+    none = np.empty(0, np.int64)  # a shard may be empty
+    labels, files, starts, lengths = [none], [none], [none], [none]
+    total = sum(piece.examples_in_shard for piece in pieces)
+    with progress_bar(total, "reading labels", quiet) as progress:
+        for number, piece in enumerate(pieces):
+            file = Path(piece.filename)
+            index = file_index(file, label_key, write=write, progress=progress.update)
+            part = slice(piece.skip, piece.skip + piece.take)
+            ends = np.cumsum(_BEFORE + index.lengths + _AFTER)
+            labels.append(index.labels[part])
+            ids += [f"{file.name}__{row}" for row in range(part.start, part.stop)]
+            files.append(np.full(piece.take, number))
+            starts.append((ends - _AFTER - index.lengths)[part])
+            lengths.append(index.lengths[part])
+    if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+        raw = tfds.core.decode.DeserializeMethod.RAW_BYTES
+        source = builder.as_data_source(split, deserialize_method=raw)
+        return Records(np.concatenate(labels), ids, lambda rows: source.__getitems__(rows.tolist()))
+    names = [piece.filename for piece in pieces]
+    places = tuple(map(np.concatenate, (files, starts, lengths)))
+    return Records(
+        np.concatenate(labels),
+        ids,
+        lambda rows: _read_tfrecords(names, *(place[rows] for place in places)),
+    )
+
+
+def _read_tfrecords(
+    names: list[str], files: np.ndarray, starts: np.ndarray, lengths: np.ndarray
+) -> list[bytes]:
+    """Records by where they lie, of which the format itself has no index."""
+    with ExitStack() as stack:
+        descriptors = {
+            file: stack.enter_context(open(names[file], "rb", buffering=0)).fileno()
+            for file in np.unique(files).tolist()
+        }
+        places = zip(files.tolist(), starts.tolist(), lengths.tolist(), strict=True)
+        return [os.pread(descriptors[file], length, start) for file, start, length in places]

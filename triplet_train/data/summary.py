@@ -1,0 +1,53 @@
+"""What a split holds, in a few lines for people."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from triplet_train.config import DataConfig
+from triplet_train.data.caching import budget
+from triplet_train.data.images import ImageTable, SizeOf
+from triplet_train.errors import RunError
+
+_LOOKED_AT = 2_000  # images whose size is looked up
+_GIB = 2**30
+
+
+def summary(table: ImageTable, data: DataConfig) -> Iterator[str]:
+    """Classes with the smallest and the largest, sizes of images, memory. Decodes no image."""
+    labels, counts = np.unique(table.labels, return_counts=True)
+    least, most = counts.argmin(), counts.argmax()
+    yield (
+        f"{len(table):,} images of {len(labels):,} classes, from {counts[least]:,} "
+        f"({table.class_names.get(labels[least], labels[least])}) to {counts[most]:,} "
+        f"({table.class_names.get(labels[most], labels[most])})"
+    )
+    yield from _sizes(table, table.size_of) if table.size_of else ()
+    limit = budget(data)
+    kept = "held in memory" if table.bytes <= limit else "read as they are needed, being over"
+    yield f"{_amount(table.bytes)} decoded, {kept} (data.cache: {data.cache}, {_amount(limit)})"
+    yield from table.notes
+
+
+def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:
+    """The smallest and largest of some images, evenly spaced, and those that are none."""
+    rows = np.unique(np.linspace(0, len(table) - 1, _LOOKED_AT).astype(int))
+    sizes, failures = [], []
+    for row in rows.tolist():
+        try:
+            sizes.append(size_of(row))
+        except RunError as error:
+            failures.append(str(error))
+    looked_at = "" if len(rows) == len(table) else f" ({len(rows):,} of them looked at)"
+    if sizes:
+        small, large = (" x ".join(map(str, pick(sizes, key=np.prod))) for pick in (min, max))
+        stored = small if small == large else f"from {small} to {large}"
+        shape = " x ".join(map(str, table.image_shape))
+        yield f"stored as {stored}{looked_at}, read as {shape}"
+    yield from (f"cannot be read: {failure}" for failure in failures[:5])
+    if len(failures) > 5:
+        yield f"cannot be read: {len(failures) - 5:,} more{looked_at}"
+
+
+def _amount(size: int) -> str:
+    return f"{size / _GIB:.1f} GiB" if size >= _GIB / 10 else f"{size / 2**20:.1f} MiB"
