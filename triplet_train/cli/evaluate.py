@@ -41,6 +41,25 @@ def evaluate(
         Path | None,
         typer.Option(help="The file to search.  [default: the queries, each against the others]"),
     ] = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Classify queries by a few examples of their classes too, in so many random "
+            "episodes of N ways and K shots.",
+        ),
+    ] = None,
+    ways: Annotated[
+        int | None,
+        typer.Option(min=2, help="With --episodes: N, classes in an episode.  [default: 5]"),
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --episodes: K, examples of each class.  [default: 1]"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="With --episodes: decides the draws.  [default: 0]")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all but the text to this file.")] = None,
     report: Annotated[
         Path | None,
@@ -52,10 +71,12 @@ def evaluate(
     """Judge embeddings: retrieval, verification thresholds, classes and confusions.
 
     Examples: triplet-eval --checkpoint runs/mnist_semihard;
-    triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
+    triplet-eval --queries test.parquet --gallery train.parquet --json figures.json;
+    triplet-eval --checkpoint runs/mnist_semihard --episodes 1000 --ways 5 --shots 1
     """
     from triplet_train.embeddings.formats import refuse_output
     from triplet_train.errors import RequestError
+    from triplet_train.evaluation.episodes import Episodes
     from triplet_train.files import write_json
     from triplet_train.report import plots_folder
 
@@ -66,6 +87,15 @@ def evaluate(
     source = source_options(dataset, data_dir, image_key, label_key)
     if queries is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
+    draws = {"ways": ways, "shots": shots, "seed": seed}
+    draws = {name: value for name, value in draws.items() if value is not None}
+    if episodes is None and draws:
+        raise RequestError("--ways, --shots and --seed go with --episodes")
+    if episodes is not None and gallery is not None:
+        raise RequestError(
+            "--episodes draws examples and queries from the same rows; leave out --gallery"
+        )
+    asked = None if episodes is None else Episodes(episodes, **draws)
     if json is not None:
         refuse_output(json, folder=False, overwrite=overwrite)
     if report is not None:
@@ -76,9 +106,11 @@ def evaluate(
             raise RequestError(f"{plots_folder(report)} exists; give --overwrite to replace it")
     job = import_with_tensorflow("triplet_train.jobs.evaluate")
     if checkpoint is not None:
-        judged = job.judge_checkpoint(checkpoint, split=split, quiet=quiet, **source)
+        judged = job.judge_checkpoint(
+            checkpoint, split=split, quiet=quiet, episodes=asked, **source
+        )
     else:
-        judged = job.judge_files(queries, gallery, quiet=quiet)
+        judged = job.judge_files(queries, gallery, quiet=quiet, episodes=asked)
     if json is not None:
         write_json(json, job.as_json(judged))
     typer.echo(job.as_text(judged))

@@ -1,5 +1,6 @@
 """A judgement in words, for a terminal."""
 
+from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import Judgement
 
 _MOST_CLASSES = 10
@@ -20,6 +21,30 @@ def as_text(judgement: Judgement, names: Names) -> str:
     if judgement.confusions:
         parts.append(_confusions(judgement, names))
     return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def episodes_as_text(found: EpisodeFigures, names: Names) -> str:
+    """The accuracy with its interval, and the classes that are in no episode."""
+    asked = found.asked
+    lines = [
+        f"{asked.ways}-way {asked.shots}-shot accuracy {found.accuracy:.4f} "
+        f"+- {found.accuracy - found.interval[0]:.4f} ({asked.episodes:,} episodes, "
+        f"{queries_of_each(found)}, seed {asked.seed})"
+    ]
+    if found.left_out_labels:
+        lines.append(
+            f"  left out, having fewer than {asked.shots + 1} rows: "
+            f"{len(found.left_out_labels):,} of the classes "
+            f"({listed(found.left_out_labels, names)})"
+        )
+    return "\n".join(lines)
+
+
+def queries_of_each(found: EpisodeFigures) -> str:
+    """How many rows of a class are classified: "15 queries of each class"."""
+    fewest, most = found.queries_per_class
+    count = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{count} {'query' if most == 1 else 'queries'} of each class"
 
 
 def listed(labels: list[int], names: Names) -> str:

@@ -13,6 +13,7 @@ from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Judgement, judge
 from triplet_train.evaluation import text as wording
+from triplet_train.evaluation.episodes import EpisodeFigures, Episodes, judge_episodes
 from triplet_train.jobs.tower_source import open_tower
 
 _SAME = 1e-3  # of its length; less between two vectors of one image, computed in other batches
@@ -31,6 +32,7 @@ class Judged:
         judgement: see `triplet_train.evaluation.Judgement`.
         images: of the queries, row for row; None where only vectors are known.
         run_dir: of the run that the tower is from, if it is known.
+        episodes: over the queries; None where they were not asked for.
     """
 
     about: dict[str, str]
@@ -41,39 +43,47 @@ class Judged:
     judgement: Judgement
     images: ImageStream | None = None
     run_dir: Path | None = None
+    episodes: EpisodeFigures | None = None
 
 
 def judge_checkpoint(
-    checkpoint: Path, *, split: str | None, quiet: bool, **wanted: str | None
+    checkpoint: Path,
+    *,
+    split: str | None,
+    quiet: bool,
+    episodes: Episodes | None = None,
+    **wanted: str | None,
 ) -> Judged:
     """Each row of the split queries all the others.
 
-    `wanted` and what is raised are those of `OpenTower.source`.
+    `wanted` and what is raised are those of `OpenTower.source`; see `judge_tables` too.
     """
     opened = open_tower(checkpoint)
     source = opened.source(**wanted)
     split = split or opened.default_split(source)
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
-    judged = judge_tables(about, opened.table(images, quiet=quiet), None, quiet)
+    judged = judge_tables(about, opened.table(images, quiet=quiet), None, quiet, episodes)
     shown = None if judged.unlabelled else images  # else rows have other numbers
     return replace(judged, images=shown, run_dir=opened.run_dir)
 
 
-def judge_files(queries: Path, gallery: Path | None, *, quiet: bool) -> Judged:
+def judge_files(
+    queries: Path, gallery: Path | None, *, quiet: bool, episodes: Episodes | None = None
+) -> Judged:
     """Each query searches the gallery, or without one (or with the same file) the other queries.
 
     Raises:
         RequestError: a file that cannot be read; two that come from different towers, share rows
-            or name classes differently; or none of the rows has a label.
+            or name classes differently; or see `judge_tables`.
     """
     found = read_table(queries)
     about = {"queries_file": str(queries)}
     if gallery is None or gallery.resolve() == queries.resolve():
-        return judge_tables(about, found, None, quiet)
+        return judge_tables(about, found, None, quiet, episodes)
     searched = read_table(gallery)
     _require_comparable(found, searched, queries, gallery)
-    return judge_tables(about | {"gallery_file": str(gallery)}, found, searched, quiet)
+    return judge_tables(about | {"gallery_file": str(gallery)}, found, searched, quiet, episodes)
 
 
 def as_json(judged: Judged) -> dict[str, Any]:
@@ -101,6 +111,7 @@ def as_json(judged: Judged) -> dict[str, Any]:
             for pair in judgement.confusions
         ],
         "distances": {name: values.tolist() for name, values in distances.items()},
+        **({"episodes": _episodes_as_json(judged.episodes, names)} if judged.episodes else {}),
     }
 
 
@@ -119,16 +130,23 @@ def as_text(judged: Judged) -> str:
         lines.append(
             f"left out, having {where} of their class to find: {judgement.left_out:,} ({names})"
         )
-    return "\n".join(lines) + "\n\n" + wording.as_text(judgement, judged.class_names)
+    parts = ["\n".join(lines), wording.as_text(judgement, judged.class_names)]
+    if judged.episodes is not None:
+        parts.append(wording.episodes_as_text(judged.episodes, judged.class_names))
+    return "\n\n".join(parts)
 
 
 def judge_tables(
-    about: dict[str, str], queries: EmbeddingTable, gallery: EmbeddingTable | None, quiet: bool
+    about: dict[str, str],
+    queries: EmbeddingTable,
+    gallery: EmbeddingTable | None,
+    quiet: bool,
+    episodes: Episodes | None = None,
 ) -> Judged:
     """Each query searches the gallery, or without one the other queries.
 
     Raises:
-        RequestError: none of the rows of a table has a label, or see `judge`.
+        RequestError: none of the rows of a table has a label, or see `judge` and `judge_episodes`.
     """
     given = [queries] if gallery is None else [queries, gallery]
     tables = [_labelled(table) for table in given]
@@ -137,6 +155,9 @@ def judge_tables(
     names: dict[int, str] = {}
     for table in tables:
         names |= _names(table)
+    embeddings, labels = tables[0].embeddings, tables[0].labels
+    # First, since it takes seconds and refuses classes that are too few.
+    found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
     return Judged(
         about,
         tables[0],
@@ -146,7 +167,27 @@ def judge_tables(
         judge(
             *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
         ),
+        episodes=found,
     )
+
+
+def _episodes_as_json(found: EpisodeFigures, names: dict[int, str]) -> dict[str, Any]:
+    """All but the accuracy of each episode."""
+    fewest, most = found.queries_per_class
+    return {
+        "ways": found.asked.ways,
+        "shots": found.asked.shots,
+        "queries_per_class": most,
+        "fewest_queries_per_class": fewest,
+        "episodes": found.asked.episodes,
+        "seed": found.asked.seed,
+        "accuracy": found.accuracy,
+        "interval": found.interval,
+        "classes": found.classes,
+        "classes_left_out": [
+            {"label": label, "name": names[label]} for label in found.left_out_labels
+        ],
+    }
 
 
 def _labelled(table: EmbeddingTable) -> EmbeddingTable:

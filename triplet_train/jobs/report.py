@@ -42,6 +42,7 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
         config=None,
         environment=None,
         about=judged.about,
+        episodes=judged.episodes,
     )
     if judged.images is not None:
         contents = replace(contents, images=_gather(judged.images, rows_shown(contents)))

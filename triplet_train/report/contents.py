@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import Judgement
 
 Images = np.ndarray | Mapping[int, np.ndarray]
@@ -31,6 +32,7 @@ class Contents:
         config: YAML.
         environment: plain JSON.
         about: facts shown at the top, such as the data set, the split and the checkpoint.
+        episodes: over `vectors`; None where there were none.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Contents:
     config: str | None
     environment: dict[str, Any] | None
     about: dict[str, str]
+    episodes: EpisodeFigures | None = None
 
     @property
     def searched_labels(self) -> np.ndarray:

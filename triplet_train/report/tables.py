@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import HEADLINE
+from triplet_train.evaluation.text import queries_of_each
 from triplet_train.report.contents import Contents
 from triplet_train.report.sheets import worst_queries
 from triplet_train.report.style import name_of
@@ -66,9 +68,9 @@ class QueryRow(NamedTuple):
 
 
 def figure_rows(contents: Contents) -> list[FigureRow]:
-    """Of every figure that the judgement has, in its own order."""
-    figures = contents.judgement.figures
-    return [_figure_row(key, contents) for key in figures]
+    """Of every figure that the judgement has, in its own order; then of the episodes, if any."""
+    rows = [_figure_row(key, contents) for key in contents.judgement.figures]
+    return [*rows, _episodes_row(contents.episodes)] if contents.episodes else rows
 
 
 def headline_rows(contents: Contents) -> list[FigureRow]:
@@ -80,8 +82,24 @@ def _figure_row(key: str, contents: Contents) -> FigureRow:
     judgement = contents.judgement
     name, meaning = _MEANINGS.get(key, (key, ""))
     interval = judgement.intervals.get(key)
-    between = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-    return FigureRow(name, f"{judgement.figures[key]:.4f}", between, meaning)
+    return FigureRow(name, f"{judgement.figures[key]:.4f}", _between(interval), meaning)
+
+
+def _episodes_row(found: EpisodeFigures) -> FigureRow:
+    asked = found.asked
+    examples = "example" if asked.shots == 1 else f"mean of {asked.shots} examples"
+    return FigureRow(
+        f"{asked.ways}-way {asked.shots}-shot",
+        f"{found.accuracy:.4f}",
+        _between(found.interval),
+        f"share of queries that are nearest to the {examples} of their class, of {asked.ways} "
+        f"classes; over {asked.episodes:,} random episodes, as is the interval; "
+        f"{queries_of_each(found)}, seed {asked.seed}",
+    )
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
 
 
 def asked(contents: Contents) -> str:

@@ -1,0 +1,124 @@
+"""triplet-eval --episodes: what it says, writes and refuses."""
+
+import json
+from html import unescape
+
+import numpy as np
+import pytest
+
+from triplet_train.cli import evaluate as cli
+from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.embeddings.files import read_table, write_table
+from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.evaluation.episodes import Episodes, judge_episodes
+from triplet_train.jobs import evaluate as job
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def small_file(workplace):
+    """Classes a of 20 rows, b of 5 and c of 1, and two rows without a label."""
+    names = [*(["a"] * 20 + ["b"] * 5 + ["c"]), "", ""]
+    labels = np.array([0] * 20 + [1] * 5 + [2] + [-1] * 2)
+    vectors = np.random.default_rng(0).normal(size=(28, 3)).astype(np.float32)
+    ids = [str(row) for row in range(28)]
+    write_table(EmbeddingTable(vectors, labels, names, ids, {}), workplace / "x.npz", "npz")
+    return "x.npz"
+
+
+def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
+    workplace, command, finished_run
+):
+    file = finished_run / "embeddings/test.npz"
+    request = ["--episodes", "300", "--ways", "4", "--shots", "2", "--seed", "7", "--json"]
+    status, out, err = command(evaluate, "--checkpoint", finished_run, *request, "a.json")
+    assert (status, err) == (0, "")
+    assert command(evaluate, "--queries", file, *request, "b.json", "--report", "b.html")[0] == 0
+    first, second = (json.loads((workplace / f"{name}.json").read_text()) for name in "ab")
+    table = read_table(file)
+    expected = judge_episodes(table.embeddings, table.labels, Episodes(300, 4, 2, seed=7))
+    assert (
+        first["episodes"]
+        == second["episodes"]
+        == {
+            **{"ways": 4, "shots": 2, "episodes": 300, "seed": 7},
+            **{"queries_per_class": 15, "fewest_queries_per_class": 15},
+            **{"accuracy": expected.accuracy, "interval": list(expected.interval)},
+            **{"classes": 10, "classes_left_out": []},
+        }
+    )
+    low, high = expected.interval
+    assert out.splitlines()[-1] == (
+        f"4-way 2-shot accuracy {expected.accuracy:.4f} +- {(high - low) / 2:.4f} "
+        "(300 episodes, 15 queries of each class, seed 7)"
+    )
+    assert "recall_at_1" in out and "recall_at_1" in first
+    page = unescape((workplace / "b.html").read_text())
+    for words in ("4-way 2-shot", f"{expected.accuracy:.4f}", f"{low:.4f} to {high:.4f}"):
+        assert words in page
+    assert "mean of 2 examples" in page and "15 queries of each class, seed 7" in page
+
+
+def test_without_the_option_there_are_none_and_nothing_else_differs(workplace, command, small_file):
+    _, without, _ = command(evaluate, "--queries", small_file, "--json", "a.json")
+    more = ["--episodes", "10", "--ways", "2", "--json", "b.json"]
+    _, out, _ = command(evaluate, "--queries", small_file, *more)
+    assert "shot" not in without and out.startswith(without)
+    first, second = (json.loads((workplace / f"{name}.json").read_text()) for name in "ab")
+    assert second.pop("episodes") and first == second
+
+
+def test_ways_shots_and_seed_are_5_1_and_0_unless_given(workplace, command, finished_run):
+    file = finished_run / "embeddings/test.npz"
+    _, out, _ = command(evaluate, "--queries", file, "--episodes", "1000")
+    assert "\n5-way 1-shot accuracy 0." in out
+    assert out.endswith("(1,000 episodes, 15 queries of each class, seed 0)\n")
+
+
+def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, command, small_file):
+    request = ["--queries", small_file, "--episodes", "10", "--ways", "2", "--json", "a.json"]
+    _, out, _ = command(evaluate, *request)
+    assert "(10 episodes, 4 to 15 queries of each class, seed 0)" in out
+    assert out.endswith("\n  left out, having fewer than 2 rows: 1 of the classes (c)\n")
+    found = json.loads((workplace / "a.json").read_text())["episodes"]
+    assert found["classes"] == 2 and found["classes_left_out"] == [{"label": 2, "name": "c"}]
+    assert (found["fewest_queries_per_class"], found["queries_per_class"]) == (4, 15)
+
+
+REFUSED = {
+    "ways alone": (["--ways", "5"], "go with --episodes"),
+    "shots alone": (["--shots", "1"], "go with --episodes"),
+    "seed alone": (["--seed", "0"], "go with --episodes"),
+    "a gallery": (["--episodes", "9", "--gallery", "y.npz"], "leave out --gallery"),
+    "one episode": (["--episodes", "1"], "--episodes"),
+    "one way": (["--episodes", "9", "--ways", "1"], "--ways"),
+    "no shot": (["--episodes", "9", "--shots", "0"], "--shots"),
+    "negative seed": (["--episodes", "9", "--seed", "-1"], "--seed"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_wrong_options_are_refused_before_tensorflow_is_brought_in(
+    workplace, command, monkeypatch, case
+):
+    monkeypatch.setattr(cli, "import_with_tensorflow", lambda module: 1 / 0)
+    options, culprit = REFUSED[case]
+    status, out, err = command(evaluate, "--queries", "x.npz", *options)
+    assert (status, out) == (2, "") and culprit in err and "Traceback" not in err
+
+
+def test_too_few_classes_are_refused_before_anything_is_judged(
+    workplace, command, monkeypatch, small_file
+):
+    monkeypatch.setattr(job, "judge", lambda *_, **__: 1 / 0)
+    request = ["--queries", small_file, "--episodes", "9", "--ways", "3", "--json", "a.json"]
+    status, out, err = command(evaluate, *request)
+    assert (status, out) == (2, "") and err.endswith(
+        "3-way 1-shot episodes need 3 classes of at least 2 rows, and there are 2\n"
+    )
+    assert err.count("\n") == 1 and not (workplace / "a.json").exists()
