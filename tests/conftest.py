@@ -21,12 +21,17 @@ def golden():
 
 
 @pytest.fixture(scope="session")
-def mnist_dir():
-    """A TFDS folder that holds MNIST."""
+def mnist_dir(tmp_path_factory):
+    """A TFDS folder that holds MNIST: links, as an index of labels is kept beside the files."""
     folder = SHARED / "tfds"
     if not (folder / "mnist").is_dir():
         pytest.skip(f"no MNIST in {folder}")
-    return folder
+    links = tmp_path_factory.mktemp("mnist")
+    for file in folder.glob("mnist/*/*"):
+        place = links / file.parent.relative_to(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / file.name).symlink_to(file)
+    return links
 
 
 @pytest.fixture(scope="session")

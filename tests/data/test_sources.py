@@ -1,15 +1,18 @@
+import os
 import socket
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from made_sets import CLASSES, Photos, Plain
 from sklearn.datasets import load_digits
 from tables import pixels
 
 from triplet_train.config import DataConfig
+from triplet_train.data import label_index
 from triplet_train.data.digits import TRAIN_IMAGES
 from triplet_train.data.sources import open_source
-from triplet_train.errors import RequestError
+from triplet_train.errors import RequestError, RunError
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +137,102 @@ def test_shards_in_order_are_the_split_row_for_row(digits, split):
         np.testing.assert_array_equal(np.concatenate(list(map(pixels, parts))), pixels(whole))
         sizes = list(map(len, parts))
         assert sum(sizes) == len(whole) and max(sizes) - min(sizes) <= 1
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A TFDS folder with JPEGs of many sizes, some of them grey, and with images without labels."""
+    place = tmp_path_factory.mktemp("made")
+    for config in ("colour", "mixed"):
+        Photos(config=config, data_dir=place).download_and_prepare()
+    Plain(data_dir=place, file_format="array_record").download_and_prepare()
+    return place
+
+
+def photos(made, name="photos/colour", **options):
+    keys = {"image_key": "photo", "label_key": "kind", "image_size": (16, 16)}
+    return open_source(DataConfig(dataset=name, data_dir=str(made), **(keys | options)))
+
+
+def test_features_of_other_names_and_images_of_many_sizes_are_read(made):
+    table = photos(made).table("train")
+    assert len(table) == 40 and table.class_names == dict(enumerate(CLASSES))
+    assert pixels(table).shape == (40, 16, 16, 3)
+    reference = tfds.load("photos/colour", data_dir=made, split="train").as_numpy_iterator()
+    rows = {row["size"]: row for row in reference}
+    for row, (label, image) in enumerate(zip(table.labels, pixels(table), strict=True)):
+        height, width = table.size_of(row)
+        original = rows[height - 20]
+        assert original["photo"].shape == (height, width, 3) and original["kind"] == label
+        shown = image[image.any(axis=2)]  # without the bars
+        assert abs(shown.mean() - original["photo"].mean()) < 20
+
+
+@pytest.mark.parametrize(("channels", "width"), [(1, 1), (3, 3)])
+def test_grey_and_colour_are_brought_to_what_is_asked_for(made, channels, width):
+    images = pixels(photos(made, "photos/mixed", channels=channels).table("train"))
+    assert images.shape == (40, 16, 16, width) and images.std() > 10
+    with pytest.raises(RequestError, match=r"data\.channels: .*vary in channels"):
+        photos(made, "photos/mixed")
+
+
+def test_grey_digits_in_colour_are_three_times_the_same(data_dir):
+    data = {"dataset": "digits", "data_dir": str(data_dir)}
+    grey, colour = (
+        pixels(open_source(DataConfig(**data, channels=channels)).table("test[:9]"))
+        for channels in (None, 3)
+    )
+    np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=3))
+
+
+def test_a_set_without_a_label_has_rows_without_one_and_says_so(made):
+    source = open_source(DataConfig(dataset="plain", data_dir=str(made)))
+    table = source.table("test")
+    assert table.labels.tolist() == [-1] * 7 and "have no label" in table.notes[0]
+    assert pixels(table).shape == (7, 8, 8, 1)
+    with pytest.raises(RequestError, match=r"data\.label_key: .*no feature 'kind'; it has image"):
+        open_source(DataConfig(dataset="plain", data_dir=str(made), label_key="kind"))
+    with pytest.raises(RequestError, match="not one integer"):  # of this name, and a text
+        photos(made, label_key="label")
+
+
+def test_labels_are_found_once_without_decoding_an_image(tmp_path, monkeypatch):
+    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    labels = open_source(data).table("test").labels
+    (kept,) = tmp_path.rglob("*.npz")
+    assert kept.parent.name == "triplet_train_index"
+
+    def scan(*arguments):
+        raise AssertionError("scanned again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(label_index, "_scan", scan)
+        patch.setattr(tfds.features.Image, "decode_example", scan)
+        again = open_source(data).table("test[50:]")
+    np.testing.assert_array_equal(again.labels, labels[50:])
+    (file,) = tmp_path.rglob("digits-test.tfrecord*-of-00001")
+    for spoil in (lambda: kept.write_bytes(b"PK"), lambda: os.utime(file), kept.unlink):
+        spoil()
+        np.testing.assert_array_equal(open_source(data).table("test").labels, labels)
+        with monkeypatch.context() as patch:
+            patch.setattr(label_index, "_scan", scan)
+            open_source(data).table("test")
+
+
+def test_without_writing_no_index_is_kept(tmp_path):
+    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    open_source(data)
+    assert len(open_source(data, write=False).table("test")) == 450
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_damaged_file_is_named_whether_its_labels_are_known_or_not(tmp_path):
+    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    table = open_source(data).table("test")
+    (file,) = tmp_path.rglob("digits-test.tfrecord*-of-00001")
+    content = bytearray(file.read_bytes())
+    content[500:900] = bytes(400)
+    file.write_bytes(content)
+    for use in (lambda: pixels(table), lambda: open_source(data).table("test")):
+        with pytest.raises(RunError, match=r"digits/1\.0\.0 test cannot be read: .*damaged"):
+            use()

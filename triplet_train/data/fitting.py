@@ -22,7 +22,12 @@ def make_fit(shape: Shape, policy: str) -> Fit:
     height, width, channels = shape
 
     def pad(image: tf.Tensor) -> tf.Tensor:
-        return tf.image.resize_with_pad(image, height, width, antialias=True)
+        size = tf.cast(tf.shape(image)[:2], tf.float64)
+        scale = tf.reduce_min((height, width) / size)
+        rows, columns = tf.unstack(tf.cast(tf.maximum(tf.round(size * scale), 1), tf.int32))
+        whole = tf.image.resize(image, (rows, columns), antialias=True)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return tf.image.pad_to_bounding_box(whole, top, left, height, width)
 
     def crop(image: tf.Tensor) -> tf.Tensor:
         rows, columns = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float64))

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from triplet_train.data.fitting import make_fit
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
@@ -75,24 +74,36 @@ def class_of(path: str) -> str:
 def make_decode(image_shape: Shape, policy: str) -> Decode:
     """A function: image file -> uint8 [H, W, C]; it raises one of `UNREADABLE` where it is not one.
 
-    Colours turn to grey by the weights of ITU-R 601. Of several frames the first is taken; a
+    Bilinear, and smoothed where an image shrinks; `policy` as in `fitting.make_fit`. Colours turn
+    to grey by the weights of ITU-R 601. Of several frames the first is taken; a
     photograph is turned the way its camera was held; of 16 bits the upper 8 count.
 
     Raises:
         RequestError: files have no such number of channels.
     """
-    channels = image_shape[2]
+    height, width, channels = image_shape
     if channels not in _MODES:
         raise RequestError(f"the tower takes images of {channels} channels, files have 1, 3 or 4")
-    fit = make_fit(image_shape, policy)
+    fit = {"pad": _pad, "crop": ImageOps.fit, "resize": Image.Image.resize}[policy]
 
     def decode(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
                 upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
-            pixels = np.asarray(upright.convert(_MODES[channels]))
-        pixels = pixels.reshape(*pixels.shape[:2], channels)
-        return pixels if pixels.shape == image_shape else fit(pixels).numpy()
+            pixels = upright.convert(_MODES[channels])
+        if pixels.size != (width, height):
+            pixels = fit(pixels, (width, height), Image.Resampling.BILINEAR)
+        return np.asarray(pixels).reshape(image_shape)
 
     return decode
+
+
+def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
+    """`ImageOps.pad` would leave nothing of a very long image."""
+    scale = min(whole / part for whole, part in zip(size, image.size, strict=True))
+    inner = tuple(max(1, round(scale * side)) for side in image.size)
+    padded = Image.new(image.mode, size)
+    corner = tuple((whole - part) // 2 for whole, part in zip(size, inner, strict=True))
+    padded.paste(image.resize(inner, method), corner)
+    return padded

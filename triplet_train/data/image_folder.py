@@ -29,7 +29,7 @@ class FolderSource:
     """A folder of images, with a folder for each class. See `sources.Source`.
 
     In PATH/<split>/<class>/* a split is named by its folder, and `train[:90%]` is a share of it. In
-    PATH/<class>/* a split is a share alone: `90%` the first 90 percent, `90%:` the others. A share
+    PATH/<class>/* a split is a share alone: `90%` the first 90 percent, `-10%` the last 10. A share
     is taken of each class, in an order that the names of its files decide, and rows are in the
     order of their paths.
 
@@ -145,7 +145,7 @@ class FolderSource:
         return (
             f"{self._root} has no folder {folder!r}; it has {', '.join(folders[:10]) or 'none'}"
             f"{' ...' if len(folders) > 10 else ''}. If these are classes, cut splits of them, "
-            "as in data.train_split: 90% and data.eval_split: '90%:'"
+            "as in data.train_split: 90% and data.eval_split: -10%"
         )
 
     def _notes(self, split: str) -> list[str]:
@@ -177,20 +177,22 @@ class FolderSource:
 
 
 def _parse(split: str) -> tuple[str, int, int]:
-    """`train[10%:20%]` -> ("train", 10, 20); `90%` -> ("", 0, 90). Raises RequestError."""
-    folder, bracket, share = split.partition("[")
-    if bracket and share.endswith("]"):
-        share = share[:-1]
-    elif not bracket and "%" in split:
-        folder, share = "", split
-    elif not bracket:
-        share = ":"
-    parts = re.fullmatch(r"(?:(\d+)%)?:(?:(\d+)%)?", share if ":" in share else f":{share}")
+    """Folder, or none, and the bounds of a share in percent. Raises RequestError.
+
+    >>> _parse("train"), _parse("train[10%:20%]"), _parse("90%"), _parse("-10%")
+    (('train', 0, 100), ('train', 10, 20), ('', 0, 90), ('', 90, 100))
+    """
+    form = re.fullmatch(r"([^][:%]+)(?:\[(.*)\])?|([^][]*)", split)
+    folder, share = (form[1] or "", form[2] or form[3] or ":") if form else ("", "none")
+    if ":" not in share:
+        share = f"{share}:" if share.startswith("-") else f":{share}"
+    parts = re.fullmatch(r"(?:(-?\d+)%)?:(?:(-?\d+)%)?", share)
     begin, end = (int(parts[1] or 0), int(parts[2] or 100)) if parts else (0, 0)
+    begin, end = (100 + place if place < 0 else place for place in (begin, end))
     if not 0 <= begin < end <= 100 or "/" in folder or folder in (".", ".."):
         raise RequestError(
             f"{split!r} is no split of a folder: expected a folder's name, as in train or "
-            "train[:90%], or a share of all, as in 90% and 90%:"
+            "train[:90%], or a share of all, as in 90% and -10%"
         )
     return folder, begin, end
 

@@ -17,11 +17,13 @@ def summary(table: ImageTable, data: DataConfig) -> Iterator[str]:
     """Classes with the smallest and the largest, sizes of images, memory. Decodes no image."""
     labels, counts = np.unique(table.labels, return_counts=True)
     least, most = counts.argmin(), counts.argmax()
-    yield (
-        f"{len(table):,} images of {len(labels):,} classes, from {counts[least]:,} "
-        f"({table.class_names.get(labels[least], labels[least])}) to {counts[most]:,} "
-        f"({table.class_names.get(labels[most], labels[most])})"
+    names = [table.class_names.get(labels[which], labels[which]) for which in (least, most)]
+    sizes = (
+        f"{counts[least]:,} of each"
+        if counts[least] == counts[most]
+        else f"from {counts[least]:,} ({names[0]}) to {counts[most]:,} ({names[1]})"
     )
+    yield f"{len(table):,} images of {len(labels):,} classes, {sizes}"
     yield from _sizes(table, table.size_of) if table.size_of else ()
     limit = budget(data)
     kept = "held in memory" if table.bytes <= limit else "read as they are needed, being over"

@@ -143,7 +143,8 @@ class TfdsSource:
     def _damage_explained(self, split: str) -> Iterator[None]:
         try:
             yield
-        except (tf.errors.OpError, OSError) as error:
+        except (tf.errors.OpError, OSError, UnicodeDecodeError) as error:
+            # The last is of TensorFlow's own message, where it quotes the record.
             raise RunError(
                 f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
                 f"{self._builder.data_path} are damaged, remove that folder to prepare it again"

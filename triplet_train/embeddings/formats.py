@@ -39,8 +39,12 @@ def format_of(path: Path) -> str | None:
 
 
 def file_name(split: str, format: str) -> str:
-    """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet."""
-    stem = re.sub(r"[^\w.%+-]+", "", split.replace("[", "_").replace(":", "-"))
+    """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet.
+
+    And -10% becomes last-10%.parquet, as a name with a dash in front is taken for an option.
+    """
+    stem = re.sub("^-", "last-", split)
+    stem = re.sub(r"[^\w.%+-]+", "", stem.replace("[", "_").replace(":", "-"))
     return stem + (SUFFIXES[format] or f".{format}")
 
 

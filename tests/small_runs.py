@@ -19,7 +19,7 @@ def figures(recall=0.5):
     return {"recall_at_1": recall, "map_at_r": 0.1}
 
 
-def start(config, folder, *, resume=False, evaluate=figures, build=build_tower):
+def start(config, folder, *, resume=False, evaluate=figures, build=build_tower, images=IMAGES):
     """The tower's weights at the end, and the progress."""
     devices = choose_devices(config)
     if devices.chief:
@@ -35,6 +35,6 @@ def start(config, folder, *, resume=False, evaluate=figures, build=build_tower):
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
         progress = train(
-            config, tower, IMAGES, batches, evaluate, folder, devices, resume=resume, quiet=True
+            config, tower, images, batches, evaluate, folder, devices, resume=resume, quiet=True
         )
     return tower.get_weights(), progress

@@ -1,0 +1,97 @@
+"""Images in memory, or read as they are needed: the same batches, in bounded memory."""
+
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+from made_sets import make_folder
+from small_runs import IMAGES, start
+from tables import pixels, table
+
+from triplet_train.config import DataConfig
+from triplet_train.data.batches import PKBatches
+from triplet_train.data.caching import cached
+from triplet_train.data.digits import Digits
+from triplet_train.data.pipeline import training_batches
+from triplet_train.data.sources import open_source
+from triplet_train.errors import RequestError, RunError
+
+
+def data(cache="auto"):
+    return DataConfig(dataset="digits", cache=cache)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """The same digits in both file formats, and colour files in folders."""
+    place = tmp_path_factory.mktemp("sets")
+    for format in ("tfrecord", "array_record"):
+        Digits(data_dir=place / format, file_format=format).download_and_prepare()
+    make_folder(place / "files", [f"train/{i % 3}/{i}.jpg" for i in range(30)], (9, 14))
+    folder = {"dataset": "image_folder", "path": str(place / "files"), "image_size": (8, 8)}
+    return {
+        "tfrecord": DataConfig(dataset="digits", data_dir=str(place / "tfrecord")),
+        "array_record": DataConfig(dataset="digits", data_dir=str(place / "array_record")),
+        "folder": DataConfig(**folder),
+    }
+
+
+@pytest.mark.parametrize("kind", ["tfrecord", "array_record", "folder"])
+def test_batches_are_the_same_from_memory_and_from_disk(sources, kind):
+    on_disk = open_source(sources[kind]).table("train")
+    held = cached(on_disk, data("memory"), quiet=True)
+    assert held.read is not on_disk.read
+    assert cached(on_disk, data("disk"), quiet=True) is on_disk
+    batches = PKBatches(on_disk.labels, classes=3, per_class=4, seed=0)
+    streams = [
+        training_batches(images, batches, 5, range(1), 1).take(20).as_numpy_iterator()
+        for images in (on_disk, held)
+    ]
+    for one, other in zip(*streams, strict=True):
+        for part, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(part, same)
+
+
+def test_both_file_formats_hold_the_same_rows(sources):
+    one, other = (open_source(sources[kind]).table("test[5:90]") for kind in list(sources)[:2])
+    np.testing.assert_array_equal(pixels(one), pixels(other))
+    assert one.labels.tolist() == other.labels.tolist()
+    assert [id_.split("__")[1] for id_ in other.ids] == [str(row) for row in range(5, 90)]
+
+
+@pytest.mark.parametrize(
+    ("cache", "held"),
+    [("auto", True), ("memory", True), ("disk", False), ("3839 B", False), ("3840 B", True)],
+)
+def test_images_are_held_while_they_fit_the_budget(cache, held):
+    images = table(np.zeros((60, 8, 8, 1), np.uint8), np.arange(60))
+    assert images.bytes == 3840
+    assert (cached(images, data(cache), quiet=True) is not images) == held
+
+
+def test_what_has_to_be_in_memory_and_does_not_fit_is_refused(monkeypatch):
+    images = table(np.zeros((60, 8, 8, 1), np.uint8), np.arange(60))
+
+    class Little:
+        available = 3000
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Little)
+    with pytest.raises(RequestError, match=r"data\.cache: .* do not fit"):
+        cached(images, data("memory"), quiet=True)
+    assert cached(images, data("auto"), quiet=True) is images
+
+
+def test_an_image_that_turns_out_unreadable_ends_the_run_by_its_name(tmp_path, digits_config):
+    broken = IMAGES.ids[7]
+
+    def read(rows):
+        if 7 in rows:
+            raise RunError(f"{broken}: cut off")
+        return IMAGES.read(rows)
+
+    config = digits_config("batch.classes=4", "train.checkpoint_every=1")
+    batches = PKBatches(IMAGES.labels, classes=4, per_class=4, seed=config.seed)
+    step = next(s for s in range(99) if 7 in batches.rows(s)) + 1
+    with pytest.raises(RunError, match=rf"step {step}: {broken}: cut off; .*step_0*{step - 1}\b"):
+        start(config, tmp_path, images=replace(IMAGES, read=read))

@@ -1,0 +1,95 @@
+"""Held-out classes and rotated ones."""
+
+import numpy as np
+import pytest
+from tables import pixels, table
+
+from triplet_train.config import DataConfig
+from triplet_train.data.classes import judged_rows, labels_of, rotated, training_rows
+from triplet_train.errors import RequestError
+
+NAMES = {0: "ant", 1: "bee", 2: "cat", 3: "7", 4: "3-5", 5: "fox"}
+RANDOM = np.random.default_rng(0)
+LABELS = np.tile(np.arange(6), 4)
+IMAGES = RANDOM.integers(0, 256, (24, 3, 3, 2), np.uint8)
+TABLE = table(IMAGES, LABELS, class_names=NAMES)
+
+
+def data(**options):
+    return DataConfig(dataset="digits", **options)
+
+
+@pytest.mark.parametrize(
+    ("spec", "labels"),
+    [
+        ([1], {1}),
+        (["1"], {1}),
+        (["bee"], {1}),
+        (["1-3"], {1, 2, 3}),
+        (["1-3", 2, "fox", "cat"], {1, 2, 3, 5}),
+        (["7"], {3}),  # a name goes before a number
+        (["3-5"], {4}),  # and before a range
+        (["4-99"], {4, 5}),
+    ],
+)
+def test_classes_are_named_by_number_by_name_or_by_range(spec, labels):
+    assert labels_of(spec, NAMES, "data.train_classes") == labels
+
+
+@pytest.mark.parametrize("spec", [[6], ["bea"], ["6-9"], ["5-1"], [-1], [""], ["1-"]])
+def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
+    with pytest.raises(RequestError, match=r"data\.eval_classes: .*numbered 0 to 5"):
+        labels_of([0, *spec], NAMES, "data.eval_classes")
+    with pytest.raises(RequestError, match="did you mean 'bee'"):
+        labels_of(["bea"], NAMES, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "trained", "judged"),
+    [
+        ({}, range(6), range(6)),
+        ({"train_classes": ["0-2"]}, [0, 1, 2], [3, 4, 5]),
+        ({"eval_classes": ["fox"]}, [0, 1, 2, 3, 4], [5]),
+        ({"train_classes": [0, 1], "eval_classes": ["cat"]}, [0, 1], [2]),
+    ],
+)
+def test_no_class_is_both_trained_on_and_judged_by(options, trained, judged):
+    for rows, classes in ((training_rows, trained), (judged_rows, judged)):
+        some = rows(TABLE, data(**options))
+        assert sorted(set(some.labels.tolist())) == list(classes)
+        expected = np.flatnonzero(np.isin(LABELS, classes))
+        assert some.ids == [f"row {row}" for row in expected]
+        np.testing.assert_array_equal(pixels(some), IMAGES[expected])
+        np.testing.assert_array_equal(some.read(np.array([2, 0])), IMAGES[expected[[2, 0]]])
+
+
+def test_classes_that_are_both_are_refused_by_name():
+    both = data(train_classes=["0-3"], eval_classes=["cat", 3, 5])
+    for rows in (training_rows, judged_rows):
+        with pytest.raises(
+            RequestError, match=r"2 classes are in data.train_classes too.*: cat, 7"
+        ):
+            rows(TABLE, both)
+
+
+def test_a_split_without_any_of_the_classes_is_refused():
+    few = table(IMAGES[:2], LABELS[:2], class_names=NAMES)
+    with pytest.raises(RequestError, match=r"data\.eval_classes: no image of made"):
+        judged_rows(few, data(eval_classes=["fox"]))
+
+
+def test_each_turn_of_a_class_is_a_class_of_its_own():
+    some = judged_rows(TABLE, data(eval_classes=[1, 5], class_rotations=True))
+    assert len(some) == 4 * 8 and set(some.labels.tolist()) == {4, 5, 6, 7, 20, 21, 22, 23}
+    assert some.class_names[4] == "bee@0" and some.class_names[23] == "fox@270"
+    assert some.ids[:5] == ["row 1@0", "row 1@90", "row 1@180", "row 1@270", "row 5@0"]
+    for row, image in enumerate(pixels(some)):
+        original = IMAGES[int(some.ids[row].split("@")[0].removeprefix("row "))]
+        np.testing.assert_array_equal(image, np.rot90(original, row % 4))
+    shuffled = RANDOM.permutation(len(some))
+    np.testing.assert_array_equal(some.read(shuffled), pixels(some)[shuffled])
+
+
+def test_turning_needs_square_images():
+    with pytest.raises(RequestError, match=r"class_rotations: images of 3 x 2 are not square"):
+        rotated(table(IMAGES[:, :, :2], LABELS))

@@ -1,0 +1,195 @@
+"""A folder of images, a folder for each class: what is read, left out, and refused."""
+
+import os
+import unicodedata
+
+import numpy as np
+import pytest
+from made_sets import make_folder
+from PIL import Image
+from tables import pixels
+
+from triplet_train.config import DataConfig
+from triplet_train.data.caching import cached
+from triplet_train.data.image_folder import FolderSource
+from triplet_train.data.summary import summary
+from triplet_train.errors import RequestError, RunError
+
+SPLITS = [
+    "train/bee/1.png",
+    "train/bee/2.png",
+    "train/ant/1.png",
+    "test/bee/1.png",
+    "test/cat/1.png",
+]
+
+
+def source(root, train_split="train", **options):
+    options = {"image_size": (8, 8)} | options
+    return FolderSource(
+        DataConfig(dataset="image_folder", path=str(root), train_split=train_split, **options)
+    )
+
+
+@pytest.fixture
+def splits(tmp_path):
+    return make_folder(tmp_path, SPLITS)
+
+
+@pytest.fixture
+def shares(tmp_path):
+    """Classes of 10, 7 and 1."""
+    sizes = {"ant": 10, "bee": 7, "cat": 1}
+    return make_folder(tmp_path, [f"{c}/{i}.png" for c, n in sizes.items() for i in range(n)])
+
+
+def test_splits_are_folders_and_labels_are_those_of_all_of_them(splits):
+    found = source(splits)
+    train, test = found.table("train"), found.table("test")
+    assert train.ids == ["train/ant/1.png", "train/bee/1.png", "train/bee/2.png"]
+    assert train.labels.tolist() == [0, 1, 1] and test.labels.tolist() == [1, 2]
+    assert train.class_names == test.class_names == {0: "ant", 1: "bee", 2: "cat"}
+    assert found.name == str(splits) and found.count("train") == 3
+    for image, id_ in zip(pixels(train), train.ids, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(Image.open(splits / id_)))
+
+
+def test_shares_divide_every_class_and_together_are_all(shares):
+    found = source(shares, "80%")
+    first, second = found.table("80%"), found.table("-20%")
+    assert np.bincount(first.labels).tolist() == [8, 6, 1]
+    assert sorted([*first.ids, *second.ids]) == found.table(":").ids
+    assert not set(first.ids) & set(second.ids)
+    assert found.table("80%:").ids == second.ids
+    assert [*found.table(":50%").ids] != sorted(found.table(":").ids)[:9]  # not the first by name
+    middle = found.table("20%:80%").ids
+    assert set(middle) | set(found.table("20%").ids) == set(first.ids)
+
+
+def test_shares_depend_on_names_alone(shares):
+    before = source(shares, "50%").table("50%").ids
+    for path in sorted(shares.rglob("*.png"), reverse=True):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+    assert source(shares, "50%").table("50%").ids == before
+
+
+def test_a_share_of_a_split_folder_is_a_part_of_it(splits):
+    found = source(splits)
+    parts = [found.table(split).ids for split in ("train[:50%]", "train[50%:]")]
+    assert sorted([*parts[0], *parts[1]]) == found.table("train").ids
+
+
+def test_folders_in_the_folder_of_a_class_are_classes_of_their_own(tmp_path):
+    make_folder(tmp_path, ["train/dog/1.png", "train/dog/puppy/1.png"])
+    table = source(tmp_path).table("train")
+    assert table.class_names == {0: "dog", 1: "dog/puppy"} and table.labels.tolist() == [0, 1]
+
+
+def test_shards_in_order_are_the_split(shares):
+    found = source(shares, ":")
+    parts = [found.table(":", (index, 4)) for index in (1, 2, 3, 4)]
+    assert [id_ for part in parts for id_ in part.ids] == found.table(":").ids
+
+
+@pytest.mark.parametrize(
+    ("split", "train_split", "culprit"),
+    [
+        ("train", "train", "no folder 'train'; it has ant, bee, cat.*train_split: 90%"),
+        ("90%", "train", "'90%' does not go with"),
+        ("train", "90%", "'train' does not go with"),
+        ("90%:80%", "90%", "no split of a folder"),
+        ("train[:5]", "train", "no split of a folder"),
+        ("train[", "train", "no split of a folder"),
+        ("../x", "train", "no split of a folder"),
+        ("101%", "90%", "no split of a folder"),
+        ("1%", "90%", "is empty"),
+    ],
+)
+def test_a_split_that_is_not_there_is_refused(shares, split, train_split, culprit):
+    with pytest.raises(RequestError, match=culprit):
+        source(shares, train_split).table(split)
+
+
+def test_a_folder_is_refused_where_it_or_its_images_are_missing(tmp_path):
+    with pytest.raises(RequestError, match=r"data\.path: no such folder"):
+        source(tmp_path / "nowhere")
+    (tmp_path / "train/ant").mkdir(parents=True)
+    with pytest.raises(RequestError, match="holds no image in a folder of its class"):
+        source(tmp_path).table("train")
+    with pytest.raises(RequestError, match=r"data\.image_size"):
+        source(tmp_path, image_size=None)
+
+
+def test_what_is_no_image_of_a_class_is_left_out_and_said(splits):
+    make_folder(splits, ["train/stray.png", "train/ant/.hidden.png", "train/.hidden/1.png"])
+    (splits / "train/empty").mkdir()
+    (splits / "train/ant/notes.txt").write_text("")
+    (splits / "train/ant/no suffix").write_text("")
+    (splits / "test/also empty").mkdir()
+    table = source(splits).table("train")
+    assert len(table) == 3
+    assert [note.removeprefix("left out: ") for note in table.notes] == [
+        f"1 images that lie in no class's folder of {splits}/train",
+        f"1 class folders without images in {splits}/train: empty",
+        f"2 files that are no images in {splits}/train (no suffix, .txt)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Cat", "cat"), (unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é"))],
+)
+def test_two_classes_that_differ_in_case_or_unicode_form_only_are_refused(splits, names):
+    make_folder(splits, [f"train/{name}/1.png" for name in names])
+    with pytest.raises(RequestError, match="in case or Unicode form only"):
+        source(splits)
+
+
+def test_unicode_names_are_kept_and_names_that_are_not_text_refused(splits):
+    make_folder(splits, ["train/Ångström 猫/ß.png"])
+    table = source(splits).table("train")
+    assert "train/Ångström 猫/ß.png" in table.ids and "Ångström 猫" in table.class_names.values()
+    wrong = os.fsencode(str(splits)) + b"/train/ant/\xff.png"
+    with open(wrong, "wb") as file:
+        file.write((splits / "train/ant/1.png").read_bytes())
+    with pytest.raises(RequestError, match=r"not UTF-8 text:\n.*ant/\\xff\.png"):
+        source(splits)
+
+
+def test_links_are_followed_once(splits):
+    os.symlink(splits / "train/ant/1.png", splits / "train/bee/linked.png")
+    os.symlink(splits / "train", splits / "train/bee/loop")
+    assert source(splits).table("train").ids == [
+        "train/ant/1.png",
+        "train/bee/1.png",
+        "train/bee/2.png",
+        "train/bee/linked.png",
+    ]
+
+
+def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
+    whole = (splits / "train/ant/1.png").read_bytes()
+    bad = {"cut": whole[:-40], "empty": b"", "text": b"no image"}
+    for name, content in bad.items():
+        (splits / f"train/ant/{name}.png").write_bytes(content)
+    os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
+    table = source(splits).table("train")
+    with pytest.raises(RunError) as error:
+        cached(table, DataConfig(dataset="digits"), quiet=True)
+    for name in (*bad, "dangling"):
+        assert str(error.value).count(f"{splits}/train/ant/{name}.png: ") == 1
+    told = "\n".join(summary(table, DataConfig(dataset="digits")))
+    for name in ("empty", "text", "dangling"):  # a header is looked at, and no pixel
+        assert f"cannot be read: {splits}/train/ant/{name}.png" in told
+
+
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_images_of_any_size_and_kind_become_of_one(tmp_path, channels):
+    make_folder(tmp_path, ["train/a/1.png", "train/a/2.jpg"], size=(30, 17))
+    make_folder(tmp_path, ["train/b/3.webp"], size=(5, 9))
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "train/b/grey.png")
+    table = source(tmp_path, image_size=(12, 16), channels=channels).table("train")
+    assert table.image_shape == pixels(table).shape[1:] == (12, 16, channels or 3)
+    assert any("from 5 x 9 to 30 x 17" in line for line in summary(table, DataConfig(dataset="x")))
