@@ -63,6 +63,11 @@ def test_no_class_is_both_trained_on_and_judged_by(options, trained, judged):
         np.testing.assert_array_equal(some.read(np.array([2, 0])), IMAGES[expected[[2, 0]]])
 
 
+def test_classes_to_leave_out_may_be_missing_from_a_split():
+    few = table(IMAGES[:3], LABELS[:3])
+    assert training_rows(few, data(eval_classes=["5-9", 77])).labels.tolist() == [0, 1, 2]
+
+
 def test_classes_that_are_both_are_refused_by_name():
     both = data(train_classes=["0-3"], eval_classes=["cat", 3, 5])
     for rows in (training_rows, judged_rows):

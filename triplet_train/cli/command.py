@@ -12,7 +12,7 @@ from types import ModuleType
 
 import typer
 
-from triplet_train.errors import CommandError, Stopped
+from triplet_train.errors import CommandError, RequestError, Stopped
 
 
 def launch(command: Callable[..., None]) -> None:
@@ -41,14 +41,21 @@ def _end(message: str, status: int) -> None:
 
 
 def source_options(
-    dataset: str | None, data_dir: Path | None, image_key: str | None, label_key: str | None
+    dataset: str | None,
+    data_dir: Path | None,
+    image_key: str | None,
+    label_key: str | None,
+    classes: str | None,
 ) -> dict[str, str | None]:
     """What --dataset and the like ask for, as the jobs take it."""
+    if dataset == "image_folder":
+        raise RequestError("--dataset image_folder: embed a folder with triplet-embed --images")
     return {
         "dataset": dataset,
         "data_dir": None if data_dir is None else str(data_dir),
         "image_key": image_key,
         "label_key": label_key,
+        "classes": classes,
     }
 
 

@@ -45,6 +45,10 @@ def embed(
             help="The label among the set's features.  [default: as in the run, or label]"
         ),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Such as 5-9, or cat,dog, or all.  [default: those that the run judges]"),
+    ] = None,
     format: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +94,7 @@ def embed(
     from triplet_train.errors import RequestError
 
     chosen = resolve_format(output, format)
-    source = source_options(dataset, data_dir, image_key, label_key)
+    source = source_options(dataset, data_dir, image_key, label_key, classes)
     if images is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like do not go with --images")
     options = {"images": images, "split": split, "batch_size": batch_size, "strict": strict}

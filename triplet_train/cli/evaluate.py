@@ -34,6 +34,13 @@ def evaluate(
     label_key: Annotated[
         str | None, typer.Option(help="With --checkpoint: the label among the set's features.")
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="With --checkpoint: such as 5-9, or cat,dog, or all.  "
+            "[default: those that the run judges]"
+        ),
+    ] = None,
     queries: Annotated[
         Path | None, typer.Option(help="An embedding file (.parquet, .npz or .h5) instead.")
     ] = None,
@@ -84,7 +91,7 @@ def evaluate(
         raise RequestError("give either --checkpoint or --queries")
     if gallery is not None and queries is None:
         raise RequestError("--gallery goes with --queries")
-    source = source_options(dataset, data_dir, image_key, label_key)
+    source = source_options(dataset, data_dir, image_key, label_key, classes)
     if queries is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
     draws = {"ways": ways, "shots": shots, "seed": seed}

@@ -20,8 +20,7 @@ def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
     Raises:
         RequestError: classes that there are not, or that are both; or no row is of one.
     """
-    trained, judged = _chosen(table, data)
-    return _restricted(table, data, trained, judged, "train_classes")
+    return _restricted(table, data, "train_classes", "eval_classes")
 
 
 def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
@@ -30,53 +29,41 @@ def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
     Raises:
         RequestError: classes that there are not, or that are both; or no row is of one.
     """
-    trained, judged = _chosen(table, data)
-    return _restricted(table, data, judged, trained, "eval_classes")
+    return _restricted(table, data, "eval_classes", "train_classes")
 
 
-def _chosen(table: ImageTable, data: DataConfig) -> tuple[set[int] | None, set[int] | None]:
-    """Labels to train on and to judge by; None where nothing is said of them."""
-    trained, judged = (
-        None if spec is None else labels_of(spec, table.class_names, key)
-        for spec, key in (
-            (data.train_classes, "data.train_classes"),
-            (data.eval_classes, "data.eval_classes"),
-        )
-    )
-    both = sorted((trained or set()) & (judged or set()))
+def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> ImageTable:
+    """The rows of the classes in the list `key` of `data`, or else of those not in `other`."""
+    spec, spec_of_others = getattr(data, key) or [], getattr(data, other) or []
+    kept = labels_of(spec, table.class_names, f"data.{key}")
+    # What this split has none of, another may have.
+    others = labels_of(spec_of_others, table.class_names, f"data.{other}", strict=False)
+    both = sorted(kept & others)
     if both:
         names = ", ".join(table.class_names[label] for label in both[:5])
         raise RequestError(
             f"data.eval_classes: {len(both)} classes are in data.train_classes too, so they are "
             f"not held out: {names}"
         )
-    return trained, judged
-
-
-def _restricted(
-    table: ImageTable,
-    data: DataConfig,
-    kept: set[int] | None,
-    others: set[int] | None,
-    key: str,
-) -> ImageTable:
-    if kept is not None or others is not None:
-        labels = sorted(others if kept is None else kept)
-        rows = np.flatnonzero(np.isin(table.labels, labels, invert=kept is None))
+    if kept or spec_of_others:
+        rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
         if not len(rows):
             raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
-        table = selected(table, rows)
+        chosen = ", ".join(map(str, spec or spec_of_others))
+        table = replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
     return rotated(table) if data.class_rotations else table
 
 
-def labels_of(spec: ClassSpec, class_names: dict[int, str], key: str) -> set[int]:
+def labels_of(
+    spec: ClassSpec, class_names: dict[int, str], key: str, strict: bool = True
+) -> set[int]:
     """Labels of the classes that `spec` names: by number, by name, or from one number to another.
 
     >>> sorted(labels_of([0, "dog", "3-4"], {0: "ant", 1: "cat", 2: "dog", 3: "eel", 4: "fox"}, ""))
     [0, 2, 3, 4]
 
     Raises:
-        RequestError: there is no such class.
+        RequestError: there is no such class, and `strict` is set.
     """
     labels_by_name: dict[str, list[int]] = {}
     for label, name in class_names.items():
@@ -90,7 +77,7 @@ def labels_of(spec: ClassSpec, class_names: dict[int, str], key: str) -> set[int
             found = set(range(int(bounds[1]), int(bounds[2]) + 1)) & class_names.keys()
         else:
             found = {int(item)} & class_names.keys() if str(item).isdecimal() else set()
-        if not found:
+        if not found and strict:
             near = difflib.get_close_matches(str(item), labels_by_name, n=1)
             raise RequestError(
                 f"{key}: there is no class {item!r} among the {len(class_names)}, numbered "

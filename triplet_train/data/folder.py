@@ -70,7 +70,9 @@ def folder_stream(
             labels = np.array([numbers[class_of(path)] for path, _ in good], np.int64)
             yield ImageSet(images, labels, [path for path, _ in good], class_names)
 
-    return ImageStream(str(folder.absolute()), None, len(share), image_shape, batches, unreadable)
+    return ImageStream(
+        str(folder.absolute()), None, len(share), image_shape, batches, unreadable=unreadable
+    )
 
 
 def _read_ahead(

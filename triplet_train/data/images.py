@@ -39,6 +39,7 @@ class ImageStream:
         rows: how many there are, those that turn out to be unreadable among them.
         image_shape: height, width and channels of all of them.
         batches: the rows in order; at most so many in each `ImageSet` as the argument says.
+        classes: those that were chosen, as people write them; None: all.
         unreadable: a line for each image that could not be read and is left out: path and reason.
             Grows while batches are taken.
     """
@@ -48,6 +49,7 @@ class ImageStream:
     rows: int
     image_shape: Shape
     batches: Callable[[int], Iterator[ImageSet]]
+    classes: str | None = None
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -67,6 +69,7 @@ class ImageTable:
         size_of: row number -> height and width that the image is stored with, without decoding it.
             Raises RunError where it is not an image. None: all are stored as they are read.
         notes: what a user should know of the split, a line each.
+        classes: those that were chosen, as people write them; None: all.
     """
 
     name: str
@@ -78,6 +81,7 @@ class ImageTable:
     read: Callable[[np.ndarray], np.ndarray]
     size_of: SizeOf | None
     notes: tuple[str, ...] = ()
+    classes: str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -95,7 +99,9 @@ class ImageTable:
             yield ImageSet(self.read(rows), self.labels[rows], ids, self.class_names)
 
     def stream(self) -> ImageStream:
-        return ImageStream(self.name, self.split, len(self), self.image_shape, self.batches)
+        return ImageStream(
+            self.name, self.split, len(self), self.image_shape, self.batches, self.classes
+        )
 
 
 def size_through(table: ImageTable, row_of: Callable[[int], int]) -> SizeOf | None:

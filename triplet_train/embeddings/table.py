@@ -9,7 +9,7 @@ import numpy as np
 
 from triplet_train import __version__
 from triplet_train.config import Config
-from triplet_train.data.images import ImageSet
+from triplet_train.data.images import ImageSet, ImageStream
 from triplet_train.files import sha256
 
 METADATA_KEY = "triplet_train"
@@ -61,21 +61,18 @@ def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
     )
 
 
-def provenance(
-    checkpoint: Path, dataset: str, split: str | None, config: Config | None
-) -> dict[str, Any]:
+def provenance(checkpoint: Path, images: ImageStream, config: Config | None) -> dict[str, Any]:
     """The metadata of an embedding file. The same checkpoint and split give the same, always.
 
     Args:
         checkpoint: the `.keras` file.
-        dataset: the data set's full name, with version; or the folder of the images.
-        split: as it was asked for; None for a folder.
         config: the run's configuration, where the checkpoint lies in a run.
     """
     return {
         "triplet_train": __version__,
-        "dataset": dataset,
-        "split": split,
+        "dataset": images.name,
+        "split": images.split,
+        "classes": images.classes,
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": sha256(checkpoint),
         "config": config.model_dump(mode="json") if config else None,

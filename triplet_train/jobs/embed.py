@@ -1,5 +1,6 @@
 """triplet-embed: the embeddings of a split or a folder, in a file that explains itself."""
 
+import sys
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
@@ -44,6 +45,8 @@ def embed(
     else:
         source = opened.source(**wanted)
         table = source.table(split or opened.default_split(source), part, quiet=quiet)
+        for note in () if quiet else table.notes:
+            print(note, file=sys.stderr)
         stream = judged_rows(table, source.data).stream()
     metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
     width = opened.tower.output_shape[-1]

@@ -63,6 +63,8 @@ def judge_checkpoint(
     split = split or opened.default_split(source)
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
+    if images.classes:
+        about["classes"] = images.classes
     judged = judge_tables(about, opened.table(images, quiet=quiet), None, quiet, episodes)
     shown = None if judged.unlabelled else images  # else rows have other numbers
     return replace(judged, images=shown, run_dir=opened.run_dir)

@@ -39,20 +39,26 @@ class OpenTower:
         Images are brought to the tower's height, width and channels.
 
         Args:
-            wanted: dataset, data_dir, image_key or label_key; those that are None are as in the
-                run.
+            wanted: dataset, data_dir, image_key, label_key or classes (`all`, or as in
+                data.eval_classes, with commas); those that are None are as in the run.
 
         Raises:
             RequestError: no such data set, or none named.
         """
         given = {key: value for key, value in wanted.items() if value is not None}
+        classes = given.pop("classes", None)
         if self.config is None and "dataset" not in given:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
         height, width, channels = self.tower.input_shape[1:]
         trained_on = self.config.data.model_dump() if self.config else {}
         if given.get("dataset", trained_on.get("dataset")) != trained_on.get("dataset"):
-            trained_on = {"data_dir": trained_on.get("data_dir")}
-        shape = {"image_size": (height, width), "channels": channels}
+            kept = ("data_dir", "resize_policy")
+            trained_on = {key: trained_on[key] for key in kept if key in trained_on}
+        if classes:
+            chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]
+            given |= {"train_classes": None, "eval_classes": chosen}
+        # A tower of four channels takes them as the set has them.
+        shape = {"image_size": (height, width), "channels": channels if channels < 4 else None}
         return open_source(DataConfig(**(trained_on | given | shape)))
 
     def default_split(self, source: Source) -> str:
@@ -62,7 +68,7 @@ class OpenTower:
         return "test"
 
     def metadata(self, images: ImageStream) -> dict[str, Any]:
-        return provenance(self.file, images.name, images.split, self.config)
+        return provenance(self.file, images, self.config)
 
     def tables(
         self,

@@ -182,7 +182,8 @@ def dry_run(config: Config) -> str:
         tables = [("train on", images), ("judge on", held_out), *(("export", t) for t in exported)]
         for use, table in tables:
             first, *others = summary(table, config.data)
-            facts.append(f"{use:10s} {table.split}: {first}")
+            chosen = f", classes {table.classes}" if table.classes else ""
+            facts.append(f"{use:10s} {table.split}{chosen}: {first}")
             facts += [f"{'':11s}{line}" for line in others if use != "export"]
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]
@@ -298,6 +299,8 @@ def _finish(
         if not has_pairs(table.labels):
             continue
         about = {"dataset": source.name, "split": split, "best step": f"{best_step:,}"}
+        if images.classes:
+            about["classes"] = images.classes
         judged = judge_tables(about, table, None, quiet)
         judgement = judged.judgement
         figures[split] = {

@@ -1,0 +1,168 @@
+"""The commands on folders, on held-out classes, and on sets that are not held in memory."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from made_sets import Plain, make_folder
+from PIL import Image
+from tables import pixels
+
+from triplet_train.cli.embed import main as embed
+from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.cli.train import main as train
+from triplet_train.config import DataConfig
+from triplet_train.data.sources import open_source
+from triplet_train.embeddings.files import read_table
+from triplet_train.jobs import report
+
+SMALL = {
+    "batch": {"classes": 4, "per_class": 4},
+    "model": {"filters": [8], "embedding_dim": 8},
+    "train": {"steps": 8, "log_every": 4, "eval_every": 4},
+}
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    return tmp_path
+
+
+def write(name, **data):
+    Path(f"{name}.yaml").write_text(yaml.safe_dump({"data": data} | SMALL))
+
+
+@pytest.fixture
+def photos(workplace, data_dir):
+    """Colour JPEGs of many sizes, in a folder for each of five digits."""
+    digits = open_source(DataConfig(dataset="digits", data_dir=str(data_dir), channels=3))
+    table = digits.table("train[:200]")
+    for row, (image, label) in enumerate(zip(pixels(table), table.labels, strict=True)):
+        if label < 5:
+            file = workplace / "photos" / f"digit {label}" / f"{row}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).resize((20 + row % 9, 15 + row % 7)).save(file)
+    write("photos", dataset="image_folder", path="photos", train_split="70%", eval_split="-30%")
+    return workplace
+
+
+def without_clock(run):
+    lines = [json.loads(line) for line in (Path(run) / "metrics.jsonl").open()]
+    return [
+        {k: v for k, v in line.items() if k not in ("images_per_second", "data_wait")}
+        for line in lines
+    ]
+
+
+def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos, command):
+    request = ["--config", "photos.yaml", "--set", "data.image_size=[16, 16]"]
+    status, out, err = command(train, *request, "--dry-run")
+    assert (status, err) == (0, "")
+    for fact in (
+        f"data set   {photos}/photos",
+        "of 5 classes",
+        "stored as from 15 x 20",
+        "read as 16 x 16 x 3",
+        "held in memory (data.cache: auto",
+    ):
+        assert fact in out
+    for cache in ("memory", "disk", "1 KiB"):
+        status, _, err = command(
+            train, *request, "--set", f"data.cache={cache}", "--run-dir", cache, "--quiet"
+        )
+        assert (status, err) == (0, "")
+    assert without_clock("memory") == without_clock("disk") == without_clock("1 KiB")
+    tables = [
+        read_table(photos / run / "embeddings/last-30%.parquet") for run in ("memory", "disk")
+    ]
+    np.testing.assert_array_equal(tables[0].embeddings, tables[1].embeddings)
+    assert command(embed, "--checkpoint", "disk", "--output", "x.npz")[0] == 0
+    again = read_table(photos / "x.npz")
+    assert again.ids == tables[0].ids and again.ids[0].startswith("digit 0/")
+    np.testing.assert_array_equal(again.embeddings, tables[0].embeddings)
+
+
+def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, command, data_dir):
+    write("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
+    assert (
+        "test, classes all but 0-4: " in command(train, "--config", "unseen.yaml", "--dry-run")[1]
+    )
+    request = ["--config", "unseen.yaml", "--run-dir", "run", "--quiet"]
+    assert command(train, *request)[0] == 0
+    table = read_table(workplace / "run/embeddings/test.parquet")
+    assert set(table.labels.tolist()) == {5, 6, 7, 8, 9}
+    assert table.metadata["classes"] == "all but 0-4"
+    judge = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
+    assert "\nclasses: all but 0-4\n" in command(evaluate, *judge)[1]
+    figures = json.loads(Path("x.json").read_text())
+    of_the_run = json.loads(Path("run/metrics.json").read_text())
+    assert figures["recall_at_1"] == of_the_run["recall_at_1"]
+    assert (
+        command(evaluate, *judge, "--classes", "0-2,4", "--episodes", "20", "--ways", "4")[0] == 0
+    )
+    figures = json.loads(Path("x.json").read_text())
+    assert {row["label"] for row in figures["classes"]} == {0, 1, 2, 4}
+    request = ["--checkpoint", "run", "--classes", "all", "--output", "all.npz"]
+    assert command(embed, *request)[0] == 0
+    assert len(read_table(workplace / "all.npz").ids) == 450
+
+
+def test_class_rotations_are_trained_on_exported_and_judged(workplace, command, data_dir):
+    write("turned", dataset="digits", data_dir=str(data_dir), class_rotations=True)
+    request = ["--config", "turned.yaml", "--run-dir", "run", "--quiet"]
+    status, _, err = command(train, *request, "--set", "batch.classes=40")
+    assert (status, err) == (0, "")
+    table = read_table(workplace / "run/embeddings/test.parquet")
+    assert len(table.ids) == 4 * 450 and {"3@0", "3@90", "3@180", "3@270"} < set(table.label_names)
+
+
+def test_a_set_without_labels_is_embedded_and_not_trained_on(workplace, command, finished_run):
+    Plain(data_dir=workplace / "sets").download_and_prepare()
+    where = ["--dataset", "plain", "--data-dir", "sets"]
+    status, _, err = command(embed, "--checkpoint", finished_run, *where, "--output", "x.npz")
+    assert status == 0 and "have no label" in err
+    assert read_table(workplace / "x.npz").labels.tolist() == [-1] * 7
+    write("plain", dataset="plain", data_dir="sets", train_split="test")
+    status, _, err = command(train, "--config", "plain.yaml")
+    assert status == 2 and "data.label_key" in err and not Path("runs").exists()
+
+
+REFUSED = {
+    "no such folder": ({"path": "nowhere"}, "data.path: no such folder"),
+    "no size": ({"image_size": None}, "data.image_size"),
+    "no such split": ({"train_split": "train"}, "no folder 'train'; it has a, b. If these are"),
+    "no such class": ({"train_classes": ["c"]}, "data.train_classes: there is no class 'c'"),
+    "not held out": ({"train_classes": ["a"], "eval_classes": ["a", "b"]}, "not held out: a"),
+    "nothing left": ({"train_classes": ["a", "b"]}, "data.eval_classes: no image of -50%"),
+    "not square": ({"class_rotations": True, "image_size": [8, 9]}, "data.class_rotations"),
+    "a size that is none": ({"cache": "much"}, "data.cache"),
+    "path for another set": ({"dataset": "digits"}, "data.path"),
+    "unreadable": ({"path": "broken"}, "broken/b/3.png: "),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_request_names_the_culprit_and_writes_nothing(workplace, command, case):
+    paths = [f"{c}/{number}.png" for c in "ab" for number in range(8)]
+    make_folder(workplace / "photos", paths)
+    make_folder(workplace / "broken", paths)
+    (workplace / "broken/b/3.png").write_bytes(b"")
+    change, culprit = REFUSED[case]
+    folder = {"dataset": "image_folder", "path": "photos", "image_size": [8, 8]}
+    splits = {"train_split": "50%", "eval_split": "-50%"}
+    write("wrong", **(folder | splits | change))
+    status, _, err = command(train, "--config", "wrong.yaml", "--set", "batch.classes=2", "--quiet")
+    assert status == (1 if case == "unreadable" else 2), err
+    assert culprit in err and "Traceback" not in err
+    assert not Path("runs").exists()
+
+
+def test_a_folder_is_no_data_set_to_name_to_the_other_commands(workplace, command, finished_run):
+    request = ["--checkpoint", finished_run, "--dataset", "image_folder"]
+    for main in (embed, evaluate):
+        status, _, err = command(main, *request, *(["--output", "x.npz"] if main is embed else []))
+        assert status == 2 and "--images" in err
