@@ -86,6 +86,17 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
     np.testing.assert_array_equal(again.embeddings, tables[0].embeddings)
 
 
+def test_a_run_is_not_resumed_with_other_images_than_it_began_with(photos, command):
+    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]
+    assert command(train, *request, "--quiet")[0] == 0
+    request += ["--set", "train.steps=16", "--resume", "--quiet"]
+    extra = make_folder(photos / "photos", ["digit 1/extra.png"]) / "digit 1/extra.png"
+    status, _, err = command(train, *request)
+    assert status == 2 and "was started with other images or labels in" in err
+    extra.unlink()
+    assert command(train, *request)[0] == 0
+
+
 def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, command, data_dir):
     write("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
     assert (

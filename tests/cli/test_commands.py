@@ -439,8 +439,8 @@ def test_overwriting_a_run_leaves_what_the_user_put_into_its_folder(
 
 def test_a_second_process_in_a_run_folder_is_refused(workplace):
     config = load_config("digits_semihard")
-    with opened(workplace / "run", config, resume=False, overwrite=False):
-        second = opened(workplace / "run", config, resume=False, overwrite=True)
+    with opened(workplace / "run", config, {}, resume=False, overwrite=False):
+        second = opened(workplace / "run", config, {}, resume=False, overwrite=True)
         with pytest.raises(RequestError, match="another process is at work"), second:
             pass
         assert (workplace / "run" / "config.yaml").exists()

@@ -156,7 +156,7 @@ def test_the_rows_of_a_failed_batch_go_when_the_run_goes_on(tmp_path, digits_con
 
 def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(tmp_path):
     config = load_config("digits_semihard")
-    with run_folder.opened(tmp_path, config, resume=False, overwrite=False):
+    with run_folder.opened(tmp_path, config, {}, resume=False, overwrite=False):
         for entry in run_folder.ENTRIES:
             if not (tmp_path / entry).exists():
                 (tmp_path / entry).write_text("{}")

@@ -1,5 +1,6 @@
 """Images with their labels: known row by row, and read as they are needed."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -90,6 +91,12 @@ class ImageTable:
     def bytes(self) -> int:
         """What the pixels of all rows take in memory."""
         return len(self) * int(np.prod(self.image_shape))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
+        digest = hashlib.sha256("\n".join(self.ids).encode())
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
 
     def batches(self, size: int) -> Iterator[ImageSet]:
         """All rows in order, at most `size` at a time."""

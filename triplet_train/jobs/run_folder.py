@@ -1,6 +1,7 @@
 """The folder of a run: what may be done with the one that is there, and what describes a run."""
 
 import fcntl
+import json
 import os
 import platform
 import shlex
@@ -84,11 +85,17 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
 
 
 @contextmanager
-def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> Iterator[None]:
+def opened(
+    run_dir: Path, config: Config, rows: dict[str, str], *, resume: bool, overwrite: bool
+) -> Iterator[None]:
     """The folder for this process alone; a new one with what describes the run.
 
+    Args:
+        rows: what tells the rows of each split from others; see `ImageTable.fingerprint`.
+
     Raises:
-        RequestError: see `check`; or another process works in the folder.
+        RequestError: see `check`; another process works in the folder; or a run is resumed with
+            other images than it began with.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(run_dir, os.O_RDONLY)
@@ -98,13 +105,15 @@ def opened(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> I
         except BlockingIOError:
             raise RequestError(f"another process is at work in {run_dir}") from None
         check(run_dir, config, resume=resume, overwrite=overwrite)  # still so, now that it is ours
+        if resume:
+            _require_same_rows(run_dir, rows)
         for folder in (".", "checkpoints", "embeddings", "plots", "tensorboard"):
             remove_partial(run_dir / folder)
         if overwrite:
             for entry in ENTRIES:
                 remove(run_dir / entry)
         if not resume:
-            write_json(run_dir / ENVIRONMENT, _environment())
+            write_json(run_dir / ENVIRONMENT, _environment() | {"rows_sha256": rows})
         write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:
@@ -141,6 +150,17 @@ def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
                 [f"{run_dir} was started with another configuration, of another result:", *lines]
             )
         )
+
+
+def _require_same_rows(run_dir: Path, rows: dict[str, str]) -> None:
+    """A batch is a function of (seed, step) among the same rows only."""
+    before = json.loads((run_dir / ENVIRONMENT).read_text())["rows_sha256"]
+    for split, digest in rows.items():
+        if before[split] != digest:
+            raise RequestError(
+                f"{run_dir} was started with other images or labels in {split} than there are now, "
+                "so that going on would not give the same result; start a new run"
+            )
 
 
 def _flat(config: Config) -> dict[str, object]:

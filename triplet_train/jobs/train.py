@@ -89,7 +89,8 @@ def _train_and_judge(
     held_out = cached(held_out, config.data, quiet)
     embed = make_embed(tower)
 
-    with run_folder.opened(run_dir, config, resume=resume, overwrite=overwrite):
+    rows = {table.split: table.fingerprint() for table in (images, held_out)}
+    with run_folder.opened(run_dir, config, rows, resume=resume, overwrite=overwrite):
         if not quiet:
             for line in _opening(config, images, held_out, batches, devices, changes):
                 print(line, file=sys.stderr)
