@@ -8,18 +8,27 @@ import signal
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 import yaml
 from kill_and_resume import result
+from PIL import Image
+from tables import pixels
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
+from triplet_train.data.batches import make_batches
+from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
+from triplet_train.evaluation import retrieval_figures
 from triplet_train.jobs import report
 from triplet_train.jobs.run_folder import opened
+from triplet_train.models.embedder import load_embedder
+from triplet_train.training.augmentation import make_augmentation
+from triplet_train.training.randomness import step_key
 
 SMALL = [
     "batch.per_class=4",
@@ -133,8 +142,63 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(workplace, command)
         "10 classes",
         "steps      20",
         "parameters",
+        "augment    nothing",
     ):
         assert fact in out
+    assert not any(workplace.iterdir())
+
+
+PREVIEW = ["--dry-run", "--preview", "sheet.png"]
+AUGMENT = ["--set", "augment={rotate: 30, erase: 0.3}"]
+
+
+def test_a_preview_shows_the_images_that_the_first_step_gives_to_the_tower(
+    workplace, command, data_dir, digits_config
+):
+    status, out, _ = command(train, *small_run(data_dir, *AUGMENT, *PREVIEW))
+    assert status == 0 and "augment    rotate 30.0, erase 0.3\n" in out and "sheet.png" in out
+    assert [path.name for path in workplace.iterdir()] == ["sheet.png"]
+    config = digits_config("augment={rotate: 30, erase: 0.3}")
+    images = open_source(config.data).table(config.data.train_split)
+    rows = make_batches(config, images.labels).rows(0)
+    augment = make_augmentation(config.augment)
+    key = step_key(config.seed, tf.constant(0))
+    given = augment(tf.constant(images.read(rows)), key, tf.range(40), 40).numpy()
+    sheet = np.asarray(Image.open("sheet.png").convert("L"))
+    for number, image in enumerate(given):  # eight times as large, from the right
+        top, right = number // 4 * 66, sheet.shape[1] - 2 - (3 - number % 4) * 66
+        shown = sheet[top : top + 64, right - 64 : right]
+        np.testing.assert_array_equal(shown, image[..., 0].repeat(8, 0).repeat(8, 1))
+
+
+def test_judging_and_exporting_take_images_as_they_are(workplace, command, data_dir):
+    strong = "augment={rotate: 90, shift: 0.5, flip: both, contrast: 0.9, erase: 0.9}"
+    more = ["--set", strong, "--set", "train.steps=2", "--set", "embeddings.formats=[npz]"]
+    assert command(train, *small_run(data_dir, *more))[0] == 0
+    run = workplace / "runs/digits_semihard"
+    tower = load_embedder(run)
+    source = open_source(load_config(str(run / "config.yaml")).data)
+    exported, judged = (source.table(split) for split in ("test", "train[85%:]"))
+    table = read_table(run / "embeddings/test.npz")
+    np.testing.assert_allclose(table.embeddings, tower(pixels(exported)), atol=1e-6)
+    figures = retrieval_figures(tower(pixels(judged)).numpy(), judged.labels).figures
+    logged = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {key: logged[key] for key in figures} == pytest.approx(figures, abs=1e-6)
+
+
+def test_a_preview_is_replaced_only_with_overwrite(workplace, command, data_dir):
+    (workplace / "sheet.png").write_text("mine")
+    status, _, err = command(train, *small_run(data_dir, *PREVIEW))
+    assert status == 2 and "sheet.png exists" in err
+    assert (workplace / "sheet.png").read_text() == "mine"
+    assert command(train, *small_run(data_dir, *PREVIEW, "--overwrite"))[0] == 0
+    assert Image.open("sheet.png").size > (4 * 64, 10 * 64)
+
+
+def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workplace, command):
+    request = ["--set", "data.dataset=mnist", *PREVIEW]
+    status, _, err = command(train, *small_run(workplace / "sets", *request))
+    assert status == 2 and "--preview needs the images of mnist/3.0.1" in err
     assert not any(workplace.iterdir())
 
 
@@ -158,6 +222,9 @@ REFUSED = {
         ["--set", "embeddings.splits=['test[:9]', 'test[:9]']"],
         "embeddings.splits",
     ),
+    "preview without dry run": (["--preview", "a.png"], "--preview goes with --dry-run"),
+    "preview of another format": (["--dry-run", "--preview", "a.jpg"], "ends in .png"),
+    "preview in no folder": (["--dry-run", "--preview", "no/a.png"], "there is no folder no"),
     "unknown option": (["--margin", "3"], "--margin"),
 }
 
@@ -549,10 +616,13 @@ def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, f
 def test_a_configuration_of_another_result_is_refused_with_all_differences(
     workplace, command, finished_run
 ):
-    more = [part for key in ("train.keep=9", "seed=3") for part in ("--set", key)]
+    more = [
+        part for key in ("train.keep=9", "seed=3", "augment.erase=0.1") for part in ("--set", key)
+    ]
     status, err, run = resume_copy_of(finished_run, workplace, command, lambda _: None, *more)
     assert status == 2 and not (run / "metrics.json").exists()
     assert "seed: 0 -> 3" in err and "train.keep: 3 -> 9  (which alone would do)" in err
+    assert "augment.erase: 0.0 -> 0.1\n" in err
 
 
 def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resumed(

@@ -33,6 +33,10 @@ CASES = {
         "optimizer.clip_norm=0.1",
         "train.microbatch=3",
     ],
+    "augmentation, microbatches": [
+        "augment={rotate: 20, shift: 0.2, flip: horizontal, contrast: 0.3, erase: 0.3}",
+        "train.microbatch=3",
+    ],
     "batch normalisation": ["model.batch_norm=true"],
 }
 

@@ -55,7 +55,7 @@ def with_augmentation(*arguments, **options):
 @pytest.mark.parametrize(
     "more",
     [
-        [],
+        ["augment={rotate: 20, shift: 0.1, brightness: 0.2, erase: 0.2}"],
         ["loss.strategy=naive", "train.microbatch=4", "optimizer.clip_norm=0.1"],
         ["train.precision=mixed_float16", "optimizer.name=sgd"],
     ],

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
+from triplet_train.config import AugmentConfig, LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.losses import triplet_semihard_loss
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.tower import build_tower
+from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import learning_rate, make_optimizer
 from triplet_train.training.passes import embed_in_parts
@@ -18,7 +19,13 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), np.uint8)
 
 
 def make_with_optimizer(
-    seed=0, jit_compile=False, microbatch=None, clip_norm=None, precision="float32", **more
+    seed=0,
+    augment=None,
+    jit_compile=False,
+    microbatch=None,
+    clip_norm=None,
+    precision="float32",
+    **more,
 ):
     """A tower with more["model"], trained with more["loss"] and the other keys' optimizer."""
     keras.utils.set_random_seed(1)
@@ -34,6 +41,7 @@ def make_with_optimizer(
         make_strategy(LossConfig(**loss)),
         ALONE,
         seed=seed,
+        augment=make_augmentation(augment or AugmentConfig()),
         clip_norm=clip_norm,
         microbatch=microbatch,
         jit_compile=jit_compile,

@@ -32,6 +32,13 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would happen; write nothing.")
     ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="With --dry-run: write the first batch as the tower will see it, augmented.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Train an embedding tower with a triplet loss, as a YAML file says.
@@ -40,8 +47,16 @@ def train(
     triplet-train --config mnist_semihard.yaml --set loss.margin=0.3 --run-dir runs/margin03
     """
     from triplet_train.config import config_name, load_config
+    from triplet_train.embeddings.formats import refuse_output
+    from triplet_train.errors import RequestError
     from triplet_train.jobs import run_folder
 
+    if preview is not None:
+        if not dry_run:
+            raise RequestError("--preview goes with --dry-run")
+        if preview.suffix != ".png":
+            raise RequestError(f"--preview {preview}: a picture's name ends in .png")
+        refuse_output(preview, folder=False, overwrite=overwrite)
     overrides = list(set_ or [])
     if data_dir is not None:
         overrides.append(
@@ -52,7 +67,7 @@ def train(
     run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
     job = import_with_tensorflow("triplet_train.jobs.train")
     if dry_run:
-        typer.echo(job.dry_run(settings), nl=False)
+        typer.echo(job.dry_run(settings, preview), nl=False)
         return
     typer.echo(job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet))
 

@@ -1,9 +1,17 @@
 """What a run is: the schema, and the road from a YAML file to a validated object."""
 
 from triplet_train.config.loading import config_name, find_config, load_config, to_yaml
-from triplet_train.config.schema import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig
+from triplet_train.config.schema import (
+    AugmentConfig,
+    Config,
+    DataConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+)
 
 __all__ = [
+    "AugmentConfig",
     "Config",
     "DataConfig",
     "LossConfig",

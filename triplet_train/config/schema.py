@@ -106,6 +106,27 @@ class BatchConfig(Section):
         return self.classes * self.per_class
 
 
+class AugmentConfig(Section):
+    """Each draws anew for every image of every step; 0, or no flip, is off."""
+
+    rotate: float = Field(0.0, ge=0, le=180, description="degrees, at most, either way")
+    shift: Fraction = Field(0.0, description="of height and of width, at most, either way")
+    zoom: Fraction = Field(0.0, description="magnified by a factor of 1 - zoom to 1 + zoom")
+    shear: Fraction = Field(
+        0.0, description="rows slide by so much, at most, of their distance from the middle one"
+    )
+    flip: Literal["horizontal", "vertical", "both"] | None = Field(
+        None, description="mirrored in half of the cases; both: each way by itself"
+    )
+    brightness: Fraction = Field(0.0, description="of the range 0..255, at most, added or taken")
+    contrast: Fraction = Field(
+        0.0, description="distances from middle grey times 1 - contrast to 1 + contrast"
+    )
+    erase: Fraction = Field(
+        0.0, description="of the area, at most, under a rectangle of one grey level"
+    )
+
+
 class ModelConfig(Section):
     tower: Literal["cnn"] = Field("cnn", description="conv blocks, dense, unit normalisation")
     embedding_dim: Width = Field(64, description="D, length of an embedding")
@@ -176,9 +197,12 @@ class EmbeddingsConfig(Section):
 
 
 class Config(Section):
-    seed: int = Field(0, ge=0, lt=2**31, description="decides weights, batches and dropout")
+    seed: int = Field(
+        0, ge=0, lt=2**31, description="decides weights, batches, augmentation, dropout"
+    )
     data: DataConfig
     batch: BatchConfig = BatchConfig()
+    augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()

@@ -23,7 +23,7 @@ from triplet_train.embeddings.formats import file_name
 from triplet_train.embeddings.projector import list_exports
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
-from triplet_train.files import write_json
+from triplet_train.files import replacing, write_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.evaluate import Judged, judge_tables
 from triplet_train.jobs.tower_source import OpenTower
@@ -162,13 +162,16 @@ def _report(
     return "\n".join(lines)
 
 
-def dry_run(config: Config) -> str:
+def dry_run(config: Config, preview: Path | None = None) -> str:
     """The resolved configuration as YAML, then what a run would do, as YAML comments.
 
-    Writes nothing: a set that would have to be downloaded is said to be, and not downloaded.
+    Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
+
+    Args:
+        preview: a PNG to write, of the images that the first step gives to the tower.
 
     Raises:
-        RequestError: the run would be refused.
+        RequestError: the run would be refused, or a preview needs a set that is not on disk.
     """
     source = open_source(config.data, write=False)
     batch, steps = config.batch, config.train.steps
@@ -193,11 +196,34 @@ def dry_run(config: Config) -> str:
     facts += [
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
         + (f", {part} in the tower at a time" if part else ""),
+        f"augment    {_augmentation(config)}",
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
         f"tower      {height} x {width} x {channels} -> {config.model.embedding_dim}, "
         f"{tower.count_params():,} parameters",
     ]
+    if preview:
+        if not source.ready:
+            raise RequestError(
+                f"--preview needs the images of {source.name}, which are not on disk; a run "
+                "without --dry-run downloads them"
+            )
+        _write_preview(config, images, preview)
+        facts.append(f"preview    {preview}")
     return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
+
+
+def _augmentation(config: Config) -> str:
+    on = [f"{key} {value}" for key, value in config.augment.model_dump().items() if value]
+    return ", ".join(on) or "nothing"
+
+
+def _write_preview(config: Config, images: ImageTable, file: Path) -> None:
+    from triplet_train.report.preview import preview_sheet  # half a second to import
+
+    rows = make_batches(config, images.labels).rows(0)
+    sheet = preview_sheet(config, images.read(rows), images.labels[rows], images.class_names)
+    with replacing(file) as beside:
+        sheet.save(beside)
 
 
 def _refuse_impossible(config: Config, source: Source) -> None:

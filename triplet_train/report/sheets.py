@@ -126,11 +126,11 @@ def _draw(axes: Axes, left: float, top: float, image: np.ndarray, color: str, da
     """An image in its frame, in a square of side 1 whose upper left corner is given."""
     height, width = 0.92 * np.array(image.shape[:2]) / max(image.shape[:2])
     x, y = left + (1 - width) / 2, top + (1 - height) / 2
-    axes.imshow(_rgba(image), extent=(x, x + width, y + height, y))
+    axes.imshow(rgba(image), extent=(x, x + width, y + height, y))
     axes.add_patch(Rectangle((left, top), 1, 1, fill=False, ec=color, ls=dashes, lw=2))
 
 
-def _rgba(image: np.ndarray) -> np.ndarray:
+def rgba(image: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 1 to 4] -> [H, W, 4]; two channels are grey and opacity."""
     whole = image[..., 0] if image.shape[-1] == 1 else image
     return np.asarray(Image.fromarray(whole).convert("RGBA"))

@@ -12,9 +12,9 @@ from matplotlib.font_manager import findfont, get_font
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#b0b0b0"  # told apart by colour-blind readers too
 WIDTH = 4.5  # inches: 9 pt letters are still legible where a phone shrinks the plot to its screen
-_FONT = "DejaVu Sans"  # comes with matplotlib
+FONT = "DejaVu Sans"  # comes with matplotlib
 _STYLE = {
-    "font.family": _FONT,
+    "font.family": FONT,
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -84,4 +84,4 @@ def short_name(label: int, class_names: dict[int, str], most: int = 12) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    return frozenset(get_font(findfont(_FONT)).get_charmap())
+    return frozenset(get_font(findfont(FONT)).get_charmap())

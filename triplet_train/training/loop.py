@@ -15,6 +15,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
+from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.clock import Clock
 from triplet_train.training.devices import Devices
@@ -72,6 +73,7 @@ def train(
         make_strategy(config.loss),
         devices,
         seed=config.seed,
+        augment=make_augmentation(config.augment),
         clip_norm=config.optimizer.clip_norm,
         microbatch=settings.microbatch,
         jit_compile=settings.jit_compile,

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from triplet_train.losses.statistics import TripletStatistics
 from triplet_train.losses.strategies import Strategy
+from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
 from triplet_train.training.passes import embed_in_parts, embed_whole
-
-_LAYERS, _LOSS = range(2)  # who draws random numbers
+from triplet_train.training.randomness import LAYERS, LOSS, fold, step_key
 
 
 class StepFigures(NamedTuple):
@@ -43,6 +43,7 @@ def make_step(
     devices: Devices,
     *,
     seed: int,
+    augment: Augment | None = None,
     clip_norm: float | None = None,
     microbatch: int | None = None,
     jit_compile: bool = False,
@@ -68,13 +69,17 @@ def make_step(
     ) -> StepFigures:
         context = tf.distribute.get_replica_context()
         replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
-        key = tf.stack([tf.constant(seed, tf.int32), step])
+        key = step_key(seed, step)
 
         def seed_layers(part: tf.Tensor) -> None:
             for index, state in enumerate(seed_states):
-                drawn = _fold(key, _LAYERS, index, replica, part)
+                drawn = fold(key, LAYERS, index, replica, part)
                 state.assign(tf.cast(drawn, state.dtype))
 
+        if augment:  # before the parts, so that both ways of each through the tower see the same
+            share = images.shape[0]
+            rows = replica + replicas * tf.range(share)
+            images = augment(images, key, rows, replicas * share)
         if microbatch and microbatch < images.shape[0]:
             own, push_back = embed_in_parts(tower, images, microbatch, seed_layers)
         else:
@@ -84,7 +89,7 @@ def make_step(
         embeddings, own_rows = _from_all_replicas(own, context)
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
-            triplets = strategy(labels, embeddings, _fold(key, _LOSS, 0), step)
+            triplets = strategy(labels, embeddings, fold(key, LOSS, 0), step)
         pull = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
 
         scale = _loss_scale(optimizer)
@@ -131,13 +136,6 @@ def _from_all_replicas(
 
 def _loss_scale(optimizer: keras.Optimizer) -> tf.Tensor:
     return tf.convert_to_tensor(optimizer.scale_loss(tf.constant(1.0)))
-
-
-def _fold(key: tf.Tensor, *purpose: int | tf.Tensor) -> tf.Tensor:
-    """A seed, int32 [2], for one purpose in one step."""
-    for part in purpose:
-        key = tf.random.experimental.stateless_fold_in(key, part)
-    return key
 
 
 def _seed_states(tower: keras.Model) -> list[keras.Variable]:
