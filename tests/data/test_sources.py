@@ -10,7 +10,7 @@ from tables import pixels
 
 from triplet_train.config import DataConfig
 from triplet_train.data import label_index
-from triplet_train.data.digits import TRAIN_IMAGES
+from triplet_train.data.digits import TRAIN_IMAGES, Digits
 from triplet_train.data.sources import open_source
 from triplet_train.errors import RequestError, RunError
 
@@ -226,12 +226,15 @@ def test_without_writing_no_index_is_kept(tmp_path):
     assert not list(tmp_path.rglob("*.npz"))
 
 
-def test_a_damaged_file_is_named_whether_its_labels_are_known_or_not(tmp_path):
+@pytest.mark.parametrize("format", ["tfrecord", "array_record"])
+def test_a_damaged_file_is_named_whether_its_labels_are_known_or_not(tmp_path, format):
     data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    Digits(data_dir=tmp_path, file_format=format).download_and_prepare()
     table = open_source(data).table("test")
-    (file,) = tmp_path.rglob("digits-test.tfrecord*-of-00001")
+    (file,) = tmp_path.rglob(f"digits-test.{format}*-of-00001")
     content = bytearray(file.read_bytes())
-    content[500:900] = bytes(400)
+    middle = len(content) // 3
+    content[middle : middle + 400] = bytes(400)
     file.write_bytes(content)
     for use in (lambda: pixels(table), lambda: open_source(data).table("test")):
         with pytest.raises(RunError, match=r"digits/1\.0\.0 test cannot be read: .*damaged"):

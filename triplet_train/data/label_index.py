@@ -1,9 +1,10 @@
 """The labels of a prepared file and where its records lie, found once and kept beside it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import tensorflow as tf
@@ -40,7 +41,7 @@ def file_index(
         progress: called with the number of further records.
 
     Raises:
-        tf.errors.OpError, OSError: the file is damaged.
+        tf.errors.OpError, RuntimeError: the file is damaged.
     """
     kept = file.parent / FOLDER / f"{file.name}.{(label_key or '').replace('/', '.')}.npz"
     status = file.stat()
@@ -51,7 +52,7 @@ def file_index(
                 index = FileIndex(arrays["labels"], arrays["lengths"])
                 progress(len(index.labels))
                 return index
-    except (OSError, ValueError, KeyError, EOFError):  # none, or not one of ours
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # none, or not one of ours
         pass
     index = _scan(file, label_key, progress)
     if write and os.access(file.parent, os.W_OK):
@@ -62,30 +63,28 @@ def file_index(
 
 
 def _scan(file: Path, label_key: str | None, progress: Callable[[int], object]) -> FileIndex:
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def parse(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        lengths = tf.strings.length(records)
+        lengths = tf.cast(tf.strings.length(records), tf.int64)
         if label_key is None:
-            return tf.fill(tf.shape(records), tf.constant(-1, tf.int64)), lengths
+            return -tf.ones_like(lengths), lengths
         spec = {label_key: tf.io.FixedLenFeature([], tf.int64)}
         return tf.io.parse_example(records, spec)[label_key], lengths
 
-    parts = []
-    for part in _records(file).batch(_READ).map(parse).as_numpy_iterator():
-        parts.append(part)
-        progress(len(part[0]))
-    labels, lengths = zip(*parts, strict=True) if parts else ([[]], [[]])
-    return FileIndex(
-        np.concatenate(labels).astype(np.int64), np.concatenate(lengths).astype(np.int64)
-    )
+    labels, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for records in _records(file):
+        for some, of_batch in zip((labels, lengths), parse(records), strict=True):
+            some.append(of_batch.numpy())
+        progress(len(labels[-1]))
+    return FileIndex(np.concatenate(labels), np.concatenate(lengths))
 
 
-def _records(file: Path) -> tf.data.Dataset:
+def _records(file: Path) -> Iterator[tf.Tensor]:
+    """Serialised tf.train.Example of a TFRecord or an ArrayRecord file, string [n] at a time."""
     if ".tfrecord" in file.name:
-        return tf.data.TFRecordDataset(str(file))
-
-    def read() -> object:
-        with ArrayRecordDataSource(str(file)) as source:
-            for start in range(0, len(source), _READ):
-                yield from source.__getitems__(range(start, min(start + _READ, len(source))))
-
-    return tf.data.Dataset.from_generator(read, output_signature=tf.TensorSpec([], tf.string))
+        yield from tf.data.TFRecordDataset(str(file)).batch(_READ)
+        return
+    with ArrayRecordDataSource(str(file)) as source:
+        for start in range(0, len(source), _READ):
+            rows = range(start, min(start + _READ, len(source)))
+            yield tf.constant(source.__getitems__(rows))

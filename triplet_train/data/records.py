@@ -45,7 +45,7 @@ def open_records(
         write: keep the index of labels beside the files; see `label_index`.
 
     Raises:
-        tf.errors.OpError, OSError: a file is damaged.
+        tf.errors.OpError, RuntimeError: a file is damaged.
     """
     pieces = builder.info.splits[split].file_instructions
     ids: list[str] = []

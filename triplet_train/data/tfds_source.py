@@ -19,6 +19,8 @@ from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
 _AT_ONCE = 16  # images decoded in a step of the loop over them
+# TensorFlow's, array_record's, and that of a message of TensorFlow's which quotes the record.
+_DAMAGE = (tf.errors.OpError, RuntimeError, UnicodeDecodeError)
 _FORMATS = (tfds.core.FileFormat.TFRECORD, tfds.core.FileFormat.ARRAY_RECORD)
 
 
@@ -114,7 +116,7 @@ class TfdsSource:
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
         notes = () if self._label_key else (f"the images of {self.name} have no label",)
         names = self._class_names or {n: str(n) for n in np.unique(records.labels).tolist()}
-        decode = self._decode()
+        decode = self._make_decode()
 
         def read(rows: np.ndarray) -> np.ndarray:
             with self._damage_explained(split):
@@ -143,14 +145,13 @@ class TfdsSource:
     def _damage_explained(self, split: str) -> Iterator[None]:
         try:
             yield
-        except (tf.errors.OpError, OSError, UnicodeDecodeError) as error:
-            # The last is of TensorFlow's own message, where it quotes the record.
+        except _DAMAGE as error:
             raise RunError(
                 f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
                 f"{self._builder.data_path} are damaged, remove that folder to prepare it again"
             ) from error
 
-    def _decode(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _make_decode(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """A compiled function: serialised tf.train.Example [n] -> uint8 [n, H, W, C].
 
         A step of the loop decodes several images, as it costs as much as one of them.
