@@ -1,6 +1,7 @@
 """A whole run, read from top to bottom: data, tower, training, embeddings, figures."""
 
 import json
+import math
 import shlex
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def run(
     if resume and _finished(config, run_dir):
         return f"{run_dir} is finished; nothing to resume"
     changes = run_folder.changes(run_dir, config) if resume else {}
+    _require_weights(config)
     devices = choose_devices(config, lambda line: quiet or print(line, file=sys.stderr))
     with devices.failures_explained():
         return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, quiet)
@@ -68,8 +70,6 @@ def _train_and_judge(
 ) -> str:
     source = Source(config.data)
     _refuse_impossible(config, source)
-    images = source.load(config.data.train_split, quiet=quiet or not devices.chief)
-    batches = make_batches(config, images.labels)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
@@ -78,6 +78,8 @@ def _train_and_judge(
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
+    images = source.load(config.data.train_split, quiet=quiet or not devices.chief)
+    batches = make_batches(config, images.labels)
     if not devices.chief:
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
@@ -169,6 +171,7 @@ def dry_run(config: Config) -> str:
     Raises:
         RequestError: the run would be refused.
     """
+    _require_weights(config)
     source = Source(config.data, write=False)
     facts = [f"data set   {source.name}, {source.classes() or 'an unknown number of'} classes"]
     if source.ready:
@@ -188,10 +191,22 @@ def dry_run(config: Config) -> str:
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
         + (f", {part} in the tower at a time" if part else ""),
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
-        f"tower      {height} x {width} x {channels} -> {config.model.embedding_dim}, "
-        f"{tower.count_params():,} parameters",
+        f"tower      {config.model.tower}: {height} x {width} x {channels} -> "
+        f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
+        + (f", {_trainable(tower):,} trained" if config.model.freeze_backbone else ""),
     ]
     return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
+
+
+def _trainable(tower: keras.Model) -> int:
+    return sum(math.prod(weight.shape) for weight in tower.trainable_weights)
+
+
+def _require_weights(config: Config) -> None:
+    """The file, before a data set is downloaded; whether it fits is known when the tower is."""
+    weights = config.model.weights
+    if weights and not Path(weights).is_file():
+        raise RequestError(f"model.weights: no file {weights}")
 
 
 def _refuse_impossible(config: Config, source: Source) -> None:
