@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from tables import table
 
+from triplet_train.config.towers import APPLICATIONS
 from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices
@@ -19,7 +20,16 @@ def figures(recall=0.5):
     return {"recall_at_1": recall, "map_at_r": 0.1}
 
 
-def start(config, folder, *, resume=False, evaluate=figures, build=build_tower, images=IMAGES):
+def build_small(model, image_shape, *arguments, **options):
+    """The tower; one of keras.applications behind an enlargement to the size that it takes."""
+    if model.tower not in APPLICATIONS:
+        return build_tower(model, image_shape, *arguments, **options)
+    images = keras.Input(image_shape, dtype="uint8")
+    large = keras.ops.repeat(keras.ops.repeat(images, 4, axis=1), 4, axis=2)
+    return keras.Model(images, build_tower(model, large.shape[1:], *arguments, **options)(large))
+
+
+def start(config, folder, *, resume=False, evaluate=figures, build=build_small, images=IMAGES):
     """The tower's weights at the end, and the progress."""
     devices = choose_devices(config)
     if devices.chief:

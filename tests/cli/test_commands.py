@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from kill_and_resume import result
+from networks import application
 from PIL import Image
 from tables import pixels
 
@@ -202,6 +203,15 @@ def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workp
     assert not any(workplace.iterdir())
 
 
+def test_a_dry_run_says_what_is_trained_of_a_tower_with_a_frozen_backbone(workplace, command):
+    application("MobileNet", channels=1).save_weights("some.weights.h5")
+    model = "model={tower: MobileNet, weights: some.weights.h5, freeze_backbone: true}"
+    more = ["--set", model, "--set", "data.image_size=[32,32]", "--dry-run"]
+    status, out, err = command(train, *small_run(workplace / "sets", *more))
+    assert (status, err) == (0, "")
+    assert "tower      MobileNet: 32 x 32 x 1 -> 64, 3,293,888 parameters, 65,600 trained\n" in out
+
+
 REFUSED = {
     "unknown key": (["--set", "loss.margni=1"], "did you mean loss.margin?"),
     "impossible P": (
@@ -214,6 +224,14 @@ REFUSED = {
     "nothing to judge": (["--set", "data.eval_split=test[:2]"], "data.eval_split"),
     "unknown export split": (["--set", "embeddings.splits=[tset]"], "'tset'"),
     "unknown configuration": (["--config", "nope"], "nope"),
+    "images too small": (
+        ["--set", "model={tower: MobileNet}"],
+        "data.image_size: MobileNet does not take images of 8 x 8: Input size must be at least 32x",
+    ),
+    "no such weights": (
+        ["--set", "model={tower: MobileNet, weights: nowhere.h5}"],
+        "nowhere.h5",
+    ),
     "resume of nothing": (["--resume"], "nothing to resume"),
     "file as run folder": (["--run-dir", "a_file"], "a_file is a file"),
     "run folder in a file": (["--run-dir", "a_file/run"], "a_file is a file"),

@@ -161,6 +161,7 @@ def test_overrides_win_over_the_file():
         ("train", ["--config", "no_such"], 2),
         ("train", ["--config", "digits_semihard", "--set", "loss.margin=x"], 2),
         ("train", ["--config", "digits_semihard", "--preview", "x.png"], 2),
+        ("train", ["--config", "digits_semihard", "--set", "model.tower=ResNet5"], 2),
         ("embed", ["--checkpoint", "x", "--output", "y.csv"], 2),
         ("evaluate", [], 2),
     ],

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,10 +15,12 @@ from triplet_train.models.tower import build_tower
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 12, 10, 3), np.uint8)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_raw_uint8_images_become_float32_unit_vectors(precision, batch_norm):
-    model = ModelConfig(filters=[4, 6], embedding_dim=7, batch_norm=batch_norm, dropout=0.5)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("tower, batch_norm", [("cnn", False), ("cnn", True), ("resnet", True)])
+def test_raw_uint8_images_become_float32_unit_vectors(precision, tower, batch_norm):
+    model = ModelConfig(
+        tower=tower, filters=[4, 6], embedding_dim=7, batch_norm=batch_norm, dropout=0.5
+    )
     vectors = build_tower(model, (12, 10, 3), precision)(IMAGES)
     assert vectors.dtype == tf.float32 and vectors.shape == (5, 7)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
@@ -35,13 +38,40 @@ def test_the_configuration_describes_the_tower():
     assert layers()[-1] == "UnitNormalization"
 
 
-def test_any_number_of_blocks_fits_any_image():
-    tower = build_tower(ModelConfig(filters=[2] * 6), (5, 1, 1))
+@pytest.mark.parametrize("filters, convolutions", [([4], 5), ([4, 6], 10), ([4, 4, 8], 15)])
+def test_a_residual_stage_is_two_blocks_and_where_it_halves_the_image_a_projection(
+    filters, convolutions
+):
+    tower = build_tower(ModelConfig(tower="resnet", filters=filters), (12, 10, 3))
+    layers = [type(layer).__name__ for layer in tower.layers]
+    assert layers.count("Conv2D") == layers.count("BatchNormalization") == convolutions
+    assert layers.count("Add") == 2 * len(filters)
+    (pooling,) = (la for la in tower.layers if type(la).__name__ == "GlobalAveragePooling2D")
+    halved = len(filters) - 1
+    assert pooling.input.shape == (None, -(-12 // 2**halved), -(-10 // 2**halved), filters[-1])
+
+
+def test_a_residual_block_adds_what_comes_in():
+    """With the second normalisation of each block at zero a stage passes its input on."""
+    tower = build_tower(ModelConfig(tower="resnet", filters=[4]), (8, 8, 1))
+    first, *_, last = (layer for layer in tower.layers if type(layer).__name__ == "ReLU")
+    for add in (layer for layer in tower.layers if type(layer).__name__ == "Add"):
+        normalisation = add.input[0]._keras_history.operation
+        normalisation.gamma.assign(tf.zeros(4))
+    seen = keras.Model(tower.input, [first.output, last.output])(IMAGES[:, :8, :8, :1])
+    np.testing.assert_array_equal(*seen)
+    assert np.any(seen[0])
+
+
+@pytest.mark.parametrize("tower", ["cnn", "resnet"])
+def test_any_number_of_blocks_fits_any_image(tower):
+    tower = build_tower(ModelConfig(tower=tower, filters=[2] * 6), (5, 1, 1))
     assert tower(np.zeros((2, 5, 1, 1), np.uint8)).shape == (2, 64)
 
 
-def test_an_embedder_loads_in_safe_mode_where_this_package_is_not_installed(tmp_path):
-    model = ModelConfig(filters=[4, 6], batch_norm=True, dropout=0.2)
+@pytest.mark.parametrize("tower", ["cnn", "resnet"])
+def test_an_embedder_loads_in_safe_mode_where_this_package_is_not_installed(tmp_path, tower):
+    model = ModelConfig(tower=tower, filters=[4, 6], batch_norm=True, dropout=0.2)
     tower = build_tower(model, (12, 10, 3), "mixed_bfloat16")
     tower.save(tmp_path / "embedder.keras")
     np.save(tmp_path / "images.npy", IMAGES)
@@ -90,8 +120,6 @@ def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
 
 
 def test_a_model_that_is_no_embedder_is_refused(tmp_path):
-    import keras
-
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
     with pytest.raises(RequestError, match="no embedder"):
         triplet_train.load_embedder(tmp_path / "other.keras")

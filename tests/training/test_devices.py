@@ -7,6 +7,7 @@ import socket
 
 import numpy as np
 import pytest
+from networks import application
 from processes import in_processes, set_up
 from small_runs import figures, start
 
@@ -38,6 +39,7 @@ CASES = {
         "train.microbatch=3",
     ],
     "batch normalisation": ["model.batch_norm=true"],
+    "residual network": ["model.tower=resnet"],
 }
 
 
@@ -79,6 +81,23 @@ def cluster(workers):
 def assert_same(weights, others):
     for one, other in zip(weights, others, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frozen", [False, True])
+def test_two_devices_give_the_weights_of_one_with_an_application(tmp_path, frozen):
+    # One step: 27 such layers at random weights amplify its rounding to 0.02 in the next.
+    config = ["model={tower: MobileNet}", "optimizer.learning_rate=1e-3"]
+    if frozen:
+        application("MobileNet", channels=1).save_weights(tmp_path / "some.weights.h5")
+        config += [f"model.weights='{tmp_path}/some.weights.h5'", "model.freeze_backbone=true"]
+    one, mirrored = in_processes(
+        small_run,
+        (digits(*config, steps=1), tmp_path / "one", 1, {}),
+        (digits("train.devices=mirrored", *config, steps=1), tmp_path / "mirrored", 2, {}),
+    )
+    for a, b in zip(one, mirrored, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)  # 0.06 with statistics of each device alone
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -196,6 +215,12 @@ def test_devices_that_cannot_share_a_batch_are_refused():
         _require_equal_shares(digits("train.microbatch=4"), 2)
     with pytest.raises(RequestError, match="batch normalisation"):
         _require_equal_shares(digits("train.microbatch=3", "model.batch_norm=true"), 2)
+    for tower in ("resnet", "MobileNet"):
+        with pytest.raises(RequestError, match="batch normalisation"):
+            _require_equal_shares(digits("train.microbatch=3", f"model={{tower: {tower}}}"), 2)
     with pytest.raises(RequestError, match=r"train\.jit_compile"):
         _require_equal_shares(digits("train.jit_compile=true"), 2)
     _require_equal_shares(digits("train.microbatch=12"), 4)
+    frozen = "{tower: MobileNet, weights: some.h5, freeze_backbone: true}"
+    for model in ("{tower: VGG16}", frozen):
+        _require_equal_shares(digits("train.microbatch=3", f"model={model}"), 2)

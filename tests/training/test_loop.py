@@ -5,12 +5,12 @@ import keras
 import numpy as np
 import pytest
 from kill_and_resume import log_without_clock
-from small_runs import LABELS, figures, start
+from networks import application
+from small_runs import LABELS, build_small, figures, start
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
-from triplet_train.models.tower import build_tower
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 
@@ -44,12 +44,9 @@ def stop_at(number):
 
 def with_augmentation(*arguments, **options):
     """The tower behind a layer that shifts its images at random."""
-    tower = build_tower(*arguments, **options)
+    tower = build_small(*arguments, **options)
     images = keras.Input(tower.input_shape[1:], dtype="uint8")
-    x = keras.layers.RandomTranslation(0.2, 0.2)(images)
-    for layer in tower.layers[1:]:
-        x = layer(x)
-    return keras.Model(images, x)
+    return keras.Model(images, tower(keras.layers.RandomTranslation(0.2, 0.2)(images)))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +55,7 @@ def with_augmentation(*arguments, **options):
         ["augment={rotate: 20, shift: 0.1, brightness: 0.2, erase: 0.2}"],
         ["loss.strategy=naive", "train.microbatch=4", "optimizer.clip_norm=0.1"],
         ["train.precision=mixed_float16", "optimizer.name=sgd"],
+        ["model.tower=resnet"],
     ],
 )
 def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
@@ -73,6 +71,21 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
+
+
+def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
+    tmp_path, digits_config
+):
+    application("MobileNet", channels=1).save_weights(tmp_path / "some.weights.h5")
+    model = f"{{tower: MobileNet, weights: '{tmp_path}/some.weights.h5', freeze_backbone: true}}"
+    few = ["train.steps=4", "train.eval_every=2", "train.checkpoint_every=2"]
+    config = digits_config(*EVERYTHING[:2], f"model={model}", *EVERYTHING[3:], *few)
+    whole, _ = start(config, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        start(config, tmp_path / "broken", evaluate=stop_at(1))
+    resumed, _ = start(config, tmp_path / "broken", resume=True)
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_the_newest_checkpoints_and_the_best_are_kept(tmp_path, digits_config):

@@ -65,8 +65,10 @@ def weights_after(steps, **options):
     return tower.get_weights()
 
 
-def test_the_two_stages_give_the_gradient_of_one_tape():
-    tower, step = make(name="sgd", schedule="constant", learning_rate=0.1)
+@pytest.mark.parametrize("name", ["cnn", "resnet"])
+def test_the_two_stages_give_the_gradient_of_one_tape(name):
+    options = {"name": "sgd", "schedule": "constant", "learning_rate": 0.1}
+    tower, step = make(model={"tower": name}, **options)
     before = [tf.identity(weight) for weight in tower.trainable_variables]
     with tf.GradientTape() as tape:
         loss = triplet_semihard_loss(LABELS, tower(IMAGES, training=True))

@@ -65,10 +65,11 @@ def train(
     settings = load_config(config, overrides)
     folder = run_dir or Path("runs") / config_name(config)
     run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
-    job = import_with_tensorflow("triplet_train.jobs.train")
     if dry_run:
+        job = import_with_tensorflow("triplet_train.jobs.dry_run")
         typer.echo(job.dry_run(settings, preview), nl=False)
         return
+    job = import_with_tensorflow("triplet_train.jobs.train")
     typer.echo(job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet))
 
 

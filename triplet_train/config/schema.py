@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from triplet_train.config.towers import APPLICATIONS, FILTERS, TOWERS, WITHOUT_BATCH_NORM
+
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
@@ -128,13 +130,75 @@ class AugmentConfig(Section):
 
 
 class ModelConfig(Section):
-    tower: Literal["cnn"] = Field("cnn", description="conv blocks, dense, unit normalisation")
-    embedding_dim: Width = Field(64, description="D, length of an embedding")
-    filters: list[Width] = Field(
-        [32, 64], min_length=1, description="one conv block (3x3, ReLU, 2x2 max pool) per entry"
+    tower: Literal[TOWERS] = Field(
+        "cnn", description="conv blocks, a small residual network, or a name of keras.applications"
     )
-    batch_norm: bool = Field(False, description="batch normalisation in each block")
+    embedding_dim: Width = Field(64, description="D, length of an embedding")
+    filters: list[Width] | None = Field(
+        None,
+        min_length=1,
+        validate_default=True,
+        description="cnn: one conv block (3x3, ReLU, 2x2 max pool) per entry; resnet: one stage "
+        "(two residual blocks) per entry; default: the tower's own",
+    )
+    batch_norm: bool | None = Field(
+        None,
+        validate_default=True,
+        description="cnn: batch normalisation in each block; of the others, whether they have it",
+    )
     dropout: Fraction = Field(0.0, description="dropped before the dense layer")
+    weights: AbsolutePath | None = Field(
+        None, description="keras.applications: an HDF5 file of the network without its top"
+    )
+    freeze_backbone: bool = Field(
+        False, description="train the dense layer alone, on what the loaded weights give"
+    )
+
+    @field_validator("filters")
+    @classmethod
+    def filters_of_the_tower(
+        cls, value: list[int] | None, info: ValidationInfo
+    ) -> list[int] | None:
+        tower = info.data.get("tower")
+        if value is None:
+            return FILTERS.get(tower)
+        if tower in APPLICATIONS:
+            raise ValueError(f"{tower} has its own; leave it out, or null")
+        return value
+
+    @field_validator("batch_norm")
+    @classmethod
+    def batch_norm_of_the_tower(cls, value: bool | None, info: ValidationInfo) -> bool:
+        tower = info.data.get("tower", "cnn")
+        if tower == "cnn":
+            return bool(value)
+        has = tower not in WITHOUT_BATCH_NORM
+        if value not in (None, has):
+            raise ValueError(
+                f"{tower} {'always' if has else 'never'} has it; leave it out, or null"
+            )
+        return has
+
+    @field_validator("weights")
+    @classmethod
+    def weights_of_an_application(cls, value: str | None, info: ValidationInfo) -> str | None:
+        tower = info.data.get("tower")
+        if value is None or tower is None:
+            return value
+        if tower not in APPLICATIONS:
+            raise ValueError(f"is for the networks of keras.applications, not for {tower}")
+        if not value.endswith(".h5"):
+            raise ValueError("must be an HDF5 file of weights, .h5 or .weights.h5")
+        return value
+
+    @field_validator("freeze_backbone")
+    @classmethod
+    def frozen_with_weights(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("weights", "") is None:
+            raise ValueError(
+                "needs model.weights: frozen at random weights the backbone would never learn"
+            )
+        return value
 
 
 class LossConfig(Section):

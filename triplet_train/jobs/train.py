@@ -10,22 +10,21 @@ from typing import Any
 
 import keras
 
-from triplet_train.config import Config, to_yaml
+from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.caching import cached
-from triplet_train.data.classes import judged_rows, training_rows
+from triplet_train.data.classes import judged_rows
 from triplet_train.data.images import ImageTable
 from triplet_train.data.sources import Source, open_source
-from triplet_train.data.summary import summary
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
 from triplet_train.embeddings.projector import list_exports
-from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
-from triplet_train.files import replacing, write_json
+from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.evaluate import Judged, judge_tables
+from triplet_train.jobs.run_data import refuse_impossible, require_weights, run_tables
 from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
@@ -55,6 +54,7 @@ def run(
     if resume and _finished(config, run_dir):
         return f"{run_dir} is finished; nothing to resume"
     changes = run_folder.changes(run_dir, config) if resume else {}
+    require_weights(config)
     devices = choose_devices(config, lambda line: quiet or print(line, file=sys.stderr))
     with devices.failures_explained():
         return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, quiet)
@@ -71,10 +71,9 @@ def _train_and_judge(
 ) -> str:
     silent = quiet or not devices.chief
     source = open_source(config.data)
-    _refuse_impossible(config, source)
-    images, held_out = _tables(config, source, silent)
+    refuse_impossible(config, source)
+    images, held_out = run_tables(config, source, silent)
     batches = make_batches(config, images.labels)
-    images = cached(images, config.data, silent)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
@@ -83,6 +82,7 @@ def _train_and_judge(
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
+    images = cached(images, config.data, silent)
     if not devices.chief:
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
@@ -160,104 +160,6 @@ def _report(
         f"  tensorboard --logdir {folder}/tensorboard",
     ]
     return "\n".join(lines)
-
-
-def dry_run(config: Config, preview: Path | None = None) -> str:
-    """The resolved configuration as YAML, then what a run would do, as YAML comments.
-
-    Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
-
-    Args:
-        preview: a PNG to write, of the images that the first step gives to the tower.
-
-    Raises:
-        RequestError: the run would be refused, or a preview needs a set that is not on disk.
-    """
-    source = open_source(config.data, write=False)
-    batch, steps = config.batch, config.train.steps
-    size, part, epochs = batch.size, config.train.microbatch, ""
-    facts = [f"data set   {source.name}"]
-    if source.ready:
-        _refuse_impossible(config, source)
-        images, held_out = _tables(config, source, quiet=False)
-        make_batches(config, images.labels)
-        epochs = f", {steps * size / len(images):.1f} epochs"
-        exported = (judged_rows(source.table(s), config.data) for s in config.export_splits)
-        tables = [("train on", images), ("judge on", held_out), *(("export", t) for t in exported)]
-        for use, table in tables:
-            first, *others = summary(table, config.data)
-            chosen = f", classes {table.classes}" if table.classes else ""
-            facts.append(f"{use:10s} {table.split}{chosen}: {first}")
-            facts += [f"{'':11s}{line}" for line in others if use != "export"]
-    else:
-        facts += ["           not on disk; a run would download it first, and sizes are known then"]
-    tower = build_tower(config.model, source.image_shape, config.train.precision)
-    height, width, channels = source.image_shape
-    facts += [
-        f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
-        + (f", {part} in the tower at a time" if part else ""),
-        f"augment    {_augmentation(config)}",
-        f"steps      {steps:,}: {steps * size:,} images{epochs}",
-        f"tower      {height} x {width} x {channels} -> {config.model.embedding_dim}, "
-        f"{tower.count_params():,} parameters",
-    ]
-    if preview:
-        if not source.ready:
-            raise RequestError(
-                f"--preview needs the images of {source.name}, which are not on disk; a run "
-                "without --dry-run downloads them"
-            )
-        _write_preview(config, images, preview)
-        facts.append(f"preview    {preview}")
-    return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
-
-
-def _augmentation(config: Config) -> str:
-    on = [f"{key} {value}" for key, value in config.augment.model_dump().items() if value]
-    return ", ".join(on) or "nothing"
-
-
-def _write_preview(config: Config, images: ImageTable, file: Path) -> None:
-    from triplet_train.report.preview import preview_sheet  # half a second to import
-
-    rows = make_batches(config, images.labels).rows(0)
-    sheet = preview_sheet(config, images.read(rows), images.labels[rows], images.class_names)
-    with replacing(file) as beside:
-        sheet.save(beside)
-
-
-def _refuse_impossible(config: Config, source: Source) -> None:
-    """What the set's description alone shows to be impossible, before any image is read."""
-    for split in (config.data.train_split, config.data.eval_split, *config.export_splits):
-        source.count(split)
-    names = {file_name(split, "npz") for split in config.export_splits}
-    if len(names) < len(config.export_splits):
-        raise RequestError("embeddings.splits: two of the splits would have the same file name")
-
-
-def _tables(config: Config, source: Source, quiet: bool) -> tuple[ImageTable, ImageTable]:
-    """What to train on, and what is judged during training; no image is decoded.
-
-    Raises:
-        RequestError: rows have no label, or no two of those to judge are of one class.
-    """
-    data = config.data
-    images, held_out = (
-        rows(source.table(split, quiet=quiet), data)
-        for rows, split in ((training_rows, data.train_split), (judged_rows, data.eval_split))
-    )
-    for table in (images, held_out):
-        if table.labels.min() < 0:
-            raise RequestError(
-                f"data.label_key: {source.name} {table.split} has rows without a label, so that "
-                "nothing says which images are of one class"
-            )
-    if not has_pairs(held_out.labels):
-        raise RequestError(
-            f"data.eval_split: no two images of {data.eval_split} share a class, "
-            "so there is nothing to judge"
-        )
-    return images, held_out
 
 
 def _opening(

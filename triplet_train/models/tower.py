@@ -3,6 +3,10 @@
 import keras
 
 from triplet_train.config import ModelConfig
+from triplet_train.models import applications, cnn, resnet
+
+# A tower of this package: a file here, a line in this table and its name in config/towers.py.
+_FEATURES = {"cnn": cnn.features, "resnet": resnet.features}
 
 
 def build_tower(
@@ -11,7 +15,7 @@ def build_tower(
     precision: str = "float32",
     synchronized: bool = False,
 ) -> keras.Model:
-    """A CNN: scaling to [0, 1], conv blocks, dense, unit normalisation.
+    """A backbone, which scales the images itself, then dropout, dense and unit normalisation.
 
     Scaling is a layer, so that the saved model takes images as they are in the data set; the last
     layer computes in float32 under any precision, so that vectors are of unit length to 1e-7.
@@ -25,19 +29,16 @@ def build_tower(
 
     Returns:
         uint8 [N, H, W, C] -> float32 [N, embedding_dim].
+
+    Raises:
+        RequestError: a network of keras.applications does not take such images, or its weights
+            cannot be loaded.
     """
     layers = keras.layers
     policy = keras.DTypePolicy(precision)
     images = keras.Input(image_shape, dtype="uint8", name="image")
-    x = layers.Rescaling(1 / 255, dtype=policy)(images)
-    for width in model.filters:
-        # Batch normalisation has a shift of its own, which makes the convolution's bias redundant.
-        x = layers.Conv2D(width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy)(x)
-        if model.batch_norm:
-            x = layers.BatchNormalization(synchronized=synchronized, dtype=policy)(x)
-        x = layers.ReLU(dtype=policy)(x)
-        x = layers.MaxPooling2D(padding="same", dtype=policy)(x)
-    x = layers.Flatten(dtype=policy)(x)
+    features = _FEATURES.get(model.tower, applications.features)
+    x = features(images, model, policy, synchronized)
     if model.dropout:
         x = layers.Dropout(model.dropout, dtype=policy)(x)
     x = layers.Dense(model.embedding_dim, dtype=policy)(x)

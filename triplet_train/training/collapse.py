@@ -49,6 +49,6 @@ class Collapse:
                 advice.append("loss.warmup_steps: 200, which begins with semi_hard")
             if not loss.soft:
                 advice.append("loss.soft: true")
-        if not self._config.model.batch_norm:
+        if self._config.model.tower == "cnn" and not self._config.model.batch_norm:
             advice.append("model.batch_norm: true")
         return " or ".join(advice)

@@ -176,10 +176,13 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
             f"train.microbatch: the {share} images on each of {replicas} devices do not divide "
             f"into equal parts of {train.microbatch}"
         )
-    if replicas > 1 and config.model.batch_norm and (train.microbatch or share) < share:
+    model = config.model
+    normalises = model.batch_norm and not model.freeze_backbone
+    if replicas > 1 and normalises and (train.microbatch or share) < share:
         raise RequestError(
             "train.microbatch: with batch normalisation, whose statistics are of all devices, only "
-            "on one device; leave out train.microbatch or model.batch_norm"
+            "on one device; leave out train.microbatch, or take a tower without (a cnn without "
+            "model.batch_norm, ConvNeXt, VGG)"
         )
     if train.jit_compile and replicas > 1:
         raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")

@@ -1,0 +1,257 @@
+"""The networks of keras.applications as towers: scaling, weights from a file, a frozen backbone."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from networks import application
+
+from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
+from triplet_train.config.towers import APPLICATIONS, WITHOUT_BATCH_NORM
+from triplet_train.errors import RequestError
+from triplet_train.losses.strategies import make_strategy
+from triplet_train.models.applications import _SCALING, _freeze, _scaled
+from triplet_train.models.tower import build_tower
+from triplet_train.training.devices import Devices
+from triplet_train.training.optimizers import make_optimizer
+from triplet_train.training.step import _seed_states, make_step
+
+COLOUR = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
+FAMILIES = {
+    name: module
+    for name, module in vars(keras.applications).items()
+    if inspect.ismodule(module) and name != "imagenet_utils"
+}
+ALONE = Devices(tf.distribute.get_strategy(), 1, 1, True, "one")
+
+
+def backbone_of(tower):
+    (network,) = (layer for layer in tower.layers if isinstance(layer, keras.Model))
+    return network
+
+
+def scaled(name, images):
+    inputs = keras.Input(images.shape[1:], dtype="uint8")
+    return keras.Model(inputs, _scaled(inputs, name))(images)
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    return application("MobileNet")
+
+
+@pytest.fixture(scope="module")
+def weights(mobilenet, tmp_path_factory):
+    """A file of MobileNet's weights."""
+    file = tmp_path_factory.mktemp("weights") / "mobilenet.weights.h5"
+    mobilenet.save_weights(file)
+    return str(file)
+
+
+def frozen(weights, **options):
+    return ModelConfig(tower="MobileNet", weights=weights, freeze_backbone=True, **options)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_network_gets_colour_images_as_its_preprocess_input_gives_them(family):
+    module = FAMILIES[family]
+    expected = module.preprocess_input(COLOUR.astype(np.float32))
+    for name in (name for name in APPLICATIONS if hasattr(module, name)):
+        np.testing.assert_allclose(scaled(name, COLOUR), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_images_of_other_channels_are_scaled_to_1_unless_the_network_does_so(name):
+    grey = COLOUR[..., :1]
+    by_itself = name.startswith(("EfficientNet", "MobileNetV3"))
+    expected = grey if by_itself else grey / 127.5 - 1
+    np.testing.assert_allclose(scaled(name, grey), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_an_application_computes_in_the_precision_of_the_run_and_leaves_the_default_as_it_was(
+    precision,
+):
+    before = keras.config.dtype_policy()
+    tower = build_tower(ModelConfig(tower="MobileNet", embedding_dim=7), (32, 32, 3), precision)
+    assert keras.config.dtype_policy() == before
+    expected = keras.DTypePolicy(precision).compute_dtype
+    assert {layer.compute_dtype for layer in backbone_of(tower).layers[1:]} == {expected}
+    vectors = tower(COLOUR, training=True)
+    assert vectors.dtype == tf.float32 and vectors.shape == (6, 7)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_images_too_small_for_a_network_are_refused_and_leave_the_default_precision_as_it_was():
+    before = keras.config.dtype_policy()
+    with pytest.raises(RequestError, match=r"data\.image_size: Xception .* 70 x 80: .* 71x71"):
+        build_tower(ModelConfig(tower="Xception"), (70, 80, 3), "mixed_bfloat16")
+    assert keras.config.dtype_policy() == before
+
+
+@pytest.mark.parametrize("synchronized", [False, True])
+def test_batch_normalisation_is_over_all_replicas_where_there_are_several(synchronized):
+    tower = build_tower(ModelConfig(tower="MobileNet"), (32, 32, 3), synchronized=synchronized)
+    layers = [la for la in backbone_of(tower).layers if "BatchNorm" in type(la).__name__]
+    assert len(layers) == 27 and {layer.synchronized for layer in layers} == {synchronized}
+
+
+@pytest.mark.parametrize("name, momentum", [("MobileNetV2", 0.99), ("EfficientNetV2B0", 0.9)])
+def test_moving_averages_settle_within_a_run_of_some_hundred_steps(name, momentum):
+    tower = build_tower(ModelConfig(tower=name), (32, 32, 3))
+    layers = [la for la in backbone_of(tower).layers if "BatchNorm" in type(la).__name__]
+    assert {layer.momentum for layer in layers} == {momentum}
+
+
+def test_a_step_seeds_every_random_layer_of_a_backbone_and_of_the_head():
+    tower = build_tower(ModelConfig(tower="EfficientNetB0", dropout=0.5), (32, 32, 3))
+    layers = [*backbone_of(tower).layers, *tower.layers]
+    random = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    assert len(random) == 10
+    seeded = {id(state) for state in _seed_states(tower)}
+    assert {id(layer.seed_generator.state) for layer in random} == seeded
+
+
+@pytest.mark.parametrize("format", ["weights.h5", "h5"])
+def test_weights_come_from_either_kind_of_file(mobilenet, tmp_path, format):
+    file = tmp_path / f"network.{format}"
+    mobilenet.save_weights(file) if format == "weights.h5" else mobilenet.save(file)
+    tower = build_tower(ModelConfig(tower="MobileNet", weights=str(file)), (32, 32, 3))
+    network = backbone_of(tower)
+    for loaded, saved in zip(network.weights, mobilenet.weights, strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+    assert network.trainable
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text", "empty", "folder", "half", "nan", "other network", "other network.weights", "grey"],
+)
+def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
+    mobilenet, weights, tmp_path, kind
+):
+    file, channels = tmp_path / f"{kind}.h5", 3
+    if kind == "text":
+        file.write_text("no weights")
+    elif kind == "empty":
+        file.touch()
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "half":
+        with open(weights, "rb") as whole:
+            file.write_bytes(whole.read(5_000_000))
+    elif kind == "nan":  # as all that Keras does not find in the file, which it may only warn of
+        last = mobilenet.weights[-1]
+        before = last.numpy()
+        last.assign(before * np.nan)
+        mobilenet.save(file)
+        last.assign(before)
+    elif kind == "other network":
+        application("VGG16").save(file)
+    elif kind == "other network.weights":
+        application("MobileNetV2").save_weights(file)
+    else:
+        mobilenet.save(file)
+        channels = 1
+    hint = "published files are for 3 channels" if kind == "grey" else ""
+    expected = f"{file} does not hold the weights of MobileNet without its top .*{hint}"
+    with pytest.raises(RequestError, match=expected):
+        build_tower(ModelConfig(tower="MobileNet", weights=str(file)), (32, 32, channels))
+
+
+@pytest.mark.parametrize("format", ["weights.h5", "h5"])
+def test_published_weights_of_efficientnet_see_what_they_see_in_keras(
+    tmp_path, monkeypatch, format
+):
+    """They hold the standard deviation as variance, which Keras mends in what it downloads."""
+    network = application("EfficientNetB0")
+    (layer,) = (la for la in network.layers if isinstance(la, keras.layers.Normalization))
+    deviation = np.array([0.229, 0.224, 0.225])
+    layer.set_weights([np.array([0.485, 0.456, 0.406]), deviation, np.array(0)])
+    network.save(tmp_path / "published.h5")
+    published = str(tmp_path / "published.h5")
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: published)
+    kerass = keras.applications.EfficientNetB0(include_top=False, pooling="avg")
+    kerass.save_weights(tmp_path / "published.weights.h5")
+    model = ModelConfig(tower="EfficientNetB0", weights=str(tmp_path / f"published.{format}"))
+    loaded = backbone_of(build_tower(model, (32, 32, 3)))
+    given, expected = (
+        keras.Model(network.input, network.get_layer("stem_conv").output)(COLOUR)
+        for network in (loaded, kerass)
+    )
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_of_a_frozen_tower_the_head_alone_moves_and_nothing_else_is_differentiated(
+    weights, mobilenet
+):
+    tower = build_tower(frozen(weights, embedding_dim=5), (32, 32, 3))
+    optimizer = make_optimizer(OptimizerConfig(schedule="constant"), 10, "float32")
+    optimizer.build(tower.trainable_variables)
+    head = tower.layers[-2]
+    assert [id(v) for v in tower.trainable_variables] == [id(v) for v in head.variables]
+    assert len(optimizer.variables) == 2 + 2 * len(head.variables)  # iteration, rate; Adam's two
+    step = make_step(tower, optimizer, make_strategy(LossConfig()), ALONE, seed=0)
+    before = [np.array(weight) for weight in head.weights]
+    arguments = tf.constant(0), tf.constant(0), tf.constant(COLOUR), tf.constant([0, 0, 0, 1, 1, 1])
+    for _ in range(3):
+        step(*arguments)
+    for old, new in zip(before, head.weights, strict=True):
+        assert np.any(old != new)
+    for still, saved in zip(backbone_of(tower).weights, mobilenet.weights, strict=True):
+        np.testing.assert_array_equal(still, saved)  # moving averages among them
+    operations = {
+        node.type for node in step.get_concrete_function(*arguments).graph.get_operations()
+    }
+    assert "Conv2D" in operations and not any("Backprop" in kind for kind in operations)
+
+
+def test_a_frozen_backbone_gives_the_same_in_training_as_at_rest(tmp_path):
+    network = application("EfficientNetB0")  # which has dropout inside
+    network.save_weights(tmp_path / "some.weights.h5")
+    path = str(tmp_path / "some.weights.h5")
+    model = ModelConfig(tower="EfficientNetB0", weights=path, freeze_backbone=True)
+    tower = build_tower(model, (32, 32, 3))
+    np.testing.assert_array_equal(tower(COLOUR, training=True), tower(COLOUR, training=False))
+
+
+def test_a_frozen_tower_loads_in_safe_mode_and_stays_frozen(weights, tmp_path):
+    tower = build_tower(frozen(weights), (32, 32, 3), "mixed_bfloat16")
+    tower.save(tmp_path / "embedder.keras")
+    loaded = keras.models.load_model(tmp_path / "embedder.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(COLOUR, training=True), tower(COLOUR))
+    assert len(loaded.trainable_variables) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_every_application_builds_draws_by_seed_alone_and_loads_in_safe_mode(name, tmp_path):
+    size = {"Xception": 71, "InceptionV3": 75, "InceptionResNetV2": 75}.get(name, 32)
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+
+    def build():
+        return build_tower(ModelConfig(tower=name, embedding_dim=5), images.shape[1:])
+
+    tower = build()
+    network = backbone_of(tower)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert ("BatchNormalization" in kinds) == (name not in WITHOUT_BATCH_NORM)
+    assert (name in _SCALING) != bool({"Rescaling", "Normalization"} & set(kinds[:4]))
+
+    def trained():
+        for state in _seed_states(tower):
+            state.assign(tf.ones_like(state))
+        return tower(images, training=True).numpy()
+
+    np.testing.assert_array_equal(trained(), trained())
+    np.testing.assert_allclose(np.linalg.norm(trained(), axis=1), 1, atol=1e-6)
+    tower.save(tmp_path / "embedder.keras")
+    loaded = keras.models.load_model(tmp_path / "embedder.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(images), tower(images))
+    _freeze(network)
+    np.testing.assert_array_equal(network(images, training=True), network(images))
+    fresh = build()
+    fresh.set_weights(loaded.get_weights())  # as a run that is resumed does
+    np.testing.assert_array_equal(fresh(images), tower(images))

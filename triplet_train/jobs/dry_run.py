@@ -1,0 +1,87 @@
+"""What a run would do, without doing it."""
+
+import math
+from pathlib import Path
+
+import keras
+
+from triplet_train.config import Config, to_yaml
+from triplet_train.data.batches import make_batches
+from triplet_train.data.classes import judged_rows
+from triplet_train.data.images import ImageTable
+from triplet_train.data.sources import open_source
+from triplet_train.data.summary import summary
+from triplet_train.errors import RequestError
+from triplet_train.files import replacing
+from triplet_train.jobs.run_data import refuse_impossible, require_weights, run_tables
+from triplet_train.models.tower import build_tower
+
+
+def dry_run(config: Config, preview: Path | None = None) -> str:
+    """The resolved configuration as YAML, then what a run would do, as YAML comments.
+
+    Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
+
+    Args:
+        preview: a PNG to write, of the images that the first step gives to the tower.
+
+    Raises:
+        RequestError: the run would be refused, or a preview needs a set that is not on disk.
+    """
+    require_weights(config)
+    source = open_source(config.data, write=False)
+    batch, steps = config.batch, config.train.steps
+    size, part, epochs = batch.size, config.train.microbatch, ""
+    facts = [f"data set   {source.name}"]
+    if source.ready:
+        refuse_impossible(config, source)
+        images, held_out = run_tables(config, source, quiet=False)
+        make_batches(config, images.labels)
+        epochs = f", {steps * size / len(images):.1f} epochs"
+        exported = (judged_rows(source.table(s), config.data) for s in config.export_splits)
+        tables = [("train on", images), ("judge on", held_out), *(("export", t) for t in exported)]
+        for use, table in tables:
+            first, *others = summary(table, config.data)
+            chosen = f", classes {table.classes}" if table.classes else ""
+            facts.append(f"{use:10s} {table.split}{chosen}: {first}")
+            facts += [f"{'':11s}{line}" for line in others if use != "export"]
+    else:
+        facts += ["           not on disk; a run would download it first, and sizes are known then"]
+    tower = build_tower(config.model, source.image_shape, config.train.precision)
+    height, width, channels = source.image_shape
+    facts += [
+        f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
+        + (f", {part} in the tower at a time" if part else ""),
+        f"augment    {_augmentation(config)}",
+        f"steps      {steps:,}: {steps * size:,} images{epochs}",
+        f"tower      {config.model.tower}: {height} x {width} x {channels} -> "
+        f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
+        + (f", {_trainable(tower):,} trained" if config.model.freeze_backbone else ""),
+    ]
+    if preview:
+        if not source.ready:
+            raise RequestError(
+                f"--preview needs the images of {source.name}, which are not on disk; a run "
+                "without --dry-run downloads them"
+            )
+        _write_preview(config, images, preview)
+        facts.append(f"preview    {preview}")
+    return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
+
+
+def _augmentation(config: Config) -> str:
+    on = [f"{key} {value}" for key, value in config.augment.model_dump().items() if value]
+    return ", ".join(on) or "nothing"
+
+
+def _write_preview(config: Config, images: ImageTable, file: Path) -> None:
+    from triplet_train.report.preview import preview_sheet  # half a second to import
+
+    rows = make_batches(config, images.labels).rows(0)
+    sheet = preview_sheet(config, images.read(rows), images.labels[rows], images.class_names)
+    with replacing(file) as beside:
+        sheet.save(beside)
+
+
+def _trainable(tower: keras.Model) -> int:
+    return sum(math.prod(weight.shape) for weight in tower.trainable_weights)
