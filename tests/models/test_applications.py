@@ -161,7 +161,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
         build_tower(ModelConfig(tower="MobileNet", weights=str(file)), (32, 32, channels))
 
 
-@pytest.mark.parametrize("format", ["weights.h5", "h5"])
+@pytest.mark.parametrize("format", [pytest.param("weights.h5", marks=pytest.mark.slow), "h5"])
 def test_published_weights_of_efficientnet_see_what_they_see_in_keras(
     tmp_path, monkeypatch, format
 ):

@@ -69,7 +69,7 @@ def test_any_number_of_blocks_fits_any_image(tower):
     assert tower(np.zeros((2, 5, 1, 1), np.uint8)).shape == (2, 64)
 
 
-@pytest.mark.parametrize("tower", ["cnn", "resnet"])
+@pytest.mark.parametrize("tower", ["cnn", pytest.param("resnet", marks=pytest.mark.slow)])
 def test_an_embedder_loads_in_safe_mode_where_this_package_is_not_installed(tmp_path, tower):
     model = ModelConfig(tower=tower, filters=[4, 6], batch_norm=True, dropout=0.2)
     tower = build_tower(model, (12, 10, 3), "mixed_bfloat16")

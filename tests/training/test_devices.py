@@ -100,7 +100,9 @@ def test_two_devices_give_the_weights_of_one_with_an_application(tmp_path, froze
         np.testing.assert_allclose(a, b, atol=1e-3)  # 0.06 with statistics of each device alone
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [*list(CASES)[:-1], pytest.param(list(CASES)[-1], marks=pytest.mark.slow)]
+)
 def test_two_devices_give_the_weights_of_one_after_20_steps(tmp_path, case):
     one, mirrored = in_processes(
         small_run,

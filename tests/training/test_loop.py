@@ -73,6 +73,7 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
     tmp_path, digits_config
 ):
