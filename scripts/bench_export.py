@@ -43,7 +43,7 @@ def throughput(data_dir: str | None) -> None:
     config = load_config("mnist_semihard", [f"data.data_dir={data_dir}"] if data_dir else [])
     source = open_source(config.data)
     split = f"train[:{IMAGES}]"
-    images = cached(source.table(split, quiet=True), config.data, quiet=True)
+    (images,) = cached([source.table(split, quiet=True)], config.data, quiet=True)
     tower = build_tower(config.model, source.image_shape)
     opened = OpenTower(Path("none"), tower, None, None)
 

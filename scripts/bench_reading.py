@@ -77,7 +77,8 @@ def open_table(place: Path, way: str, size: int) -> Any:
         data = {"dataset": "made_images", "data_dir": str(place / format)}
     cache = "memory" if way == "in memory" else BUDGET
     config = DataConfig(**data, image_size=(size, size), cache=cache)
-    return cached(open_source(config).table("train", quiet=True), config, quiet=True)
+    (table,) = cached([open_source(config).table("train", quiet=True)], config, quiet=True)
+    return table
 
 
 def batches_of(table: Any) -> Iterator[Any]:

@@ -147,7 +147,7 @@ def main() -> None:
         config = load_config("mnist_semihard", overrides)
         devices = choose_devices(config)
         table = open_source(config.data).table("train[:20000]", quiet=True)
-        images = cached(table, config.data, quiet=True)
+        (images,) = cached([table], config.data, quiet=True)
         keras.utils.set_random_seed(0)
         bench = Bench(config, images, devices)
         parts = bench.parts()

@@ -1,5 +1,7 @@
 """Small data sets made on the spot, as TFDS and as a folder would hold them."""
 
+import io
+
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -62,6 +64,32 @@ class Plain(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self):
         for number in range(7):
             yield number, {"image": picture(number, 8, 8, 1)}
+
+
+class Broken(tfds.core.GeneratorBasedBuilder):
+    """Nine images of which one is none, and two without a label among labelled ones."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "label": tfds.features.ClassLabel(num_classes=9),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {
+            "test": self._generate_examples(range(9)),
+            "unlabelled": self._generate_examples([-1, -2]),
+        }
+
+    def _generate_examples(self, numbers):
+        for number in numbers:
+            image = picture(abs(number), 8, 8)
+            if number == 4:
+                image = io.BytesIO(b"\x89PNG that is none")
+            yield number, {"image": image, "label": max(number, -1)}
 
 
 def make_folder(root, paths, size=(8, 8)):

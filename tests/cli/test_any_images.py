@@ -97,6 +97,55 @@ def test_a_run_is_not_resumed_with_other_images_than_it_began_with(photos, comma
     assert command(train, *request)[0] == 0
 
 
+def test_a_run_that_trains_and_judges_on_one_split_is_not_resumed_with_other_images(
+    photos, command
+):
+    sizes = ["--set", "data.image_size=[8, 8]", "--set", "batch.classes=3"]
+    splits = [f"data.{key}_split=':100%'" for key in ("train", "eval")]
+    request = ["--config", "photos.yaml", *sizes, "--run-dir", "run", "--quiet"]
+    for override in (*splits, "data.eval_classes=[digit 3, digit 4]"):
+        request += ["--set", override]
+    assert command(train, *request)[0] == 0
+    make_folder(photos / "photos", ["digit 1/extra.png"])
+    status, _, err = command(train, *request, "--set", "train.steps=16", "--resume")
+    assert status == 2 and "other images or labels in data.train_split" in err
+
+
+def test_shards_of_what_is_held_out_are_the_whole_in_parts(workplace, command, data_dir):
+    write("unseen", dataset="digits", data_dir=str(data_dir), eval_classes=["8-9"])
+    assert command(train, "--config", "unseen.yaml", "--run-dir", "run", "--quiet")[0] == 0
+    request = ["--checkpoint", "run", "--split", "test[:40]", "--output", "parts.npz", "--quiet"]
+    for shard in range(1, 9):
+        status, _, err = command(embed, *request, "--shard", f"{shard}/8")
+        assert status == 0, err
+    request[request.index("parts.npz")] = "whole.npz"
+    assert command(embed, *request)[0] == 0
+    parts, whole = (read_table(workplace / name) for name in ("parts.npz", "whole.npz"))
+    assert parts.ids == whole.ids and set(whole.labels.tolist()) == {8, 9}
+
+
+def test_a_version_of_the_set_of_the_run_is_judged_by_the_same_classes(
+    workplace, command, data_dir
+):
+    write("unseen", dataset="digits", data_dir=str(data_dir), eval_classes=["7-9"])
+    assert command(train, "--config", "unseen.yaml", "--run-dir", "run", "--quiet")[0] == 0
+    request = ["--checkpoint", "run", "--quiet"]
+    plain = command(evaluate, *request)
+    assert plain[0] == 0 and "classes: 7-9" in plain[1]
+    assert command(evaluate, *request, "--dataset", "digits:1.0.0") == plain
+
+
+def test_the_moved_folder_of_a_run_is_named_with_data_dir(photos, command):
+    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]
+    assert command(train, *request, "--quiet")[0] == 0
+    (photos / "photos").rename("elsewhere")
+    status, _, err = command(evaluate, "--checkpoint", "run", "--quiet")
+    assert status == 2 and "photos" in err
+    assert command(evaluate, "--checkpoint", "run", "--data-dir", "elsewhere", "--quiet")[0] == 0
+    request += ["--resume", "--set", "train.steps=12", "--set", "data.path=elsewhere", "--quiet"]
+    assert command(train, *request)[0] == 0
+
+
 def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, command, data_dir):
     write("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
     assert (
@@ -152,6 +201,7 @@ REFUSED = {
     "not square": ({"class_rotations": True, "image_size": [8, 9]}, "data.class_rotations"),
     "a size that is none": ({"cache": "much"}, "data.cache"),
     "path for another set": ({"dataset": "digits"}, "data.path"),
+    "one class to judge": ({"eval_classes": ["a"]}, "of one class"),
     "unreadable": ({"path": "broken"}, "broken/b/3.png: "),
 }
 

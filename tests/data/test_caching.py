@@ -11,7 +11,7 @@ from tables import pixels, table
 
 from triplet_train.config import DataConfig
 from triplet_train.data.batches import PKBatches
-from triplet_train.data.caching import cached
+from triplet_train.data.caching import cached, which_fit
 from triplet_train.data.digits import Digits
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.sources import open_source
@@ -40,9 +40,9 @@ def sources(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["tfrecord", "array_record", "folder"])
 def test_batches_are_the_same_from_memory_and_from_disk(sources, kind):
     on_disk = open_source(sources[kind]).table("train")
-    held = cached(on_disk, data("memory"), quiet=True)
+    (held,) = cached([on_disk], data("memory"), quiet=True)
     assert held.read is not on_disk.read
-    assert cached(on_disk, data("disk"), quiet=True) is on_disk
+    assert cached([on_disk], data("disk"), quiet=True) == [on_disk]
     batches = PKBatches(on_disk.labels, classes=3, per_class=4, seed=0)
     streams = [
         training_batches(images, batches, 5, range(1), 1).take(20).as_numpy_iterator()
@@ -67,7 +67,13 @@ def test_both_file_formats_hold_the_same_rows(sources):
 def test_images_are_held_while_they_fit_the_budget(cache, held):
     images = table(np.zeros((60, 8, 8, 1), np.uint8), np.arange(60))
     assert images.bytes == 3840
-    assert (cached(images, data(cache), quiet=True) is not images) == held
+    assert (cached([images], data(cache), quiet=True)[0] is not images) == held
+
+
+def test_the_budget_is_that_of_all_tables_together():
+    large, small = (table(np.zeros((rows, 8, 8, 1), np.uint8), np.arange(rows)) for rows in (60, 9))
+    assert which_fit([large, small], data("4000 B")) == [True, False]
+    assert which_fit([large, small], data("600 B")) == [False, True]
 
 
 def test_what_has_to_be_in_memory_and_does_not_fit_is_refused(monkeypatch):
@@ -78,8 +84,8 @@ def test_what_has_to_be_in_memory_and_does_not_fit_is_refused(monkeypatch):
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Little)
     with pytest.raises(RequestError, match=r"data\.cache: .* do not fit"):
-        cached(images, data("memory"), quiet=True)
-    assert cached(images, data("auto"), quiet=True) is images
+        cached([images], data("memory"), quiet=True)
+    assert cached([images], data("auto"), quiet=True) == [images]
 
 
 def test_an_image_that_turns_out_unreadable_ends_the_run_by_its_name(tmp_path, digits_config):

@@ -6,6 +6,7 @@ from tables import pixels, table
 
 from triplet_train.config import DataConfig
 from triplet_train.data.classes import judged_rows, labels_of, rotated, training_rows
+from triplet_train.data.images import shard_of
 from triplet_train.errors import RequestError
 
 NAMES = {0: "ant", 1: "bee", 2: "cat", 3: "7", 4: "3-5", 5: "fox"}
@@ -38,7 +39,7 @@ def test_classes_are_named_by_number_by_name_or_by_range(spec, labels):
 
 @pytest.mark.parametrize("spec", [[6], ["bea"], ["6-9"], ["5-1"], [-1], [""], ["1-"]])
 def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
-    with pytest.raises(RequestError, match=r"data\.eval_classes: .*numbered 0 to 5"):
+    with pytest.raises(RequestError, match=r"data\.eval_classes: there is no .*numbered 0 to 5"):
         labels_of([0, *spec], NAMES, "data.eval_classes")
     with pytest.raises(RequestError, match="did you mean 'bee'"):
         labels_of(["bea"], NAMES, "")
@@ -93,6 +94,15 @@ def test_each_turn_of_a_class_is_a_class_of_its_own():
         np.testing.assert_array_equal(image, np.rot90(original, row % 4))
     shuffled = RANDOM.permutation(len(some))
     np.testing.assert_array_equal(some.read(shuffled), pixels(some)[shuffled])
+
+
+@pytest.mark.parametrize("shards", [1, 3, 40])
+def test_shards_in_order_are_all_that_was_chosen(shards):
+    some = judged_rows(TABLE, data(eval_classes=[1, 5], class_rotations=True))
+    parts = [shard_of(some, index, shards) for index in range(1, shards + 1)]
+    assert [id_ for part in parts for id_ in part.ids] == some.ids
+    np.testing.assert_array_equal(np.concatenate(list(map(pixels, parts))), pixels(some))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_turning_needs_square_images():

@@ -6,11 +6,13 @@ import unicodedata
 import numpy as np
 import pytest
 from made_sets import make_folder
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from tables import pixels
 
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
+from triplet_train.data.classes import labels_of
+from triplet_train.data.image_files import make_decode
 from triplet_train.data.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError, RunError
@@ -87,10 +89,13 @@ def test_folders_in_the_folder_of_a_class_are_classes_of_their_own(tmp_path):
     assert table.class_names == {0: "dog", 1: "dog/puppy"} and table.labels.tolist() == [0, 1]
 
 
-def test_shards_in_order_are_the_split(shares):
-    found = source(shares, ":")
-    parts = [found.table(":", (index, 4)) for index in (1, 2, 3, 4)]
-    assert [id_ for part in parts for id_ in part.ids] == found.table(":").ids
+def test_classes_that_are_numbers_are_in_their_order(tmp_path):
+    make_folder(tmp_path, [f"train/{number}/1.png" for number in (0, 1, 2, 10, 11)])
+    table = source(tmp_path).table("train")
+    assert table.class_names == {0: "0", 1: "1", 2: "2", 3: "10", 4: "11"}
+    assert labels_of([2, "10-11"], table.class_names, "") == {2, 3, 4}
+    with pytest.raises(RequestError, match="numbered 0 to 11"):
+        labels_of([3], table.class_names, "")
 
 
 @pytest.mark.parametrize(
@@ -161,12 +166,52 @@ def test_unicode_names_are_kept_and_names_that_are_not_text_refused(splits):
 def test_links_are_followed_once(splits):
     os.symlink(splits / "train/ant/1.png", splits / "train/bee/linked.png")
     os.symlink(splits / "train", splits / "train/bee/loop")
-    assert source(splits).table("train").ids == [
+    os.symlink(splits / "train/ant", splits / "a link before all others")
+    table = source(splits).table("train")
+    assert table.ids == [
         "train/ant/1.png",
         "train/bee/1.png",
         "train/bee/2.png",
         "train/bee/linked.png",
     ]
+    (note,) = table.notes
+    assert note.endswith("links to folders that are read anyway: train/bee/loop")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")
+def test_a_folder_that_cannot_be_read_is_refused(splits):
+    (splits / "train/ant").chmod(0)
+    with pytest.raises(RequestError, match="train/ant cannot be read: Permission denied"):
+        source(splits)
+    (splits / "train/ant").chmod(0o700)
+
+
+@pytest.mark.parametrize("orientation", range(1, 10))
+def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path, orientation):
+    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    with Image.open(file) as image:
+        image.save(file, exif=exif)
+    with Image.open(file) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(make_decode(expected.shape, "resize")(file), expected)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damage_to_what_a_file_says_of_its_camera_leaves_the_image_as_it_is(tmp_path):
+    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
+    decode, random = make_decode((8, 5, 3), "resize"), np.random.default_rng(0)
+    expected = decode(file)
+    exif = Image.Exif()
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.Make] = 3.0, "someone"
+    whole = exif.tobytes()
+    with Image.open(file) as image:
+        for _ in range(100):
+            damaged = bytearray(whole)
+            damaged[random.integers(6, len(whole))] = random.integers(256)
+            image.save(file, exif=bytes(damaged))
+            np.testing.assert_array_equal(decode(file), expected)
 
 
 def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
@@ -176,11 +221,11 @@ def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
         (splits / f"train/ant/{name}.png").write_bytes(content)
     os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
     table = source(splits).table("train")
-    with pytest.raises(RunError) as error:
-        cached(table, DataConfig(dataset="digits"), quiet=True)
+    with pytest.raises(RunError, match="4 images of train cannot be read") as error:
+        cached([table], DataConfig(dataset="digits"), quiet=True)
     for name in (*bad, "dangling"):
         assert str(error.value).count(f"{splits}/train/ant/{name}.png: ") == 1
-    told = "\n".join(summary(table, DataConfig(dataset="digits")))
+    told = "\n".join(summary(table, DataConfig(dataset="digits"), True))
     for name in ("empty", "text", "dangling"):  # a header is looked at, and no pixel
         assert f"cannot be read: {splits}/train/ant/{name}.png" in told
 
@@ -192,4 +237,6 @@ def test_images_of_any_size_and_kind_become_of_one(tmp_path, channels):
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "train/b/grey.png")
     table = source(tmp_path, image_size=(12, 16), channels=channels).table("train")
     assert table.image_shape == pixels(table).shape[1:] == (12, 16, channels or 3)
-    assert any("from 5 x 9 to 30 x 17" in line for line in summary(table, DataConfig(dataset="x")))
+    assert any(
+        "from 5 x 9 to 30 x 17" in line for line in summary(table, DataConfig(dataset="x"), True)
+    )

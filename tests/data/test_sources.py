@@ -1,15 +1,17 @@
 import os
+import shutil
 import socket
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from made_sets import CLASSES, Photos, Plain
+from made_sets import CLASSES, Broken, Photos, Plain
 from sklearn.datasets import load_digits
 from tables import pixels
 
 from triplet_train.config import DataConfig
 from triplet_train.data import label_index
+from triplet_train.data.classes import rotated
 from triplet_train.data.digits import TRAIN_IMAGES, Digits
 from triplet_train.data.sources import open_source
 from triplet_train.errors import RequestError, RunError
@@ -125,18 +127,7 @@ def test_mnist_is_read_as_tfds_wrote_it(mnist_dir):
     assert (source.count("train"), source.count("test")) == (60_000, 10_000)
     images = source.table("test[9990:]")
     assert images.ids[0] == "mnist-test.tfrecord-00000-of-00001__9990"
-    assert pixels(images).shape == (10, 28, 28, 1) and set(images.class_names) == set(range(10))
-
-
-@pytest.mark.parametrize("split", ["test", "test[3:8]", "train[:90%]", "test[:1]"])
-def test_shards_in_order_are_the_split_row_for_row(digits, split):
-    whole = digits.table(split)
-    for shards in (1, 3):
-        parts = [digits.table(split, (index, shards)) for index in range(1, shards + 1)]
-        assert [id_ for part in parts for id_ in part.ids] == whole.ids
-        np.testing.assert_array_equal(np.concatenate(list(map(pixels, parts))), pixels(whole))
-        sizes = list(map(len, parts))
-        assert sum(sizes) == len(whole) and max(sizes) - min(sizes) <= 1
+    assert pixels(images).shape == (10, 28, 28, 1) and set(images.class_names) == {-1, *range(10)}
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +137,7 @@ def made(tmp_path_factory):
     for config in ("colour", "mixed"):
         Photos(config=config, data_dir=place).download_and_prepare()
     Plain(data_dir=place, file_format="array_record").download_and_prepare()
+    Broken(data_dir=place).download_and_prepare()
     return place
 
 
@@ -156,7 +148,7 @@ def photos(made, name="photos/colour", **options):
 
 def test_features_of_other_names_and_images_of_many_sizes_are_read(made):
     table = photos(made).table("train")
-    assert len(table) == 40 and table.class_names == dict(enumerate(CLASSES))
+    assert len(table) == 40 and table.class_names == dict(enumerate(CLASSES)) | {-1: ""}
     assert pixels(table).shape == (40, 16, 16, 3)
     reference = tfds.load("photos/colour", data_dir=made, split="train").as_numpy_iterator()
     rows = {row["size"]: row for row in reference}
@@ -237,5 +229,34 @@ def test_a_damaged_file_is_named_whether_its_labels_are_known_or_not(tmp_path, f
     content[middle : middle + 400] = bytes(400)
     file.write_bytes(content)
     for use in (lambda: pixels(table), lambda: open_source(data).table("test")):
-        with pytest.raises(RunError, match=r"digits/1\.0\.0 test cannot be read: .*damaged"):
+        with pytest.raises(RunError, match=r"digits/1\.0\.0 test.* cannot be read: .*damaged"):
             use()
+
+
+def test_an_image_that_cannot_be_decoded_is_named_with_the_cause(made):
+    source = open_source(DataConfig(dataset="broken", data_dir=str(made), image_size=(8, 8)))
+    table = source.table("test")
+    good = [row for row in range(9) if table.labels[row] != 4]
+    assert table.read(np.array(good)).shape == (8, 8, 8, 3)
+    (bad,) = set(range(9)) - set(good)
+    with pytest.raises(RunError, match=rf"{table.ids[bad]} cannot be read: .*[Ii]mage"):
+        pixels(table)
+    with pytest.raises(RunError, match=rf"{table.ids[bad]} is no image"):
+        table.size_of(bad)
+
+
+def test_rows_without_a_label_beside_those_with_one_have_no_name(made):
+    table = open_source(DataConfig(dataset="broken", data_dir=str(made), image_size=(8, 8))).table(
+        "unlabelled"
+    )
+    assert table.labels.tolist() == [-1, -1] and table.class_names[-1] == ""
+    assert rotated(table).class_names[-1] == ""
+
+
+def test_an_index_that_cannot_be_kept_is_made_every_time(tmp_path):
+    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    open_source(data).table("test")
+    (kept,) = tmp_path.rglob("triplet_train_index")
+    shutil.rmtree(kept)
+    kept.write_text("in the way")
+    assert len(open_source(data).table("test")) == 450 and kept.read_text() == "in the way"

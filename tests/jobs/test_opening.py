@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from tables import table
 
 from triplet_train.data.batches import PKBatches
-from triplet_train.jobs.train import _opening
-from triplet_train.training.devices import choose_devices
+from triplet_train.errors import RequestError
+from triplet_train.jobs.train import _opening, run
+from triplet_train.training.devices import Devices, choose_devices
 
 
 def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_config):
@@ -18,3 +20,17 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     assert len(lines) == 3 and "9 images, batches of 2 x 4" in lines[0]
     assert "left out" in lines[1] and lines[1].endswith(": heron")
     assert "repeat" in lines[2] and lines[2].endswith(": stork")
+
+
+def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_config):
+    monkeypatch.setattr(Devices, "same_everywhere", lambda self, number: False)
+    with pytest.raises(RequestError, match=r"another worker has other images .*train_split"):
+        run(digits_config(), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_export_that_cannot_be_is_refused_before_training(tmp_path, digits_config):
+    config = digits_config("data.eval_classes=[8, 9]", "embeddings.splits=['test[:5]']")
+    with pytest.raises(RequestError, match=r"no image of test\[:5\] is of such a class"):
+        run(config, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()

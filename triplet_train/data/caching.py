@@ -1,5 +1,6 @@
 """Whether decoded images are held in memory, or read anew for each batch that needs them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,21 +25,39 @@ def budget(data: DataConfig) -> int:
     return data.cache_bytes
 
 
-def cached(table: ImageTable, data: DataConfig, quiet: bool) -> ImageTable:
-    """`table`, decoded into memory if it fits the budget. Either way it reads the same.
+def which_fit(tables: Sequence[ImageTable], data: DataConfig) -> list[bool]:
+    """Whether each is to be held, when those before it have taken their part of the budget.
 
     Raises:
-        RequestError: it has to be in memory and does not fit.
-        RunError: images cannot be read; all that are found to be so are listed.
+        RequestError: it has to be, and does not fit.
     """
-    if table.bytes > budget(data):
-        if data.cache == "memory":
+    left, answers = budget(data), []
+    for table in tables:
+        answers.append(table.bytes <= left)
+        if data.cache == "memory" and not answers[-1]:
             raise RequestError(
                 f"data.cache: {table.bytes / 2**30:.1f} GiB of images of {table.split} do not fit "
-                f"in {budget(data) / 2**30:.1f} GiB of free memory; with auto or disk they are "
-                "read as they are needed"
+                f"in {left / 2**30:.1f} GiB of memory; with auto or disk they are read as they "
+                "are needed"
             )
-        return table
+        left -= table.bytes if answers[-1] else 0
+    return answers
+
+
+def cached(tables: Sequence[ImageTable], data: DataConfig, quiet: bool) -> list[ImageTable]:
+    """The same tables, decoded into memory where they fit. Either way they read the same.
+
+    Raises:
+        RequestError: see `which_fit`.
+        RunError: images cannot be read; all of a table that cannot be are counted.
+    """
+    held = which_fit(tables, data)
+    return [
+        _decoded(table, quiet) if fits else table for table, fits in zip(tables, held, strict=True)
+    ]
+
+
+def _decoded(table: ImageTable, quiet: bool) -> ImageTable:
     images = np.empty((len(table), *table.image_shape), np.uint8)
     failures: list[str] = []
     with progress_bar(len(table), f"reading {table.split}", quiet) as progress:
@@ -49,12 +68,10 @@ def cached(table: ImageTable, data: DataConfig, quiet: bool) -> ImageTable:
             except RunError:
                 failures += _failures(table, rows)
             progress.update(len(rows))
-            if len(failures) >= _LISTED:
-                break
     if failures:
-        raise RunError(
-            "\n  ".join([f"images of {table.split} cannot be read:", *failures[:_LISTED]])
-        )
+        more = [f"and {len(failures) - _LISTED:,} more"] if len(failures) > _LISTED else []
+        heading = f"{len(failures):,} images of {table.split} cannot be read:"
+        raise RunError("\n  ".join([heading, *failures[:_LISTED], *more]))
     return replace(table, read=lambda rows: images[rows])
 
 

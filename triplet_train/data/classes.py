@@ -57,7 +57,9 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
 def labels_of(
     spec: ClassSpec, class_names: dict[int, str], key: str, strict: bool = True
 ) -> set[int]:
-    """Labels of the classes that `spec` names: by number, by name, or from one number to another.
+    """Labels of the classes that `spec` names: by name, by number, or from one number to another.
+
+    A number is a label; but where the names of all classes are numbers, it is a name.
 
     >>> sorted(labels_of([0, "dog", "3-4"], {0: "ant", 1: "cat", 2: "dog", 3: "eel", 4: "fox"}, ""))
     [0, 2, 3, 4]
@@ -67,25 +69,35 @@ def labels_of(
     """
     labels_by_name: dict[str, list[int]] = {}
     for label, name in class_names.items():
-        labels_by_name.setdefault(name, []).append(label)
+        if label >= 0:
+            labels_by_name.setdefault(name, []).append(label)
+    numbers = _numbers(labels_by_name)
     chosen: set[int] = set()
-    for item in spec:
-        bounds = re.fullmatch(r"(\d+)-(\d+)", str(item))
-        if isinstance(item, str) and item in labels_by_name:
+    for item in map(str, spec):
+        bounds = re.fullmatch(r"(\d+)-(\d+)", item)
+        if item in labels_by_name:
             found = set(labels_by_name[item])
         elif bounds:
-            found = set(range(int(bounds[1]), int(bounds[2]) + 1)) & class_names.keys()
+            within = range(int(bounds[1]), int(bounds[2]) + 1)
+            found = {label for number, label in numbers.items() if number in within}
         else:
-            found = {int(item)} & class_names.keys() if str(item).isdecimal() else set()
+            found = {numbers[int(item)]} if item.isdecimal() and int(item) in numbers else set()
         if not found and strict:
-            near = difflib.get_close_matches(str(item), labels_by_name, n=1)
+            near = difflib.get_close_matches(item, labels_by_name, n=1)
             raise RequestError(
-                f"{key}: there is no class {item!r} among the {len(class_names)}, numbered "
-                f"{min(class_names)} to {max(class_names)}"
+                f"{key}: there is no class {item!r} among the {len(numbers)}"
+                + (f", numbered {min(numbers)} to {max(numbers)}" if numbers else "")
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )
         chosen |= found
     return chosen
+
+
+def _numbers(labels_by_name: dict[str, list[int]]) -> dict[int, int]:
+    """The label that each number means: where all names are numbers, these, else labels."""
+    if all(name.isdecimal() and len(labels) == 1 for name, labels in labels_by_name.items()):
+        return {int(name): labels[0] for name, labels in labels_by_name.items()}
+    return {label: label for labels in labels_by_name.values() for label in labels}
 
 
 def rotated(table: ImageTable) -> ImageTable:
@@ -119,7 +131,8 @@ def rotated(table: ImageTable) -> ImageTable:
         table,
         labels=np.where(known < 0, known, 4 * known + turns),
         ids=[f"{id_}@{90 * turn}" for id_ in table.ids for turn in range(4)],
-        class_names={
+        class_names={-1: ""}
+        | {
             4 * label + turn: f"{name}@{90 * turn}"
             for label, name in table.class_names.items()
             if label >= 0

@@ -1,12 +1,13 @@
 """Image files: finding them in a folder, and reading them in whatever sizes and kinds they are."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
@@ -16,6 +17,19 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What Pillow raises of files that are damaged or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+# Of files whose images are read all the same.
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # which reads EXIF data
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Decode = Callable[[Path], np.ndarray]
 
@@ -27,11 +41,13 @@ class Found(NamedTuple):
         images: files whose names end in one of `SUFFIXES`, in any case.
         others: files that are no images.
         folders: all of them.
+        twice: links to folders that are among them by another way.
     """
 
     images: list[str]
     others: list[str]
     folders: list[str]
+    twice: list[str]
 
 
 def why_unreadable(path: Path, error: BaseException) -> str:
@@ -45,21 +61,36 @@ def shown(path: str | Path) -> str:
 
 
 def find_images(folder: Path) -> Found:
-    """All but names that begin with a dot. Links to folders are followed, each folder once."""
-    found, seen = Found([], [], []), set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(place).relative_to(folder)
-        found.folders.extend((here / name).as_posix() for name in folders)
-        for name in files:
-            if not name.startswith("."):
-                is_image = name.lower().endswith(SUFFIXES)
-                (found.images if is_image else found.others).append((here / name).as_posix())
+    """All but names that begin with a dot.
+
+    Links to folders are followed, after all that is there without them, so that a folder which is
+    reached twice has its own place.
+
+    Raises:
+        RequestError: a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise RequestError(f"{shown(error.filename)} cannot be read: {error.strerror}")
+
+    found, seen, places = Found([], [], [], []), set(), [str(folder)]
+    for start in places:  # which grows by the links that are met
+        for place, folders, files in os.walk(start, onerror=refuse):
+            here, real = Path(place).relative_to(folder), os.path.realpath(place)
+            if real in seen:
+                found.twice.append(here.as_posix())
+                folders.clear()
+                continue
+            seen.add(real)
+            names = sorted(name for name in folders if not name.startswith("."))
+            links = [name for name in names if os.path.islink(os.path.join(place, name))]
+            places += [os.path.join(place, name) for name in links]
+            folders[:] = [name for name in names if name not in links]
+            found.folders.extend((here / name).as_posix() for name in names)
+            for name in files:
+                if not name.startswith("."):
+                    is_image = name.lower().endswith(SUFFIXES)
+                    (found.images if is_image else found.others).append((here / name).as_posix())
     for paths in found:
         paths.sort()
     return found
@@ -88,7 +119,7 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
 
     def decode(path: Path) -> np.ndarray:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+            upright = _upright(image)
             if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
                 upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
             pixels = upright.convert(_MODES[channels])
@@ -97,6 +128,18 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
         return np.asarray(pixels).reshape(image_shape)
 
     return decode
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned the way the camera was held, if the file says so.
+
+    `ImageOps.exif_transpose` also writes EXIF data anew, and fails on those that are damaged.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # whatever is wrong with them, the image may be good
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:

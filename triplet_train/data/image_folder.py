@@ -34,7 +34,7 @@ class FolderSource:
     order of their paths.
 
     A class is named by its path, since folders may lie in folders. Labels number the classes of all
-    splits in the order of their names.
+    splits in the order of their names, or of the numbers that all of these are.
 
     Raises:
         RequestError: no such folder, nothing in it, or names that cannot be told apart.
@@ -59,7 +59,9 @@ class FolderSource:
         _refuse_names(self._found.images, self._root)
         classes = {self._class_of(path) for path in self._found.images} - {""}
         _refuse_lookalikes(classes)
-        self._numbers = {name: number for number, name in enumerate(sorted(classes))}
+        numeric = all(name.isdecimal() for name in classes)
+        in_order = sorted(classes, key=int if numeric else None)
+        self._numbers = {name: number for number, name in enumerate(in_order)}
 
     @property
     def name(self) -> str:
@@ -68,12 +70,8 @@ class FolderSource:
     def count(self, split: str) -> int:
         return len(self._rows(split))
 
-    def table(
-        self, split: str, shard: tuple[int, int] = (1, 1), *, quiet: bool = False
-    ) -> ImageTable:
-        rows = self._rows(split)
-        index, shards = shard
-        paths = rows[len(rows) * (index - 1) // shards : len(rows) * index // shards]
+    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
+        paths = self._rows(split)
 
         def decode(row: int) -> np.ndarray:
             try:
@@ -152,7 +150,7 @@ class FolderSource:
         """What is passed over in the folder of `split`."""
         folder, _, _ = _parse(split)
         place = self._root / folder
-        images, others, folders = (self._in_folder_of(split, paths) for paths in self._found)
+        images, others, folders, twice = (self._in_folder_of(split, paths) for paths in self._found)
         notes = []
         stray = [path for path in images if not self._class_of(path)]
         if stray:
@@ -161,11 +159,20 @@ class FolderSource:
             )
         full = {str(parent) for path in images for parent in PurePosixPath(path).parents}
         depth = 2 if self._split_folders else 1
-        empty = [p for p in folders if p not in full and len(PurePosixPath(p).parts) == depth]
+        empty = [
+            path
+            for path in folders
+            if path not in (*full, *twice) and len(PurePosixPath(path).parts) == depth
+        ]
         if empty:
             names = ", ".join(shown(PurePosixPath(path).name) for path in empty[:5])
             notes.append(
                 f"left out: {len(empty):,} class folders without images in {place}: {names}"
+            )
+        if twice:
+            listed = ", ".join(map(shown, twice[:5]))
+            notes.append(
+                f"left out: {len(twice):,} links to folders that are read anyway: {listed}"
             )
         if others:
             kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in others)

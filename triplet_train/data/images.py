@@ -111,6 +111,12 @@ class ImageTable:
         )
 
 
+def shard_of(table: ImageTable, index: int, shards: int) -> ImageTable:
+    """The `index`th of equal parts, from 1 on; in order they are the table, row for row."""
+    total = len(table)
+    return selected(table, np.arange(total * (index - 1) // shards, total * index // shards))
+
+
 def size_through(table: ImageTable, row_of: Callable[[int], int]) -> SizeOf | None:
     """`size_of` of a table whose rows are those of `table` under other numbers."""
     size_of = table.size_of

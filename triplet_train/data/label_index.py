@@ -1,6 +1,6 @@
 """The labels of a prepared file and where its records lie, found once and kept beside it."""
 
-import os
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def file_index(
     """The index that is kept beside `file` if it was made of the file as it is now, or a new one.
 
     Making one reads the file once, checks the checksum of each record and decodes no image. It is
-    kept in the folder `FOLDER` if `write` is set and the folder of `file` can be written.
+    kept in the folder `FOLDER` if `write` is set and it can be.
 
     Args:
         label_key: the label among the set's features; None where it has none.
@@ -55,10 +55,11 @@ def file_index(
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # none, or not one of ours
         pass
     index = _scan(file, label_key, progress)
-    if write and os.access(file.parent, os.W_OK):
-        kept.parent.mkdir(exist_ok=True)
-        with replacing(kept) as beside:
-            np.savez(beside, made_of=made_of, **index._asdict())
+    if write:
+        with contextlib.suppress(OSError):  # it can be made again
+            kept.parent.mkdir(exist_ok=True)
+            with replacing(kept) as beside:
+                np.savez(beside, made_of=made_of, **index._asdict())
     return index
 
 

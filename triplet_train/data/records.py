@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,11 +78,10 @@ def open_records(
 def _read_tfrecords(
     names: list[str], files: np.ndarray, starts: np.ndarray, lengths: np.ndarray
 ) -> list[bytes]:
-    """Records by where they lie, of which the format itself has no index."""
-    with ExitStack() as stack:
-        descriptors = {
-            file: stack.enter_context(open(names[file], "rb", buffering=0)).fileno()
-            for file in np.unique(files).tolist()
-        }
-        places = zip(files.tolist(), starts.tolist(), lengths.tolist(), strict=True)
-        return [os.pread(descriptors[file], length, start) for file, start, length in places]
+    """Records by where they lie, of which the format has no index; one file open at a time."""
+    records = [b""] * len(files)
+    for file in np.unique(files).tolist():
+        with open(names[file], "rb", buffering=0) as content:
+            for place in np.flatnonzero(files == file).tolist():
+                records[place] = os.pread(content.fileno(), lengths[place], starts[place])
+    return records

@@ -31,13 +31,8 @@ class Source(Protocol):
         """Rows in `split`. Raises RequestError where the set has no such split, or an empty one."""
         ...
 
-    def table(
-        self, split: str, shard: tuple[int, int] = (1, 1), *, quiet: bool = False
-    ) -> ImageTable:
-        """The rows of `split`, or of one of equal shards of it.
-
-        Args:
-            shard: (i, n), the ith of n; 1 <= i <= n. Shards in order are the split, row for row.
+    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
+        """The rows of `split`.
 
         Raises:
             RequestError: no such split, or classes that cannot be told apart.

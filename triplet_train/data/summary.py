@@ -13,9 +13,16 @@ _LOOKED_AT = 2_000  # images whose size is looked up
 _GIB = 2**30
 
 
-def summary(table: ImageTable, data: DataConfig) -> Iterator[str]:
-    """Classes with the smallest and the largest, sizes of images, memory. Decodes no image."""
-    labels, counts = np.unique(table.labels, return_counts=True)
+def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
+    """Classes with the smallest and the largest, sizes of images, memory. Decodes no image.
+
+    Args:
+        held: whether the images are to be held in memory.
+    """
+    labels, counts = np.unique(table.labels[table.labels >= 0], return_counts=True)
+    if not len(labels):
+        yield f"{len(table):,} images without a label"
+        return
     least, most = counts.argmin(), counts.argmax()
     names = [table.class_names.get(labels[which], labels[which]) for which in (least, most)]
     sizes = (
@@ -25,9 +32,11 @@ def summary(table: ImageTable, data: DataConfig) -> Iterator[str]:
     )
     yield f"{len(table):,} images of {len(labels):,} classes, {sizes}"
     yield from _sizes(table, table.size_of) if table.size_of else ()
-    limit = budget(data)
-    kept = "held in memory" if table.bytes <= limit else "read as they are needed, being over"
-    yield f"{_amount(table.bytes)} decoded, {kept} (data.cache: {data.cache}, {_amount(limit)})"
+    kept = "held in memory" if held else "read from disk as they are needed"
+    yield (
+        f"{_amount(table.bytes)} decoded, {kept} (data.cache: {data.cache}, "
+        f"{_amount(budget(data))})"
+    )
     yield from table.notes
 
 

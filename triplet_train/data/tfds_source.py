@@ -12,6 +12,7 @@ from PIL import Image
 
 from triplet_train.config import DataConfig
 from triplet_train.data.fitting import make_fit
+from triplet_train.data.image_files import UNREADABLE
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.preparing import find
 from triplet_train.data.records import open_records
@@ -102,15 +103,11 @@ class TfdsSource:
             raise RequestError(f"the split {split!r} of {self.name} is empty")
         return rows
 
-    def table(
-        self, split: str, shard: tuple[int, int] = (1, 1), *, quiet: bool = False
-    ) -> ImageTable:
+    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
         self.count(split)
-        index, shards = shard
-        part = tfds.even_splits(split, shards, drop_remainder=False)[index - 1]
         with self._damage_explained(split):
             records = open_records(
-                self._builder, part, self._label_key, write=self._write, quiet=quiet
+                self._builder, split, self._label_key, write=self._write, quiet=quiet
             )
         if len(set(records.ids)) < len(records.ids):
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
@@ -118,16 +115,28 @@ class TfdsSource:
         names = self._class_names or {n: str(n) for n in np.unique(records.labels).tolist()}
         decode = self._make_decode()
 
-        def read(rows: np.ndarray) -> np.ndarray:
-            with self._damage_explained(split):
+        def decoded(rows: np.ndarray) -> np.ndarray:
+            with tf.device("CPU"):
                 return decode(tf.constant(records.read(rows), tf.string)).numpy()
+
+        def read(rows: np.ndarray) -> np.ndarray:
+            try:
+                return decoded(rows)
+            except (*_DAMAGE, OSError):
+                for row in rows:  # one by one, to name it
+                    with self._damage_explained(f"{split} {records.ids[row]}"):
+                        decoded(np.array([row]))
+                raise
 
         def size_of(row: int) -> tuple[int, int]:
             (record,) = records.read(np.array([row]))
             example = tf.train.Example.FromString(record)
             (encoded,) = example.features.feature[self.data.image_key].bytes_list.value
-            with Image.open(io.BytesIO(encoded)) as image:
-                return image.size[::-1]
+            try:
+                with Image.open(io.BytesIO(encoded)) as image:
+                    return image.size[::-1]
+            except UNREADABLE:
+                raise RunError(f"{self.name} {split} {records.ids[row]} is no image") from None
 
         return ImageTable(
             self.name,
@@ -135,19 +144,19 @@ class TfdsSource:
             self.image_shape,
             records.labels,
             records.ids,
-            names,
+            names | {-1: ""},
             read,
             None if self._stored == self.image_shape[:2] else size_of,
             notes,
         )
 
     @contextmanager
-    def _damage_explained(self, split: str) -> Iterator[None]:
+    def _damage_explained(self, what: str) -> Iterator[None]:
         try:
             yield
         except _DAMAGE as error:
             raise RunError(
-                f"{self.name} {split} cannot be read: {first_line(error)}. If its files in "
+                f"{self.name} {what} cannot be read: {_cause(error)}. If its files in "
                 f"{self._builder.data_path} are damaged, remove that folder to prepare it again"
             ) from error
 
@@ -184,6 +193,13 @@ class TfdsSource:
             return tf.reshape(images, [-1, *self.image_shape])[:rows]
 
         return decode
+
+
+def _cause(error: BaseException) -> str:
+    """What is wrong, out of the page that TensorFlow makes of it."""
+    lines = [line.strip() for line in str(error).split("\n")]
+    frames = ("Graph execution", "Detected at", "File ", "[[", "{{", "Original ", "(0)", "(1)")
+    return next((line for line in lines if line and not line.startswith(frames)), lines[0])
 
 
 def _feature(

@@ -7,13 +7,13 @@ import keras
 
 from triplet_train.config import Config, to_yaml
 from triplet_train.data.batches import make_batches
-from triplet_train.data.classes import judged_rows
+from triplet_train.data.caching import which_fit
 from triplet_train.data.images import ImageTable
 from triplet_train.data.sources import open_source
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
-from triplet_train.jobs.run_data import refuse_impossible, require_weights, run_tables
+from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.models.tower import build_tower
 
 
@@ -34,17 +34,13 @@ def dry_run(config: Config, preview: Path | None = None) -> str:
     size, part, epochs = batch.size, config.train.microbatch, ""
     facts = [f"data set   {source.name}"]
     if source.ready:
-        refuse_impossible(config, source)
-        images, held_out = run_tables(config, source, quiet=False)
+        images, judged, exported = run_tables(config, source, quiet=False)
         make_batches(config, images.labels)
         epochs = f", {steps * size / len(images):.1f} epochs"
-        exported = (judged_rows(source.table(s), config.data) for s in config.export_splits)
-        tables = [("train on", images), ("judge on", held_out), *(("export", t) for t in exported)]
-        for use, table in tables:
-            first, *others = summary(table, config.data)
-            chosen = f", classes {table.classes}" if table.classes else ""
-            facts.append(f"{use:10s} {table.split}{chosen}: {first}")
-            facts += [f"{'':11s}{line}" for line in others if use != "export"]
+        held = which_fit([images, judged], config.data)
+        facts += _split("train on", images, config, held[0])
+        facts += _split("judge on", judged, config, held[1])
+        facts += [_split("export", table, config, False)[0] for table in exported]
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]
     tower = build_tower(config.model, source.image_shape, config.train.precision)
@@ -67,6 +63,12 @@ def dry_run(config: Config, preview: Path | None = None) -> str:
         _write_preview(config, images, preview)
         facts.append(f"preview    {preview}")
     return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
+
+
+def _split(use: str, table: ImageTable, config: Config, held: bool) -> list[str]:
+    chosen = f", classes {table.classes}" if table.classes else ""
+    first, *others = summary(table, config.data, held)
+    return [f"{use:10s} {table.split}{chosen}: {first}", *(f"{'':11s}{line}" for line in others)]
 
 
 def _augmentation(config: Config) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
 from triplet_train.data.folder import folder_stream
+from triplet_train.data.images import shard_of
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
 from triplet_train.jobs.tower_source import open_tower
@@ -44,10 +45,10 @@ def embed(
         stream = folder_stream(images, shape, policy, shard=part, strict=strict)
     else:
         source = opened.source(**wanted)
-        table = source.table(split or opened.default_split(source), part, quiet=quiet)
+        table = source.table(split or opened.default_split(source), quiet=quiet)
         for note in () if quiet else table.notes:
             print(note, file=sys.stderr)
-        stream = judged_rows(table, source.data).stream()
+        stream = shard_of(judged_rows(table, source.data), *part).stream()
     metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
     width = opened.tower.output_shape[-1]
     written = 0

@@ -1,6 +1,9 @@
 """The rows of a run, and what shows to be wrong before any image is read."""
 
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from triplet_train.config import Config
 from triplet_train.data.classes import judged_rows, training_rows
@@ -11,38 +14,60 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs
 
 
-def refuse_impossible(config: Config, source: Source) -> None:
-    """What the set's description alone shows to be impossible, before any image is read."""
-    for split in (config.data.train_split, config.data.eval_split, *config.export_splits):
+class RunTables(NamedTuple):
+    """Of the rows that a run has to do with, all but the pixels.
+
+    Attributes:
+        trained: what is trained on.
+        judged: what is judged during training.
+        exported: what is exported and judged at the end.
+    """
+
+    trained: ImageTable
+    judged: ImageTable
+    exported: list[ImageTable]
+
+    def fingerprints(self) -> dict[str, str]:
+        """What tells the rows that decide the result from others."""
+        return {
+            "data.train_split": self.trained.fingerprint(),
+            "data.eval_split": self.judged.fingerprint(),
+        }
+
+
+def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
+    """The rows of the run that `config` describes. No image is decoded.
+
+    Raises:
+        RequestError: there are no such splits or classes; rows have no label; or there is nothing
+            that could be judged, or mistaken.
+    """
+    data = config.data
+    for split in (data.train_split, data.eval_split, *config.export_splits):
         source.count(split)
     names = {file_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):
         raise RequestError("embeddings.splits: two of the splits would have the same file name")
-
-
-def run_tables(config: Config, source: Source, quiet: bool) -> tuple[ImageTable, ImageTable]:
-    """What to train on, and what is judged during training; no image is decoded.
-
-    Raises:
-        RequestError: rows have no label, or no two of those to judge are of one class.
-    """
-    data = config.data
-    images, held_out = (
-        rows(source.table(split, quiet=quiet), data)
-        for rows, split in ((training_rows, data.train_split), (judged_rows, data.eval_split))
-    )
-    for table in (images, held_out):
+    first, second = (source.table(s, quiet=quiet) for s in (data.train_split, data.eval_split))
+    for table in (first, second):
         if table.labels.min() < 0:
             raise RequestError(
                 f"data.label_key: {source.name} {table.split} has rows without a label, so that "
                 "nothing says which images are of one class"
             )
-    if not has_pairs(held_out.labels):
+    judged = judged_rows(second, data)
+    if not has_pairs(judged.labels):
         raise RequestError(
             f"data.eval_split: no two images of {data.eval_split} share a class, "
             "so there is nothing to judge"
         )
-    return images, held_out
+    if len(np.unique(judged.labels)) == 1:
+        raise RequestError(
+            f"data.eval_split: all images of {data.eval_split} that are judged are of one class, "
+            "so that none could be mistaken for another"
+        )
+    exported = [judged_rows(source.table(s, quiet=quiet), data) for s in config.export_splits]
+    return RunTables(training_rows(first, data), judged, exported)
 
 
 def require_weights(config: Config) -> None:

@@ -39,6 +39,7 @@ ENTRIES = (
 # the same, or (devices) differ by rounding only.
 _MAY_CHANGE = (
     "data.data_dir",
+    "data.path",
     "data.cache",
     "train.devices",
     "train.log_every",
@@ -91,7 +92,7 @@ def opened(
     """The folder for this process alone; a new one with what describes the run.
 
     Args:
-        rows: what tells the rows of each split from others; see `ImageTable.fingerprint`.
+        rows: what tells the rows of each split from others; see `RunTables.fingerprints`.
 
     Raises:
         RequestError: see `check`; another process works in the folder; or a run is resumed with

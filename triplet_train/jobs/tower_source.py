@@ -43,7 +43,7 @@ class OpenTower:
                 data.eval_classes, with commas); those that are None are as in the run.
 
         Raises:
-            RequestError: no such data set, or none named.
+            RequestError: no such data set, none named, or not of so many channels.
         """
         given = {key: value for key, value in wanted.items() if value is not None}
         classes = given.pop("classes", None)
@@ -51,19 +51,30 @@ class OpenTower:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
         height, width, channels = self.tower.input_shape[1:]
         trained_on = self.config.data.model_dump() if self.config else {}
-        if given.get("dataset", trained_on.get("dataset")) != trained_on.get("dataset"):
+        if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
             kept = ("data_dir", "resize_policy")
             trained_on = {key: trained_on[key] for key in kept if key in trained_on}
-        if classes:
+        if trained_on.get("dataset") == "image_folder" and "data_dir" in given:
+            given["path"] = given.pop("data_dir")  # the folder was moved
+        if classes is not None:
             chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]
             given |= {"train_classes": None, "eval_classes": chosen}
-        # A tower of four channels takes them as the set has them.
-        shape = {"image_size": (height, width), "channels": channels if channels < 4 else None}
-        return open_source(DataConfig(**(trained_on | given | shape)))
+        # What is neither grey nor colour is not made of one.
+        shape = {
+            "image_size": (height, width),
+            "channels": channels if channels in (1, 3) else None,
+        }
+        source = open_source(DataConfig(**(trained_on | given | shape)))
+        if source.image_shape[2] != channels:
+            raise RequestError(
+                f"{self.file} takes images with {channels} channels, those of {source.name} have "
+                f"{source.image_shape[2]}"
+            )
+        return source
 
     def default_split(self, source: Source) -> str:
         """The first split that the run exports, if this is its data set; else test."""
-        if self.config and self.config.data.dataset == source.data.dataset:
+        if self.config and _same_set(source.data.dataset, self.config.data.dataset):
             return self.config.export_splits[0]
         return "test"
 
@@ -88,6 +99,11 @@ class OpenTower:
     ) -> EmbeddingTable:
         """All of them, in memory."""
         return concatenated(list(self.tables(images, with_images=with_images, quiet=quiet)))
+
+
+def _same_set(name: str | None, other: str) -> bool:
+    """Whether a data set that is asked for is `other`, in whatever version."""
+    return name is None or name.split(":")[0] == other.split(":")[0]
 
 
 def open_tower(checkpoint: Path) -> OpenTower:

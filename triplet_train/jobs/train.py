@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +14,18 @@ import keras
 from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.caching import cached
-from triplet_train.data.classes import judged_rows
 from triplet_train.data.images import ImageTable
-from triplet_train.data.sources import Source, open_source
+from triplet_train.data.sources import open_source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.formats import file_name
 from triplet_train.embeddings.projector import list_exports
+from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.evaluate import Judged, judge_tables
-from triplet_train.jobs.run_data import refuse_impossible, require_weights, run_tables
+from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.models.tower import build_tower
@@ -71,9 +72,11 @@ def _train_and_judge(
 ) -> str:
     silent = quiet or not devices.chief
     source = open_source(config.data)
-    refuse_impossible(config, source)
-    images, held_out = run_tables(config, source, silent)
-    batches = make_batches(config, images.labels)
+    tables = run_tables(config, source, silent)
+    rows = tables.fingerprints()
+    if not devices.same_everywhere(zlib.crc32(rows["data.train_split"].encode())):
+        raise RequestError("another worker has other images or labels in data.train_split")
+    batches = make_batches(config, tables.trained.labels)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
@@ -82,14 +85,14 @@ def _train_and_judge(
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
-    images = cached(images, config.data, silent)
+    wanted = [tables.trained, tables.judged] if devices.chief else [tables.trained]
+    images, *judged = cached(wanted, config.data, silent)
     if not devices.chief:
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
-    held_out = cached(held_out, config.data, quiet)
+    (held_out,) = judged
     embed = make_embed(tower)
 
-    rows = {table.split: table.fingerprint() for table in (images, held_out)}
     with run_folder.opened(run_dir, config, rows, resume=resume, overwrite=overwrite):
         if not quiet:
             for line in _opening(config, images, held_out, batches, devices, changes):
@@ -105,7 +108,7 @@ def _train_and_judge(
             resume=resume,
             quiet=quiet,
         )
-        figures = _finish(config, run_dir, source, progress.best_step, quiet)
+        figures = _finish(config, run_dir, tables.exported, progress.best_step, quiet)
     return _report(config, run_dir, progress.best_step, figures)
 
 
@@ -207,7 +210,7 @@ def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:
 
 
 def _finish(
-    config: Config, run_dir: Path, source: Source, best_step: int, quiet: bool
+    config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, quiet: bool
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, and judge and show it by what was exported.
 
@@ -219,15 +222,16 @@ def _finish(
     (run_dir / "embeddings").mkdir(exist_ok=True)
     figures: dict[str, dict[str, Any]] = {}
     first = config.export_splits[0]
-    for split in config.export_splits:
-        images = judged_rows(source.table(split, quiet=quiet), config.data).stream()
+    for split, images in zip(
+        config.export_splits, (table.stream() for table in exported), strict=True
+    ):
         table = best.table(images, with_images="projector" in formats, quiet=quiet)
         for format in formats:
             write_table(table, _embedding_file(run_dir, split, format), format)
         figures[split] = {}
-        if not has_pairs(table.labels):
+        if not has_pairs(table.labels[table.labels >= 0]):
             continue
-        about = {"dataset": source.name, "split": split, "best step": f"{best_step:,}"}
+        about = {"dataset": images.name, "split": split, "best step": f"{best_step:,}"}
         if images.classes:
             about["classes"] = images.classes
         judged = judge_tables(about, table, None, quiet)
