@@ -96,7 +96,9 @@ def labels_of(
 def _numbers(labels_by_name: dict[str, list[int]]) -> dict[int, int]:
     """The label that each number means: where all names are numbers, these, else labels."""
     if all(name.isdecimal() and len(labels) == 1 for name, labels in labels_by_name.items()):
-        return {int(name): labels[0] for name, labels in labels_by_name.items()}
+        named = {int(name): labels[0] for name, labels in labels_by_name.items()}
+        if len(named) == len(labels_by_name):  # no 1 beside 01
+            return named
     return {label: label for labels in labels_by_name.values() for label in labels}
 
 

@@ -56,6 +56,7 @@ class FolderSource:
         self._decode = make_decode(self.image_shape, data.resize_policy)
         self._split_folders = bool(_parse(data.train_split)[0])
         self._found = find_images(self._root)
+        self._rows_of: dict[str, list[str]] = {}
         _refuse_names(self._found.images, self._root)
         classes = {self._class_of(path) for path in self._found.images} - {""}
         _refuse_lookalikes(classes)
@@ -113,6 +114,11 @@ class FolderSource:
 
     def _rows(self, split: str) -> list[str]:
         """The paths of `split`, sorted."""
+        if split not in self._rows_of:
+            self._rows_of[split] = self._find_rows(split)
+        return self._rows_of[split]
+
+    def _find_rows(self, split: str) -> list[str]:
         folder, begin, end = _parse(split)
         if bool(folder) != self._split_folders:
             raise RequestError(
@@ -158,12 +164,9 @@ class FolderSource:
                 f"left out: {len(stray):,} images that lie in no class's folder of {place}"
             )
         full = {str(parent) for path in images for parent in PurePosixPath(path).parents}
+        full.update(twice)
         depth = 2 if self._split_folders else 1
-        empty = [
-            path
-            for path in folders
-            if path not in (*full, *twice) and len(PurePosixPath(path).parts) == depth
-        ]
+        empty = [p for p in folders if p not in full and len(PurePosixPath(p).parts) == depth]
         if empty:
             names = ", ".join(shown(PurePosixPath(path).name) for path in empty[:5])
             notes.append(
