@@ -26,11 +26,22 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-DIMENSIONS, MARGIN, CLASSES, IMAGES_PER_CLASS, THREADS = 64, 1.0, 10, 4, 2
+from contenders import (
+    LIBRARIES,
+    THREADS,
+    WORKER_ENVIRONMENT,
+    machine,
+    make_environment,
+    memory_in_kib,
+    package_versions,
+    read_field,
+    reset_peak_memory,
+)
+
+DIMENSIONS, MARGIN, CLASSES, IMAGES_PER_CLASS = 64, 1.0, 10, 4
 WARM_UP_BATCH, WARM_UP_CALLS, WARM_UP_SECONDS, TIMED_SECONDS = 16, 3, 1.0, 5.0
 ONE_ROUND_MILLISECONDS = 20.0
 SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -39,26 +50,10 @@ LAYOUTS = {
     "pk": f"P x K with K = {IMAGES_PER_CLASS}",
 }
 LOSSES = {"semi_hard": "semi-hard", "hard": "hard", "batch_all": "batch-all"}
-LIBRARIES = {"ours": "ours", "tfa": "TFA", "pml": "PML"}
-PACKAGES = {
-    "ours": ("triplet-train", "tensorflow"),
-    "tfa": ("tensorflow-addons", "tensorflow"),
-    "pml": ("pytorch-metric-learning", "torch"),
-}
-REQUIREMENTS = {
-    "tfa": ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "numpy<2"),
-    "pml": ("torch==2.13.0", "pytorch-metric-learning==2.9.0"),
-}
 # PML's semi-hard keeps every negative within the margin, not only the nearest: another loss.
 SAME_LOSS = {("tfa", "semi_hard"), ("tfa", "hard"), ("pml", "hard"), ("pml", "batch_all")}
 TOLERANCE = 1e-5
 OUT_OF_MEMORY = ("OOM when allocating", "DefaultCPUAllocator", "MemoryError", "bad_alloc")
-WORKER_ENVIRONMENT = {
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "OMP_NUM_THREADS": str(THREADS),
-    "OMP_WAIT_POLICY": "PASSIVE",  # one other busy process, and torch's spinning costs it tenfold
-}
 
 Run = Callable[[], float]
 Bind = Callable[[Any, Any], Run]
@@ -107,7 +102,7 @@ def measure(cell: Cell, repeats: int) -> Measurement:
     call_times(run, WARM_UP_CALLS, WARM_UP_SECONDS)
     times = call_times(run, repeats, TIMED_SECONDS)
     extra = memory_in_kib("VmHWM") - before
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES[cell.contender])
+    packages = package_versions(cell.contender)
     return Measurement(statistics.median(times) * 1e3, extra / 1024, run(), packages)
 
 
@@ -191,37 +186,7 @@ def call_times(run: Run, most_calls: int, most_seconds: float) -> list[float]:
     return times
 
 
-def reset_peak_memory() -> int:
-    """Lower the recorded peak to the present resident memory, and return that in KiB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return memory_in_kib("VmRSS")
-
-
-def memory_in_kib(field: str) -> int:
-    return int(read_field("/proc/self/status", field).split()[0])
-
-
-def read_field(path: str, field: str) -> str:
-    """The value of the first `field: value` line of a file under /proc."""
-    lines = (line.partition(":") for line in Path(path).read_text().splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == field), "unknown")
-
-
 # The parent: environments, processes, tables.
-
-
-def make_environment(library: str, envs: Path, python: str) -> str:
-    """The interpreter that has `library`, installed first where it is missing."""
-    if library == "ours":
-        return sys.executable
-    folder, requirements = envs / library, REQUIREMENTS[library]
-    interpreter, done = str(folder / "bin" / "python"), folder / "installed.txt"
-    if not done.exists() or done.read_text() != "\n".join(requirements):
-        print(f"making {folder}: {' '.join(requirements)}", file=sys.stderr)
-        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([interpreter, "-m", "pip", "install", "-q", *requirements], check=True)
-        done.write_text("\n".join(requirements))
-    return interpreter
 
 
 def run_cell(cell: Cell, interpreter: str, options: argparse.Namespace) -> Measurement | str:
@@ -318,10 +283,9 @@ def disagreements(results: Results) -> dict[Cell, float]:
 
 def report(results: Results, limits: dict[Cell, str], options: argparse.Namespace) -> str:
     """The Markdown page."""
-    machine = f"{read_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores"
     packages = dict.fromkeys(measured.packages for measured in results.values())
     today = datetime.date.today().isoformat()
-    lines = ["; ".join([machine, f"Python {platform.python_version()}", *packages, today])]
+    lines = ["; ".join([machine(), f"Python {platform.python_version()}", *packages, today])]
     for layout in options.layouts:
         lines += ["", f"### {LAYOUTS[layout]}", "", table(results, layout, options)]
     lines += ["", "Not measured, nor any larger B:", ""] if limits else []
