@@ -138,7 +138,7 @@ class ModelConfig(Section):
         None,
         min_length=1,
         validate_default=True,
-        description="cnn: one conv block (3x3, ReLU, 2x2 max pool) per entry; resnet: one stage "
+        description="cnn: one conv block (3x3, 2x2 max pool, ReLU) per entry; resnet: one stage "
         "(two residual blocks) per entry; default: the tower's own",
     )
     batch_norm: bool | None = Field(
