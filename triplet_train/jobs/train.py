@@ -123,6 +123,7 @@ def _finished(config: Config, run_dir: Path) -> bool:
         and final["splits"].keys() >= set(config.export_splits)
         and final["split"] == config.export_splits[0]
         and all(path.exists() for path in _embedding_files(config, run_dir))
+        and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
     )
 
 
@@ -212,47 +213,63 @@ def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:
 def _finish(
     config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, quiet: bool
 ) -> dict[str, dict[str, Any]]:
-    """Export the splits with the best tower, and judge and show it by what was exported.
+    """Export the splits with the best tower, judge them by what was exported, and draw the first.
 
     Figures by split; none for a split without two images of a class.
     """
     file = run_dir / EMBEDDER
     best = OpenTower(file, load_embedder(file), run_dir, config)
-    formats = config.embeddings.formats
     (run_dir / "embeddings").mkdir(exist_ok=True)
-    figures: dict[str, dict[str, Any]] = {}
     first = config.export_splits[0]
-    for split, images in zip(
-        config.export_splits, (table.stream() for table in exported), strict=True
-    ):
-        table = best.table(images, with_images="projector" in formats, quiet=quiet)
-        for format in formats:
-            write_table(table, _embedding_file(run_dir, split, format), format)
-        figures[split] = {}
-        if not has_pairs(table.labels[table.labels >= 0]):
-            continue
-        about = {"dataset": images.name, "split": split, "best step": f"{best_step:,}"}
-        if images.classes:
-            about["classes"] = images.classes
-        judged = judge_tables(about, table, None, quiet)
-        judgement = judged.judgement
-        figures[split] = {
-            **judgement.figures,
-            "intervals": judgement.intervals,
-            "thresholds": judgement.thresholds,
-        }
-        if split == first:
-            _draw(replace(judged, images=images, run_dir=run_dir), run_dir, quiet)
-    if "projector" in formats:
+    figures: dict[str, dict[str, Any]] = {}
+    shown = None
+    for table in exported:
+        judged = _export(config, run_dir, best, table, best_step, quiet)
+        if table.split == first:
+            shown = judged
+        figures[table.split] = {}
+        if judged:
+            judgement = judged.judgement
+            figures[table.split] = {
+                **judgement.figures,
+                "intervals": judgement.intervals,
+                "thresholds": judgement.thresholds,
+            }
+    if "projector" in config.embeddings.formats:
         list_exports(run_dir / "tensorboard")
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
+    if shown:
+        _draw(shown, run_dir, quiet)
     return figures
+
+
+def _export(
+    config: Config,
+    run_dir: Path,
+    best: OpenTower,
+    images: ImageTable,
+    best_step: int,
+    quiet: bool,
+) -> Judged | None:
+    """Write the embeddings of a split, and judge them; None where no two images share a class."""
+    formats = config.embeddings.formats
+    stream = images.stream()
+    table = best.table(stream, with_images="projector" in formats, quiet=quiet)
+    for format in formats:
+        write_table(table, _embedding_file(run_dir, images.split, format), format)
+    if not has_pairs(table.labels[table.labels >= 0]):
+        return None
+    about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
+    if images.classes:
+        about["classes"] = images.classes
+    judged = judge_tables(about, table, None, quiet)
+    return replace(judged, images=stream, run_dir=run_dir)
 
 
 def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
     from triplet_train.jobs.report import write_page  # half a second to import
 
     if not quiet:
-        print(f"drawing {run_folder.REPORT}", file=sys.stderr)
+        print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
     write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {judged.about['split']}")
