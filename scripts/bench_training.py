@@ -15,10 +15,9 @@ What differs is what users of each get:
   torchvision transforms that would slow it down; TripletMarginMiner of type semihard, whose
   triplets are all negatives within the margin and not only the nearest.
 
-bfloat16 is Keras's mixed_bfloat16, and torch.autocast around the tower. TensorFlow turns oneDNN on by
-itself on CPUs with AVX512-VNNI; our commands turn it on everywhere. TFA is measured as it comes, and
-with it turned on. The same tower does not mean the same order: ours pools before ReLU, with the same
-result.
+bfloat16 is Keras's mixed_bfloat16, and torch.autocast around the tower. TensorFlow turns oneDNN on
+by itself on CPUs with AVX512-VNNI; our commands turn it on everywhere. TFA is measured as it comes,
+and with it turned on. Ours pools before ReLU, which gives the same.
 
 A rate is the median of the windows of a process, without the first, which compiles. There is a
 process for each contender, batch size and round, so that a slow minute of the machine spoils none
