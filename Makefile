@@ -1,20 +1,30 @@
-# make demo | make test; both make their own environment in .venv first.
+# make demo | make test | make check; each makes its own environment in .venv first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# One more than there are cores, as some wait for other processes.
+PYTEST := $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal
 
-.PHONY: demo test lint
+.PHONY: demo test check lint slow
 
 demo: $(VENV)/.package
 	$(BIN)/triplet-train --config digits_semihard --run-dir runs/demo --overwrite
 	@echo "To type these commands, first: source $(BIN)/activate"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal  # some wait for other processes
+	$(PYTEST)
+
+check: lint
+	$(PYTEST) --cov
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+
+slow: $(VENV)/.dev
+	$(PYTEST) -m slow
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed")'

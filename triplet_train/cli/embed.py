@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -97,7 +97,12 @@ def embed(
     source = source_options(dataset, data_dir, image_key, label_key, classes)
     if images is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like do not go with --images")
-    options = {"images": images, "split": split, "batch_size": batch_size, "strict": strict}
+    options: dict[str, Any] = {
+        "images": images,
+        "split": split,
+        "batch_size": batch_size,
+        "strict": strict,
+    }
     file = output
     if engine == "ray":
         if shard is not None:

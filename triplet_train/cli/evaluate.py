@@ -94,8 +94,8 @@ def evaluate(
     source = source_options(dataset, data_dir, image_key, label_key, classes)
     if queries is not None and (split or any(source.values())):
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
-    draws = {"ways": ways, "shots": shots, "seed": seed}
-    draws = {name: value for name, value in draws.items() if value is not None}
+    given = {"ways": ways, "shots": shots, "seed": seed}
+    draws = {name: value for name, value in given.items() if value is not None}
     if episodes is None and draws:
         raise RequestError("--ways, --shots and --seed go with --episodes")
     if episodes is not None and gallery is not None:

@@ -130,7 +130,7 @@ class AugmentConfig(Section):
 
 
 class ModelConfig(Section):
-    tower: Literal[TOWERS] = Field(
+    tower: Literal[TOWERS] = Field(  # type: ignore[valid-type]  # names that are put together
         "cnn", description="conv blocks, a small residual network, or a name of keras.applications"
     )
     embedding_dim: Width = Field(64, description="D, length of an embedding")
@@ -159,7 +159,7 @@ class ModelConfig(Section):
     def filters_of_the_tower(
         cls, value: list[int] | None, info: ValidationInfo
     ) -> list[int] | None:
-        tower = info.data.get("tower")
+        tower = info.data.get("tower", "")
         if value is None:
             return FILTERS.get(tower)
         if tower in APPLICATIONS:

@@ -115,7 +115,12 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
     height, width, channels = image_shape
     if channels not in _MODES:
         raise RequestError(f"the tower takes images of {channels} channels, files have 1, 3 or 4")
-    fit = {"pad": _pad, "crop": ImageOps.fit, "resize": Image.Image.resize}[policy]
+    fits: dict[str, Callable[..., Image.Image]] = {
+        "pad": _pad,
+        "crop": ImageOps.fit,
+        "resize": Image.Image.resize,
+    }
+    fit = fits[policy]
 
     def decode(path: Path) -> np.ndarray:
         with Image.open(path) as image:
@@ -136,7 +141,7 @@ def _upright(image: Image.Image) -> Image.Image:
     `ImageOps.exif_transpose` also writes EXIF data anew, and fails on those that are damaged.
     """
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # whatever is wrong with them, the image may be good
         turn = None
     return image if turn is None else image.transpose(turn)
@@ -145,8 +150,8 @@ def _upright(image: Image.Image) -> Image.Image:
 def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
     """`ImageOps.pad` would leave nothing of a very long image."""
     scale = min(whole / part for whole, part in zip(size, image.size, strict=True))
-    inner = tuple(max(1, round(scale * side)) for side in image.size)
+    width, height = (max(1, round(scale * side)) for side in image.size)
     padded = Image.new(image.mode, size)
-    corner = tuple((whole - part) // 2 for whole, part in zip(size, inner, strict=True))
-    padded.paste(image.resize(inner, method), corner)
+    corner = (size[0] - width) // 2, (size[1] - height) // 2
+    padded.paste(image.resize((width, height), method), corner)
     return padded

@@ -88,7 +88,7 @@ class FolderSource:
         def size_of(row: int) -> tuple[int, int]:
             try:
                 with Image.open(self._root / paths[row]) as image:
-                    return image.size[::-1]
+                    return image.height, image.width
             except UNREADABLE as error:
                 raise RunError(why_unreadable(self._root / paths[row], error)) from error
 

@@ -1,5 +1,6 @@
 """What a split holds, in a few lines for people."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -51,7 +52,7 @@ def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:
             failures.append(str(error))
     looked_at = "" if len(rows) == len(table) else f" ({len(rows):,} of them looked at)"
     if sizes:
-        small, large = (" x ".join(map(str, pick(sizes, key=np.prod))) for pick in (min, max))
+        small, large = (" x ".join(map(str, pick(sizes, key=math.prod))) for pick in (min, max))
         stored = small if small == large else f"from {small} to {large}"
         shape = " x ".join(map(str, table.image_shape))
         yield f"stored as {stored}{looked_at}, read as {shape}"

@@ -34,7 +34,12 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         file.create_dataset("metadata", data=json.dumps(metadata), dtype=text)
 
         def append(table: EmbeddingTable) -> None:
-            rows = (table.embeddings, table.labels, table.label_names, table.ids)
+            rows: tuple[np.ndarray | list[str], ...] = (
+                table.embeddings,
+                table.labels,
+                table.label_names,
+                table.ids,
+            )
             for column, more in zip(columns, rows, strict=True):
                 start = len(column)
                 column.resize(start + len(more), axis=0)

@@ -32,8 +32,8 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         def append(table: EmbeddingTable) -> None:
             nonlocal rows
             rows += len(table.ids)
-            vectors.write(np.ascontiguousarray(table.embeddings, np.float32))
-            labels.write(np.ascontiguousarray(table.labels, np.int64))
+            vectors.write(np.ascontiguousarray(table.embeddings, np.float32).data)
+            labels.write(np.ascontiguousarray(table.labels, np.int64).data)
             for file, texts in ((label_names, table.label_names), (ids, table.ids)):
                 longest[file] = max(longest[file], *map(len, texts), 1)
                 file.write("".join(json.dumps(text) + "\n" for text in texts).encode())

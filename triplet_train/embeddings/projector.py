@@ -84,7 +84,8 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def _fits(thumbnails: list[np.ndarray]) -> bool:
-    return math.isqrt(len(thumbnails) - 1) < _SPRITE_SIDE // max(thumbnails[0].shape)
+    side: int = max(thumbnails[0].shape)
+    return math.isqrt(len(thumbnails) - 1) < _SPRITE_SIDE // side
 
 
 def _sprite(thumbnails: list[np.ndarray]) -> Image.Image:

@@ -61,8 +61,8 @@ class Pairs:
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
         if self.itself:
-            rows = np.arange(len(keys))
-            keys[rows, block.start + rows] = _ITSELF
+            each = np.arange(len(keys))
+            keys[each, block.start + each] = _ITSELF
         return keys
 
     def classes(self, block: slice) -> Iterator[tuple[slice, slice]]:

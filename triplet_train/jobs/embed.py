@@ -58,9 +58,9 @@ def embed(
         stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet
     )
     with writing(output, format, width, metadata) as append:
-        for table in tables:
-            append(table)
-            written += len(table.ids)
+        for rows in tables:
+            append(rows)
+            written += len(rows.ids)
         if stream.unreadable and not written:
             raise RunError(_list(stream.unreadable, "none of the images can be read"))
     if stream.unreadable:

@@ -31,7 +31,7 @@ def embed_on_ray(
     Args:
         options: as in `embed`, which also says what is raised; but for `shard`.
     """
-    ray.init(log_to_driver=False, logging_level="ERROR")
+    ray.init(log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel("WARNING")
     try:
         ray.data.DataContext.get_current().enable_progress_bars = not quiet

@@ -45,7 +45,7 @@ class OpenTower:
         Raises:
             RequestError: no such data set, none named, or not of so many channels.
         """
-        given = {key: value for key, value in wanted.items() if value is not None}
+        given: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
         classes = given.pop("classes", None)
         if self.config is None and "dataset" not in given:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")

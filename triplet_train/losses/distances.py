@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 Metric = str | Callable[[tf.Tensor], tf.Tensor]
+_WithGradient = tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]
 
 _SHORT = 1e-6  # a vector no longer than this has no direction; tensorflow_addons' epsilon
 _NOISE = 2e-14  # of squared distances from a float64 Gram matrix, relative to the squared norm
@@ -92,13 +93,13 @@ def _squared_between_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _euclidean(x: tf.Tensor):
+def _euclidean(x: tf.Tensor) -> _WithGradient:
     distances = tf.sqrt(_squared(x))
     return distances, lambda upstream: _pull(tf.math.divide_no_nan(upstream, distances), x)
 
 
 @tf.custom_gradient
-def _squared_euclidean(x: tf.Tensor):
+def _squared_euclidean(x: tf.Tensor) -> _WithGradient:
     return _squared(x), lambda upstream: _pull(2.0 * upstream, x)
 
 

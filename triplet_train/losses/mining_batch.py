@@ -1,5 +1,6 @@
 """A batch laid out for mining: rows in the order of their labels, distances, positives in slots."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -110,10 +111,12 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
 
 
 @tf.custom_gradient
-def _permute(x: tf.Tensor, order: tf.Tensor):
+def _permute(
+    x: tf.Tensor, order: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, None]]]:
     """x[order]; the gradient is dense, where that of a gather would be sparse."""
 
-    def gradient(upstream: tf.Tensor):
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         return tf.gather(upstream, tf.math.invert_permutation(order)), None
 
     return tf.gather(x, order), gradient

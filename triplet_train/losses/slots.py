@@ -18,7 +18,9 @@ def for_each_slot(
     """
     by_slot = tf.transpose(values)
 
-    def step(slot: tf.Tensor, results: tf.TensorArray, state: tf.Tensor):
+    def step(
+        slot: tf.Tensor, results: tf.TensorArray, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.TensorArray, tf.Tensor]:
         result, state = one(by_slot[slot], state)
         return slot + 1, results.write(slot, result), state
 

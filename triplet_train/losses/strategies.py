@@ -1,20 +1,23 @@
 """From the `loss` section of a configuration to a function of labels, embeddings and seed."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.batch_all import triplet_batch_all_statistics
 from triplet_train.losses.hard import triplet_hard_statistics
 from triplet_train.losses.naive import random_triplet_statistics
 from triplet_train.losses.semi_hard import triplet_semihard_statistics
 from triplet_train.losses.statistics import TripletStatistics
 
+if TYPE_CHECKING:  # at run time the losses need nothing of the rest of the package
+    from triplet_train.config import LossConfig
+
 Strategy = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
 
 
-def make_strategy(loss: LossConfig) -> Strategy:
+def make_strategy(loss: "LossConfig") -> Strategy:
     """(labels [B], embeddings [B, D], seed int32 [2], step int32 []) -> TripletStatistics."""
     margin, metric = loss.margin, loss.distance
 

@@ -13,6 +13,7 @@ def features(
     uint8 [N, H, W, C] -> [N, F], every place of the last block's maps. Pooling comes first, since
     a quarter of the places is left to normalise and to cut off; ReLU and maximum commute.
     """
+    assert model.filters  # the schema fills them in
     layers = keras.layers
     x = layers.Rescaling(1 / 255, dtype=policy)(images)
     for width in model.filters:

@@ -23,6 +23,7 @@ def features(
 
     uint8 [N, H, W, C] -> [N, filters[-1]].
     """
+    assert model.filters  # the schema fills them in
     layers = keras.layers
     normalized = partial(_normalized, policy=policy, synchronized=synchronized)
     x = layers.Rescaling(1 / 255, dtype=policy)(images)

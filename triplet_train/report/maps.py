@@ -97,10 +97,13 @@ def map_figure(
     others = ~np.isin(labels, named)
     size = 12 if len(places) > 500 and not others.any() else 22
     if others.any():
-        axes.scatter(*places[others].T, s=8, color=_OTHERS, lw=0, label="other classes")
+        x, y = places[others].T
+        axes.scatter(x, y, s=8, color=_OTHERS, lw=0, label="other classes")
     for position, label in enumerate(named):
+        x, y = places[labels == label].T
         axes.scatter(
-            *places[labels == label].T,
+            x,
+            y,
             s=size,
             color=_COLORS[position % len(_COLORS)],
             marker=_MARKERS[position],
@@ -109,8 +112,10 @@ def map_figure(
             label=short_name(label, class_names),
         )
     for label in named:
+        x, y = _middle(places[labels == label])
         axes.text(
-            *_middle(places[labels == label]),
+            x,
+            y,
             short_name(label, class_names),
             fontweight="bold",
             ha="center",
@@ -145,7 +150,7 @@ def _remove_covered(figure: Figure) -> None:
 
 def _named(contents: Contents) -> list[int]:
     """The classes that get a colour: all where there are few, else those found worst."""
-    every = np.unique(contents.labels).tolist()
+    every: list[int] = np.unique(contents.labels).tolist()
     if len(every) <= MOST_CLASSES:
         return every
     return [figures.label for figures in contents.judgement.classes[:MOST_CLASSES]]

@@ -52,7 +52,7 @@ def sheet(images: np.ndarray, titles: list[str]) -> Image.Image:
         images: uint8 [lines * columns, H, W, 1 to 4], line by line.
     """
     lines, columns = len(titles), len(images) // len(titles)
-    height, width = _shown(*images.shape[1:3], lines, columns)
+    height, width = _shown(images.shape[1], images.shape[2], lines, columns)
     method = Image.Resampling.BOX if height < images.shape[1] else Image.Resampling.NEAREST
     font = ImageFont.truetype(findfont(FONT), min(_LETTERS, height))
     first = math.ceil(max(map(font.getlength, titles))) + 3 * _GAP

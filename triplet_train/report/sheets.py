@@ -89,9 +89,12 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
         positions: integers [n], positions in `judgement.rows`, in the order of the lines.
     """
     judgement, right = contents.judgement, hits(contents)
+    images, searched_images = contents.images, contents.searched_images
+    assert images is not None and searched_images is not None
     width = right.shape[1] * _COLUMN + _GAP + 1
     height = len(positions) * _LINE + 0.3
-    figure = Figure(figsize=(_INCHES * (width + 0.2), _INCHES * (height + 0.1)), layout="none")
+    size = (_INCHES * (width + 0.2), _INCHES * (height + 0.1))
+    figure = Figure(figsize=size, layout="none")  # type: ignore[arg-type]  # its types forget it
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
 
@@ -103,7 +106,7 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
     for line, position in enumerate(positions):
         top = line * _LINE
         row = judgement.rows[position]
-        _draw(axes, 0, top, contents.images[row], GREY, "-")
+        _draw(axes, 0, top, images[row], GREY, "-")
         write(0, top + _NAME, short_name(int(contents.labels[row]), contents.class_names, 9))
         for column in range(right.shape[1]):
             left, good = _left(column + 1), right[position, column]
@@ -111,7 +114,7 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
             name = short_name(int(contents.searched_labels[found]), contents.class_names, 9)
             distance = judgement.neighbour_distances[position, column]
             color, dashes = (BLUE, "-") if good else (ORANGE, (0, (3, 1.5)))
-            _draw(axes, left, top, contents.searched_images[found], color, dashes)
+            _draw(axes, left, top, searched_images[found], color, dashes)
             write(left, top + _NAME, name)
             write(left, top + _MARK, f"{'✓' if good else '✗'} {distance:.2f}")
     axes.set(xlim=(-0.1, width + 0.1), ylim=(height - 0.3, -0.4), aspect="equal")

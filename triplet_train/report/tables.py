@@ -169,9 +169,9 @@ def worst_rows(contents: Contents) -> list[QueryRow]:
     for position in worst_queries(contents):
         row, found = judgement.rows[position], judgement.neighbours[position, 0]
         labels = int(contents.labels[row]), int(contents.searched_labels[found])
-        names = (name_of(label, contents.class_names) for label in labels)
+        name, mistaken_for = (name_of(label, contents.class_names) for label in labels)
         distance = judgement.neighbour_distances[position, 0]
-        rows.append(QueryRow(contents.ids[row], *names, f"{distance:.3f}"))
+        rows.append(QueryRow(contents.ids[row], name, mistaken_for, f"{distance:.3f}"))
     return rows
 
 

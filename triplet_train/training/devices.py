@@ -93,7 +93,7 @@ class Devices:
             ) from error
 
 
-def choose_devices(config: Config, say: Callable[[str], None] = lambda _: None) -> Devices:
+def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None) -> Devices:
     """The devices that `train.devices` asks for. Comes before any other use of TensorFlow's
     runtime, which cannot join a cluster later; waits for the other workers of one.
 

@@ -127,7 +127,7 @@ def train(
                     numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}
                     log.training(step, numbers, (last - step) / rate)
                 with clock.paused():
-                    if judging:
+                    if judging and evaluate:
                         try:
                             saving |= _judge(evaluate(), config.data.eval_split, progress, log)
                         except RunError as error:  # vectors that are not finite
