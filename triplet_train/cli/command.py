@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import typer
 
@@ -71,10 +72,11 @@ def import_with_tensorflow(module: str) -> ModuleType:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects run on
     with _stderr_held_back():
-        with _without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
-            # It would import them, for plots and wrappers that nothing here uses: a third of the
+        if "keras" not in sys.modules:
+            # It would import these for plots and wrappers that nothing here uses: a third of the
             # time before anything happens.
-            import keras  # noqa: F401
+            with _without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
+                importlib.import_module("keras")
         loaded = importlib.import_module(module)
         import tensorflow as tf
 
@@ -99,7 +101,8 @@ def _without_collecting() -> Iterator[None]:
 def _hidden(*names: str) -> Iterator[None]:
     """Within it these packages, but for those imported already, seem not to be installed."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
