@@ -89,8 +89,15 @@ def find_config(name_or_path: str) -> Path:
 
 
 def config_name(name_or_path: str) -> str:
-    """The name of the run that a configuration makes: its file name without the suffix."""
-    return Path(name_or_path).stem
+    """The name of the run that a configuration makes: its file name without the suffix.
+
+    Raises:
+        RequestError: that would be another folder's name, `.` or `..`.
+    """
+    name = Path(name_or_path).stem
+    if not name.strip("."):
+        raise RequestError(f"{name_or_path} gives the run no name; give --run-dir")
+    return name
 
 
 def to_yaml(config: Config) -> str:

@@ -24,6 +24,8 @@ from triplet_train.config.towers import APPLICATIONS, FILTERS, TOWERS, WITHOUT_B
 def _absolute(path: str) -> str:
     if not path:
         raise ValueError("must not be empty")
+    if any(len(name.encode()) > 255 for name in path.split("/")):
+        raise ValueError("is no path: a name in it is longer than 255 bytes")
     try:
         return str(Path(path).expanduser().absolute())
     except RuntimeError as error:  # ~name of a user that there is not
