@@ -87,7 +87,7 @@ def labels_of(
         if not found and strict:
             near = difflib.get_close_matches(item, labels_by_name, n=1)
             raise RequestError(
-                f"{key}: there is no class {item!r} among the {len(numbers)}"
+                f"{key}: there is no class {item[:80]!r} among the {len(numbers)}"
                 + (f", numbered {min(numbers)} to {max(numbers)}" if numbers else "")
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )
