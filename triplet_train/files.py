@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from triplet_train.errors import RequestError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -92,6 +94,17 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write beside `path` and rename."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote. Raises RequestError where it holds something else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RequestError(f"{path} is damaged: it does not hold a JSON object")
+    return content
 
 
 def sha256(path: Path) -> str | None:

@@ -1,5 +1,6 @@
 """What the commands share: how they end, and how they bring in TensorFlow."""
 
+import errno
 import functools
 import gc
 import importlib
@@ -30,11 +31,21 @@ def launch(command: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(interruptible)
     try:
+        _require_text(sys.argv)
         app()
     except CommandError as error:
         _end(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that vanished
-        _end(str(error), 1)
+        _end(str(error), 2 if error.errno == errno.ENAMETOOLONG else 1)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Paths go into YAML, JSON and pages, which are UTF-8."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise RequestError(f"{argument!a} is not UTF-8 text") from None
 
 
 def _end(message: str, status: int) -> None:

@@ -1,6 +1,12 @@
 """What a run is: the schema, and the road from a YAML file to a validated object."""
 
-from triplet_train.config.loading import config_name, find_config, load_config, to_yaml
+from triplet_train.config.loading import (
+    config_name,
+    find_config,
+    load_config,
+    make_data_config,
+    to_yaml,
+)
 from triplet_train.config.schema import (
     AugmentConfig,
     Config,
@@ -20,5 +26,6 @@ __all__ = [
     "config_name",
     "find_config",
     "load_config",
+    "make_data_config",
     "to_yaml",
 ]

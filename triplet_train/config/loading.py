@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from triplet_train.config.schema import Config
+from triplet_train.config.schema import Config, DataConfig
+from triplet_train.config.yaml_text import parse, shown
 from triplet_train.errors import RequestError
 
 _PACKAGE = Path(__file__).parents[1]
@@ -21,27 +22,7 @@ SHIPPED = next(
 )
 
 
-class _Loader(yaml.SafeLoader):
-    """safe_load that reads 1e-3 as a number, as YAML 1.2 does, and refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue  # refused by the schema
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+_LARGEST = 2**20  # bytes
 
 
 def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config:
@@ -57,12 +38,14 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
     """
     path = find_config(name_or_path)
     try:
+        if path.stat().st_size > _LARGEST:
+            raise RequestError(f"{path} is no configuration: it is larger than 1 MiB")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"cannot read the configuration {path}: {error}") from error
-    tree = _parse(text, str(path))
+    tree = parse(text, str(path))
     if not isinstance(tree, dict):
-        raise RequestError(f"{path}: expected `section: ...` lines, received {tree!r}")
+        raise RequestError(f"{path}: expected `section: ...` lines, received {shown(tree)}")
     errors = []
     for override in overrides or []:
         try:
@@ -72,11 +55,23 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        errors += [_describe(detail) for detail in error.errors(include_url=False)]
+        errors += _describe_all(error)
     if errors:
         heading = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         raise RequestError("\n  ".join([f"{heading} in {path}:", *errors]))
     return config
+
+
+def make_data_config(**values: Any) -> DataConfig:
+    """The section `data` alone, of values that a command was given.
+
+    Raises:
+        RequestError: they break the schema.
+    """
+    try:
+        return DataConfig(**values)
+    except ValidationError as error:
+        raise RequestError("\n  ".join(_describe_all(error, "data"))) from error
 
 
 def find_config(name_or_path: str) -> Path:
@@ -94,20 +89,20 @@ def find_config(name_or_path: str) -> Path:
 
 
 def config_name(name_or_path: str) -> str:
-    """The name of the run that a configuration makes: its file name without the suffix."""
-    return Path(name_or_path).stem
+    """The name of the run that a configuration makes: its file name without the suffix.
+
+    Raises:
+        RequestError: that would be another folder's name, `.` or `..`.
+    """
+    name = Path(name_or_path).stem
+    if not name.strip("."):
+        raise RequestError(f"{name_or_path} gives the run no name; give --run-dir")
+    return name
 
 
 def to_yaml(config: Config) -> str:
     """The resolved configuration as YAML; `load_config` on it gives the same `Config`."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def _parse(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise RequestError(f"{where} is not valid YAML: {error}") from error
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
@@ -119,15 +114,20 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         child = node.setdefault(key, {})
         if not isinstance(child, dict):
-            raise RequestError(f"--set {override}: {key} holds {child!r}, which has no keys")
+            raise RequestError(f"--set {override}: {key} holds {shown(child)}, which has no keys")
         node = child
-    node[keys[-1]] = _parse(value, f"--set {override}")
+    node[keys[-1]] = parse(value, f"--set {override}")
 
 
-def _describe(detail: ErrorDetails) -> str:
+def _describe_all(error: ValidationError, *section: str) -> list[str]:
+    return [_describe(detail, *section) for detail in error.errors(include_url=False)]
+
+
+def _describe(detail: ErrorDetails, *section: str) -> str:
     """One line: path, what is wrong, the value received, the nearest valid name."""
-    keys = [str(key) for key in detail["loc"]]
-    path, received = ".".join(keys), f"(received {detail['input']!r})"
+    keys = [_shown_key(str(key)) for key in (*section, *detail["loc"])]
+    path, value = ".".join(keys), shown(detail["input"])
+    received = f"(received {value})"
     if detail["type"] == "extra_forbidden":
         return f"{path}: unknown key {received}{_nearest_key(keys)}"
     if detail["type"] == "missing":
@@ -136,14 +136,16 @@ def _describe(detail: ErrorDetails) -> str:
         return f"{path}: {detail['ctx']['error']} {received}"
     if detail["type"] == "literal_error":
         allowed = re.findall(r"[^',\s]+", detail["ctx"]["expected"].replace(" or ", " "))
-        return (
-            f"{path}: must be one of {', '.join(allowed)} {received}"
-            f"{_nearest(str(detail['input']), allowed)}"
-        )
+        near = _nearest(value.strip("'"), allowed)
+        return f"{path}: must be one of {', '.join(allowed)} {received}{near}"
     if detail["type"] == "model_type":
         return f"{path}: must hold keys, as in `{path}: {{key: value}}` {received}"
-    message = detail["msg"].removeprefix("Input ")
+    message = detail["msg"].removeprefix("Input ").replace("tuple", "list")
     return f"{path}: {message} {received}"
+
+
+def _shown_key(key: str) -> str:
+    return key if key.isprintable() and len(key) <= 80 else shown(key)
 
 
 def _nearest_key(keys: list[str]) -> str:

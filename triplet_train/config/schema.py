@@ -1,11 +1,13 @@
 """The schema of a run. Every key that a configuration may hold stands here, with its meaning."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ByteSize,
     ConfigDict,
     Field,
@@ -18,11 +20,29 @@ from pydantic import (
 
 from triplet_train.config.towers import APPLICATIONS, FILTERS, TOWERS, WITHOUT_BATCH_NORM
 
+
+def _absolute(path: str) -> str:
+    if not path:
+        raise ValueError("must not be empty")
+    if any(len(name.encode()) > 255 for name in path.split("/")):
+        raise ValueError("is no path: a name in it is longer than 255 bytes")
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # ~name of a user that there is not
+        raise ValueError(f"is no path: {error}") from error
+
+
+def _a_class(item: object) -> object:
+    if not (0 <= item < 2**63 if type(item) is int else isinstance(item, str) and item):
+        raise ValueError("must be the name of a class, its number or a range such as 0-4")
+    return item
+
+
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
-AbsolutePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Classes = Annotated[list[int | str], Field(min_length=1)]
+Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
 Format = Literal["parquet", "npz", "h5", "projector"]
 
 _BYTES = TypeAdapter(ByteSize)
@@ -66,8 +86,8 @@ class DataConfig(Section):
     label_key: str = Field("label", description="the label among the set's features")
     cache: str = Field(
         "auto",
-        description="memory, disk, or the most to hold in memory, as in 2GiB; auto: half of "
-        "what is free",
+        description="memory, disk, or the most to hold in memory, in bytes or as in 2GiB; auto: "
+        "half of what is free",
     )
 
     @field_validator("path")
@@ -77,15 +97,29 @@ class DataConfig(Section):
             raise ValueError("is for dataset: image_folder only")
         return path
 
-    @field_validator("cache")
+    @field_validator("data_dir", "image_key", "label_key")
     @classmethod
-    def is_a_size(cls, cache: str) -> str:
-        if cache not in ("auto", "memory", "disk"):
+    def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
+        default = cls.model_fields[info.field_name].default
+        if value != default and info.data.get("dataset") == "image_folder":
+            raise ValueError(
+                "is for data sets of TFDS; the images of an image_folder lie in data.path, in a "
+                "folder for each class"
+            )
+        return value
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def is_a_size(cls, cache: object) -> str:
+        if cache in ("auto", "memory", "disk"):
+            return cache
+        if type(cache) in (int, str):
             try:
-                _BYTES.validate_python(cache)
-            except ValidationError:
-                raise ValueError("must be auto, memory, disk or a size such as 2GiB") from None
-        return cache
+                if 0 <= _BYTES.validate_python(cache) < 2**63:
+                    return str(cache)
+            except (ValidationError, OverflowError):
+                pass
+        raise ValueError("must be auto, memory, disk, a number of bytes or a size such as 2GiB")
 
     @model_validator(mode="after")
     def has_path(self) -> "DataConfig":
@@ -100,8 +134,10 @@ class DataConfig(Section):
 
 
 class BatchConfig(Section):
-    classes: int = Field(10, ge=2, description="P, distinct classes in a batch")
-    per_class: int = Field(12, ge=2, description="K, distinct images of each; a pair needs two")
+    classes: int = Field(10, ge=2, le=2**14, description="P, distinct classes in a batch")
+    per_class: int = Field(
+        12, ge=2, le=2**14, description="K, distinct images of each; a pair needs two"
+    )
 
     @property
     def size(self) -> int:
@@ -292,7 +328,9 @@ class Config(Section):
     def microbatch_divides(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
         batch = info.data.get("batch")
         if batch and train.microbatch and batch.size % min(train.microbatch, batch.size):
-            near = next(n for n in range(train.microbatch, 0, -1) if batch.size % n == 0)
+            small = [n for n in range(1, math.isqrt(batch.size) + 1) if batch.size % n == 0]
+            divisors = (*small, *(batch.size // n for n in small))
+            near = max(n for n in divisors if n <= train.microbatch)
             raise ValueError(
                 f"microbatch must divide the {batch.size} images of a batch; "
                 f"the next smaller is {near}"

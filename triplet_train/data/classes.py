@@ -12,6 +12,7 @@ from triplet_train.data.images import ImageTable, selected, size_through
 from triplet_train.errors import RequestError
 
 ClassSpec = Sequence[int | str]
+_NUMBER = r"\d{1,19}"  # that of a label has no more digits
 
 
 def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
@@ -74,18 +75,19 @@ def labels_of(
     numbers = _numbers(labels_by_name)
     chosen: set[int] = set()
     for item in map(str, spec):
-        bounds = re.fullmatch(r"(\d+)-(\d+)", item)
+        bounds = re.fullmatch(rf"({_NUMBER})-({_NUMBER})", item)
         if item in labels_by_name:
             found = set(labels_by_name[item])
         elif bounds:
             within = range(int(bounds[1]), int(bounds[2]) + 1)
             found = {label for number, label in numbers.items() if number in within}
         else:
-            found = {numbers[int(item)]} if item.isdecimal() and int(item) in numbers else set()
+            number = int(item) if re.fullmatch(_NUMBER, item) else -1
+            found = {numbers[number]} if number in numbers else set()
         if not found and strict:
             near = difflib.get_close_matches(item, labels_by_name, n=1)
             raise RequestError(
-                f"{key}: there is no class {item!r} among the {len(numbers)}"
+                f"{key}: there is no class {item[:80]!r} among the {len(numbers)}"
                 + (f", numbered {min(numbers)} to {max(numbers)}" if numbers else "")
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )

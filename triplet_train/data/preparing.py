@@ -13,7 +13,6 @@ import urllib.request
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
-from google.protobuf.json_format import ParseError
 
 from triplet_train.data.digits import Digits
 from triplet_train.errors import RequestError
@@ -52,8 +51,9 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
-    except (ValueError, AssertionError, ImportError, ParseError) as error:
-        # an unknown configuration or version, a missing extra, a damaged description
+    except Exception as error:
+        # an unknown configuration, version or option, a missing extra, a damaged description, no
+        # network: there are many libraries behind a name, which raise what they like
         raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
 
 

@@ -1,6 +1,5 @@
 """Embedding files of every format: safe writing, and reading back."""
 
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -65,7 +64,7 @@ def read_table(path: Path) -> EmbeddingTable:
     try:
         table = _READERS[format](path)
         _require_whole(table)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # the libraries raise of a damaged file whatever they happen on
         raise RequestError(
             f"{path} is not an embedding file of triplet-train: {first_line(error)}"
         ) from error
@@ -95,8 +94,11 @@ def _require_whole(table: EmbeddingTable) -> None:
         raise ValueError(f"embeddings are {vectors.dtype} {vectors.shape}, not float32 [N, D]")
     if labels.shape != vectors.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels are {labels.dtype} {labels.shape}, not {len(vectors)} integers")
-    if not len(vectors) == len(table.label_names) == len(table.ids):
-        raise ValueError("columns differ in length")
+    for name, column in (("label_names", table.label_names), ("ids", table.ids)):
+        if not (isinstance(column, list) and all(isinstance(text, str) for text in column)):
+            raise ValueError(f"{name} are not all text")
+        if len(column) != len(vectors):
+            raise ValueError(f"there are {len(vectors)} vectors and {len(column)} {name}")
     if not isinstance(table.metadata, dict):
         raise ValueError("metadata is not a JSON object")
     if not np.isfinite(vectors).all():

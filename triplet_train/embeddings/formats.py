@@ -41,11 +41,12 @@ def format_of(path: Path) -> str | None:
 def file_name(split: str, format: str) -> str:
     """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet.
 
-    And -10% becomes last-10%.parquet, as a name with a dash in front is taken for an option.
+    And -10% becomes last-10%.parquet, as a name with a dash in front is taken for an option. There
+    is no slash in it, and no dot in front.
     """
     stem = re.sub("^-", "last-", split)
     stem = re.sub(r"[^\w.%+-]+", "", stem.replace("[", "_").replace(":", "-"))
-    return stem + (SUFFIXES[format] or f".{format}")
+    return (stem.lstrip("-.") or "all") + (SUFFIXES[format] or f".{format}")
 
 
 def part_name(shard: tuple[int, int], format: str) -> str:

@@ -50,7 +50,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 
 
 def read(path: Path) -> EmbeddingTable:
-    """What was written. Raises OSError, ValueError or KeyError for any other file."""
+    """What was written. Raises what the library happens on for any other file."""
     with np.load(path, allow_pickle=False) as arrays:
         return EmbeddingTable(
             arrays["embeddings"],

@@ -49,7 +49,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 
 
 def read(path: Path) -> EmbeddingTable:
-    """What was written. Raises OSError, ValueError or KeyError for any other file."""
+    """What was written. Raises what the library happens on for any other file."""
     arrow = pq.read_table(path)
     vectors = arrow["embedding"].combine_chunks()
     return EmbeddingTable(

@@ -1,13 +1,16 @@
 """report.html: what was judged, as a page of pictures."""
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from triplet_train.data.images import ImageStream
+from triplet_train.files import read_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.evaluate import Judged
 from triplet_train.report.contents import Contents
@@ -48,14 +51,23 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
         contents = replace(contents, images=_gather(judged.images, rows_shown(contents)))
     run_dir = judged.run_dir
     if run_dir is not None:
-        lines = (run_dir / LINES).read_text(encoding="utf-8").splitlines()
         contents = replace(
             contents,
-            log=[json.loads(line) for line in lines],
+            log=list(_whole_lines(run_dir / LINES)),
             config=(run_dir / run_folder.CONFIG).read_text(encoding="utf-8"),
-            environment=json.loads((run_dir / run_folder.ENVIRONMENT).read_text()),
+            environment=read_json(run_dir / run_folder.ENVIRONMENT),
         )
     write_report(contents, file)
+
+
+def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log; a kill may have cut one short, or come before there was a file."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            content = json.loads(line)
+            if isinstance(content, dict) and "step" in content:
+                yield content
 
 
 def _gather(images: ImageStream, rows: Iterable[int]) -> dict[int, np.ndarray]:

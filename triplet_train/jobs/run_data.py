@@ -13,6 +13,8 @@ from triplet_train.embeddings.formats import file_name
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs
 
+_LONGEST = 200  # bytes of a file's name; a file system takes 255, and what is half written has more
+
 
 class RunTables(NamedTuple):
     """Of the rows that a run has to do with, all but the pixels.
@@ -48,6 +50,12 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
     names = {file_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):
         raise RequestError("embeddings.splits: two of the splits would have the same file name")
+    longest = max(names, key=len)
+    if len(longest.encode()) > _LONGEST:
+        raise RequestError(
+            f"embeddings.splits: {longest} would be too long a name of a file; export fewer parts "
+            "at once"
+        )
     first, second = (source.table(s, quiet=quiet) for s in (data.train_split, data.eval_split))
     for table in (first, second):
         if table.labels.min() < 0:

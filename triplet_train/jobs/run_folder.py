@@ -1,7 +1,6 @@
 """The folder of a run: what may be done with the one that is there, and what describes a run."""
 
 import fcntl
-import json
 import os
 import platform
 import shlex
@@ -15,7 +14,14 @@ from pathlib import Path
 
 from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.errors import RequestError
-from triplet_train.files import is_partial, remove, remove_partial, write_json, write_text
+from triplet_train.files import (
+    is_partial,
+    read_json,
+    remove,
+    remove_partial,
+    write_json,
+    write_text,
+)
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -155,9 +161,11 @@ def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
 
 def _require_same_rows(run_dir: Path, rows: dict[str, str]) -> None:
     """A batch is a function of (seed, step) among the same rows only."""
-    before = json.loads((run_dir / ENVIRONMENT).read_text())["rows_sha256"]
+    before = read_json(run_dir / ENVIRONMENT).get("rows_sha256")
+    if not isinstance(before, dict):
+        raise RequestError(f"{run_dir / ENVIRONMENT} is damaged: it holds no rows_sha256")
     for split, digest in rows.items():
-        if before[split] != digest:
+        if before.get(split) != digest:
             raise RequestError(
                 f"{run_dir} was started with other images or labels in {split} than there are now, "
                 "so that going on would not give the same result; start a new run"

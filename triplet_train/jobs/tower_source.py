@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from triplet_train.config import Config, DataConfig, load_config
+from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.data.images import ImageStream
 from triplet_train.data.sources import Source, open_source
 from triplet_train.embeddings.compute import embed_stream
@@ -64,7 +64,7 @@ class OpenTower:
             "image_size": (height, width),
             "channels": channels if channels in (1, 3) else None,
         }
-        source = open_source(DataConfig(**(trained_on | given | shape)))
+        source = open_source(make_data_config(**(trained_on | given | shape)))
         if source.image_shape[2] != channels:
             raise RequestError(
                 f"{self.file} takes images with {channels} channels, those of {source.name} have "

@@ -117,14 +117,17 @@ def _finished(config: Config, run_dir: Path) -> bool:
     file = run_dir / run_folder.FIGURES
     if not file.is_file():
         return False
-    final = json.loads(file.read_text())
-    return (
-        final["steps"] == config.train.steps
-        and final["splits"].keys() >= set(config.export_splits)
-        and final["split"] == config.export_splits[0]
-        and all(path.exists() for path in _embedding_files(config, run_dir))
-        and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
-    )
+    try:
+        final = json.loads(file.read_text())
+        return (
+            final["steps"] == config.train.steps
+            and final["splits"].keys() >= set(config.export_splits)
+            and final["split"] == config.export_splits[0]
+            and all(path.exists() for path in _embedding_files(config, run_dir))
+            and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
+        return False
 
 
 def _embedding_file(run_dir: Path, split: str, format: str) -> Path:

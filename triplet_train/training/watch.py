@@ -1,6 +1,7 @@
 """Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import make_batches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError
-from triplet_train.files import write_json
+from triplet_train.files import first_line, write_json
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.collapse import Collapse
 from triplet_train.training.log import RunLog
@@ -20,6 +21,12 @@ from triplet_train.training.step import StepFigures
 
 FAILED_BATCH = "failed_batch.json"
 Figures = dict[str, float]
+# What `Devices.failures_explained` explains.
+_OF_DEVICES = (
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+)
 _OVERFLOWS = 30  # steps in a row; a loss scale of 2**15 is then at 2**-15
 
 
@@ -73,12 +80,17 @@ class Watch:
         """Raises RunError, and says which, where an image of the step's batch cannot be read."""
         try:
             yield
-        except tf.errors.OpError:
+        except _OF_DEVICES:
+            raise
+        except tf.errors.OpError as error:
             try:
                 self._images.read(self._rows(step))
-            except RunError as error:
-                raise RunError(f"step {step}: {error}; {self._checkpoints.newest()}") from error
-            raise
+            except RunError as same:
+                raise RunError(f"step {step}: {same}; {self._checkpoints.newest()}") from same
+            raise RunError(
+                f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
+                f"{self._checkpoints.newest()}. The same command with --resume goes on from there"
+            ) from error
 
     def _rows(self, step: int) -> np.ndarray:
         # The input thread is using its own.
@@ -110,6 +122,12 @@ class Watch:
             f"{what}; {self._checkpoints.newest()}. "
             "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
         )
+
+
+def _cause(error: tf.errors.OpError) -> str:
+    """What was raised while a batch was read, out of the page that TensorFlow makes of it."""
+    raised = re.search(r"^.*?\bRunError: (.*)$", error.message, re.MULTILINE)
+    return raised[1] if raised else first_line(error)
 
 
 def _numbers(figures: StepFigures) -> Figures:
