@@ -37,6 +37,7 @@ from triplet_train.config import find_config, load_config
 NAMES = (
     "digits_semihard",
     "mnist_fast",
+    "mnist_best",
     "mnist_semihard",
     "mnist_hard",
     "mnist_batch_all",
