@@ -5,8 +5,8 @@ import pytest
 import yaml
 
 from triplet_train.config import config_name, load_config, to_yaml
-from triplet_train.config.loading import SHIPPED
 from triplet_train.errors import RequestError
+from triplet_train.registry import SHIPPED
 
 
 def write(folder, text):

@@ -5,15 +5,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from triplet_train.config import LossConfig
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
+from triplet_train.losses.semi_hard import triplet_semihard_statistics
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
     statistics_of_batch,
 )
+from triplet_train.losses.strategies import Strategy
 
 
 def triplet_hard_loss(
@@ -96,6 +99,22 @@ def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
     """int32 [B]; any column where there is no negative."""
     distances = tf.where(batch.same, batch.distances.dtype.max, batch.distances)
     return tf.argmin(distances, axis=1, output_type=tf.int32)
+
+
+def strategy(loss: LossConfig) -> Strategy:
+    """`loss.strategy: hard`, behind its `warmup_steps` of semi-hard mining."""
+    margin, metric = loss.margin, loss.distance
+
+    def hard(y: tf.Tensor, x: tf.Tensor) -> TripletStatistics:
+        return triplet_hard_statistics(y, x, margin, loss.soft, metric)
+
+    if not loss.warmup_steps:
+        return lambda y, x, seed, step: hard(y, x)
+    return lambda y, x, seed, step: tf.cond(
+        step < loss.warmup_steps,
+        lambda: triplet_semihard_statistics(y, x, margin, metric),
+        lambda: hard(y, x),
+    )
 
 
 @keras.saving.register_keras_serializable("triplet_train")
