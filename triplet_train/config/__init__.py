@@ -1,5 +1,6 @@
 """What a run is: the schema, and the road from a YAML file to a validated object."""
 
+from triplet_train.config.description import schema_as_yaml
 from triplet_train.config.loading import config_name, find_config, load_config, to_yaml
 from triplet_train.config.schema import (
     AugmentConfig,
@@ -20,5 +21,6 @@ __all__ = [
     "config_name",
     "find_config",
     "load_config",
+    "schema_as_yaml",
     "to_yaml",
 ]
