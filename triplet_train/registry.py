@@ -14,6 +14,7 @@ from typing import NamedTuple
 STRATEGIES = {
     "semi_hard": "each positive pair with the nearest negative beyond the positive",
     "hard": "each anchor with its farthest positive and its nearest negative",
+    "easy_positive": "each anchor with its nearest positive and the nearest negative beyond that",
     "batch_all": "every triplet of the batch",
     "naive": "one random positive and one random negative per anchor",
 }
