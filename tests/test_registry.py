@@ -19,6 +19,8 @@ ROOMS = {
     "embeddings": (FORMATS, "writer", "embeddings.md"),
 }
 
+LEADING = {"losses": 2}  # behind these, `hard` has options of its own
+
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(room):
@@ -32,7 +34,7 @@ def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(room
 def test_files_of_one_room_take_the_same_arguments():
     for room, (names, function, _) in ROOMS.items():
         signatures = {
-            tuple(inspect.signature(getattr(module, function)).parameters)
+            tuple(inspect.signature(getattr(module, function)).parameters)[: LEADING.get(room)]
             for module in (import_module(f"triplet_train.{room}.{name}") for name in names)
         }
         assert len(signatures) == 1, (room, signatures)

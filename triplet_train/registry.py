@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-# losses/NAME.py has `strategy`; see losses/strategies.py.
+# losses/NAME.py has `strategy(margin, metric)`; see losses/strategies.py.
 STRATEGIES = {
     "semi_hard": "each positive pair with the nearest negative beyond the positive",
     "hard": "each anchor with its farthest positive and its nearest negative",

@@ -18,6 +18,7 @@ def configurations(incomplete: str) -> list[str]:
 
 
 def print_schema(context: typer.Context, asked: bool) -> None:
+    """What --schema does, whatever else is given."""
     if asked and not context.resilient_parsing:  # as while the shell completes
         from triplet_train.config import schema_as_yaml
 

@@ -68,7 +68,8 @@ def _type(field: dict[str, Any]) -> str:
         for key, sign in _LIMITS.items()
         if key in field and field[key] < _NO_LIMIT
     ]
-    return _NAMES.get(field["type"], field["type"]) + ",".join(limits)
+    kind: str = field["type"]
+    return _NAMES.get(kind, kind) + ",".join(limits)
 
 
 def _meanings(field: dict[str, Any]) -> dict[str, list[str]]:

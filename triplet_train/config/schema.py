@@ -117,6 +117,7 @@ class BatchConfig(Section):
 
     @property
     def size(self) -> int:
+        """Images in a batch."""
         return self.classes * self.per_class
 
 
@@ -285,6 +286,8 @@ class EmbeddingsConfig(Section):
 
 
 class Config(Section):
+    """A run, section by section in the order in which the data flow."""
+
     seed: int = Field(
         0, ge=0, lt=2**31, description="decides weights, batches, augmentation, dropout"
     )
@@ -299,6 +302,7 @@ class Config(Section):
 
     @property
     def export_splits(self) -> list[str]:
+        """What is exported and judged at the end."""
         return self.embeddings.splits or [self.data.eval_split]
 
     @field_validator("train")

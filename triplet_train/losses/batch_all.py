@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
@@ -136,9 +135,9 @@ def _active_by_slots(
     return for_each_slot(count, reach, batch.slots, tf.zeros(tf.shape(distances), tf.int32))
 
 
-def strategy(loss: LossConfig) -> Strategy:
+def strategy(margin: float, metric: str) -> Strategy:
     """`loss.strategy: batch_all`."""
-    return lambda y, x, seed, step: triplet_batch_all_statistics(y, x, loss.margin, loss.distance)
+    return lambda y, x, seed, step: triplet_batch_all_statistics(y, x, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

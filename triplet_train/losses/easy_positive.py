@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.beyond import nearest_beyond
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
@@ -97,11 +96,9 @@ def _nearest_positives(batch: MiningBatch) -> tf.Tensor:
     return tf.gather(batch.positives, slot, batch_dims=1)
 
 
-def strategy(loss: LossConfig) -> Strategy:
+def strategy(margin: float, metric: str) -> Strategy:
     """`loss.strategy: easy_positive`."""
-    return lambda y, x, seed, step: triplet_easy_positive_statistics(
-        y, x, loss.margin, loss.distance
-    )
+    return lambda y, x, seed, step: triplet_easy_positive_statistics(y, x, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
@@ -101,17 +100,16 @@ def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
     return tf.argmin(distances, axis=1, output_type=tf.int32)
 
 
-def strategy(loss: LossConfig) -> Strategy:
-    """`loss.strategy: hard`, behind its `warmup_steps` of semi-hard mining."""
-    margin, metric = loss.margin, loss.distance
+def strategy(margin: float, metric: str, soft: bool, warmup_steps: int) -> Strategy:
+    """`loss.strategy: hard`, behind so many steps of semi-hard mining."""
 
     def hard(y: tf.Tensor, x: tf.Tensor) -> TripletStatistics:
-        return triplet_hard_statistics(y, x, margin, loss.soft, metric)
+        return triplet_hard_statistics(y, x, margin, soft, metric)
 
-    if not loss.warmup_steps:
+    if not warmup_steps:
         return lambda y, x, seed, step: hard(y, x)
     return lambda y, x, seed, step: tf.cond(
-        step < loss.warmup_steps,
+        step < warmup_steps,
         lambda: triplet_semihard_statistics(y, x, margin, metric),
         lambda: hard(y, x),
     )

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.distances import check_metric, raise_precision, row_distances
 from triplet_train.losses.labels import class_labels
 from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
@@ -95,11 +94,9 @@ def _hinges(
     return tf.nn.relu(to_positive - to_negative + margin), to_positive, to_negative
 
 
-def strategy(loss: LossConfig) -> Strategy:
+def strategy(margin: float, metric: str) -> Strategy:
     """`loss.strategy: naive`."""
-    return lambda y, x, seed, step: random_triplet_statistics(
-        y, x, seed, loss.margin, loss.distance
-    )
+    return lambda y, x, seed, step: random_triplet_statistics(y, x, seed, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

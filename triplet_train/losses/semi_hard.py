@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.beyond import nearest_beyond
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
@@ -81,9 +80,9 @@ def triplet_semihard_statistics(
     return statistics_of_batch(batch, loss, fraction(terms > 0.0, batch.counted, loss.dtype))
 
 
-def strategy(loss: LossConfig) -> Strategy:
+def strategy(margin: float, metric: str) -> Strategy:
     """`loss.strategy: semi_hard`."""
-    return lambda y, x, seed, step: triplet_semihard_statistics(y, x, loss.margin, loss.distance)
+    return lambda y, x, seed, step: triplet_semihard_statistics(y, x, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

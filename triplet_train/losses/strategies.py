@@ -2,17 +2,25 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from triplet_train.config import LossConfig
 from triplet_train.losses.statistics import TripletStatistics
+
+if TYPE_CHECKING:  # at run time the losses need nothing of the rest of the package
+    from triplet_train.config import LossConfig
 
 # (labels [B], embeddings [B, D], seed int32 [2], step int32 []) -> TripletStatistics
 Strategy = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
 
 
-def make_strategy(loss: LossConfig) -> Strategy:
-    """`strategy` of the file that `loss.strategy` names; see `registry.STRATEGIES`."""
-    strategy: Strategy = import_module(f"triplet_train.losses.{loss.strategy}").strategy(loss)
-    return strategy
+def make_strategy(loss: "LossConfig") -> Strategy:
+    """What `strategy` of losses/NAME.py makes of the margin and the metric.
+
+    NAME is `loss.strategy`, one of `registry.STRATEGIES`; that file is imported here.
+    """
+    make: Callable[..., Strategy] = import_module(f"triplet_train.losses.{loss.strategy}").strategy
+    if loss.strategy == "hard":
+        return make(loss.margin, loss.distance, loss.soft, loss.warmup_steps)
+    return make(loss.margin, loss.distance)
