@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -40,3 +42,32 @@ def test_files_of_one_room_take_the_same_arguments():
         assert len(signatures) == 1, (room, signatures)
     for format in FILES:
         assert import_module(f"triplet_train.embeddings.{format}").read
+
+
+def test_a_line_makes_a_name_known_to_the_schema_its_errors_and_the_help():
+    code = """
+import sys
+from triplet_train import registry
+registry.STRATEGIES["distant"] = "each anchor with a far negative"
+registry.TOWERS["perceptron"] = registry.Tower("dense layers", [8], False)
+registry.SOURCES["listing"] = "a file that lists images"
+registry.FORMATS["arrow"] = "an Arrow file"
+from triplet_train.cli.embed import main
+from triplet_train.config import Config, load_config, schema_as_yaml
+from triplet_train.errors import RequestError
+
+for meaning in ("distant: each anchor with a far negative", "perceptron: dense layers",
+                "listing: a file that lists images", "arrow: an Arrow file"):
+    assert meaning in " ".join(schema_as_yaml().replace("#", "").split()), meaning
+config = load_config("digits_semihard", ["loss.strategy=distant", "model={tower: perceptron}",
+                                         "data={dataset: listing, path: x}"])
+assert (config.model.filters, config.model.batch_norm) == ([8], False)
+try:
+    load_config("digits_semihard", ["loss.strategy=distent", "embeddings.formats=[arow]"])
+except RequestError as error:
+    assert "did you mean distant?" in str(error) and "did you mean arrow?" in str(error)
+sys.argv = ["triplet-embed", "--help"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "parquet, npz, h5, projector or arrow." in done.stdout, done.stderr

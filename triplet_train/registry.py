@@ -98,7 +98,8 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def either(names: Iterable[str]) -> str:
-    """
+    """Names in a sentence.
+
     >>> either(["a", "b", "c"])
     'a, b or c'
     """
