@@ -265,7 +265,7 @@ class TrainConfig(Section):
     eval_every: PositiveInt = Field(
         250, description="steps from one judging of eval_split to the next"
     )
-    checkpoint_every: PositiveInt = Field(250, description="steps that a kill can cost at most")
+    checkpoint_every: PositiveInt = Field(250, description="steps, the most that a kill costs")
     keep: PositiveInt = Field(3, description="newest checkpoints kept, besides the best")
 
 
