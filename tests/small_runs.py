@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from tables import table
 
-from triplet_train.config.towers import APPLICATIONS
 from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
+from triplet_train.registry import APPLICATIONS
 from triplet_train.training.devices import choose_devices
 from triplet_train.training.loop import train
 

@@ -4,7 +4,15 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+import yaml
+from write_configuration import PAGE, up_to_date
+
+from triplet_train.config import Config, load_config
+
 ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "CONTRIBUTING.md"
+PAGES = [ROOT / "README.md", RECIPES, *sorted(ROOT.glob("docs/*.md"))]
 
 
 def test_the_logged_figures_are_those_of_the_documented_table(finished_run):
@@ -19,12 +27,46 @@ def test_the_logged_figures_are_those_of_the_documented_table(finished_run):
     assert all(f"`{key}`" in section for key in evaluation)
 
 
-def test_every_key_of_the_schema_is_in_the_readme():
-    from triplet_train.config import Config
+def test_the_page_on_the_configuration_shows_the_schema_as_it_is():
+    page = PAGE.read_text(encoding="utf-8")
+    assert up_to_date(page) == page, "run python scripts/write_configuration.py"
 
-    readme = (ROOT / "README.md").read_text()
-    for section, field in Config.model_fields.items():
-        if section != "seed":
-            row = next(line for line in readme.splitlines() if line.startswith(f"| `{section}` |"))
-            missing = [key for key in field.annotation.model_fields if f"`{key}" not in row]
-            assert not missing, (section, missing)
+
+def test_the_configurations_in_the_readme_are_valid(tmp_path):
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    for block in blocks:
+        (tmp_path / "run.yaml").write_text(block)
+        assert load_config(str(tmp_path / "run.yaml"))
+    assert any(set(yaml.safe_load(block)) == set(Config.model_fields) for block in blocks)
+
+
+def test_the_recipe_shows_lines_that_are_there():
+    shown = 0
+    for block in re.findall(r"^```diff\n(.*?)^```$", RECIPES.read_text(), re.M | re.S):
+        for line in block.splitlines():
+            if line.startswith("# "):
+                lines = (ROOT / line[2:]).read_text().splitlines()
+            else:
+                assert line[1:] in lines, line
+                shown += 1
+    assert shown > 10
+
+
+def test_the_map_has_every_room_and_the_files_that_it_names():
+    package, page = ROOT / "triplet_train", (ROOT / "docs/architecture.md").read_text()
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == rooms
+    for file in re.findall(r"\w+/\w+\.py", page):
+        assert (package / file).is_file(), file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text()):
+        file = (page.parent / target) if target else page
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), re.M) if anchor else [""]
+        anchors = [
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+        ]
+        assert anchor in anchors, f"{target}#{anchor}"

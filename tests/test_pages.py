@@ -4,17 +4,27 @@ import os
 import re
 import shlex
 import shutil
+import socket
+import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
+import tensorflow as tf
 from made_sets import make_folder
 from PIL import Image
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
+from triplet_train.config import DataConfig, load_config
+from triplet_train.data.caching import which_fit
 from triplet_train.embeddings.files import read_table
+from triplet_train.errors import CommandError
 from triplet_train.jobs import report
+from triplet_train.training.collapse import Collapse
+from triplet_train.training.devices import Devices
 
 DOCS = Path(__file__).parents[1] / "docs"
 COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
@@ -77,3 +87,63 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
         "unseen",
         "from_disk",
     }
+
+
+def test_the_page_on_the_configuration_is_true(workplace, command, data_dir):
+    page = (DOCS / "configuration.md").read_text()
+    assert len(follow(page, command, "--data-dir", data_dir)) > 2
+    wrong = ["--set", "loss.margni=0.3", "--set", "train.steps=0"]
+    status, _, err = command(train, "--config", "small.yaml", *wrong)
+    assert status == 2 and says(page, err.removeprefix("triplet-train: "))
+
+
+def says(page, message):
+    """Whether the page quotes the message, in lines of its own and with ... for what varies."""
+    quotes = re.findall(r"^```text\n(.*?)^```$|((?:^    [^\n]*\n)+)", page, re.M | re.S)
+    for quote in ("".join(either) for either in quotes):
+        pattern = re.escape(" ".join(quote.split())).replace(r"\.\.\.", ".*")
+        if re.fullmatch(pattern, " ".join(message.split())):
+            return True
+    raise AssertionError(f"not on the page: {message}")
+
+
+def refusal(function, *arguments):
+    with pytest.raises(CommandError) as error:
+        function(*arguments)
+    return str(error.value)
+
+
+def without_memory():
+    alone = Devices(tf.distribute.get_strategy(), 1, 1, True, "NVIDIA H100")
+    with alone.failures_explained():
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
+def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run, monkeypatch):
+    page = (DOCS / "troubleshooting.md").read_text()
+    shutil.copytree(finished_run, "runs/demo", symlinks=True)
+    assert len(follow(page, command, "--data-dir", data_dir)) > 15
+
+    overrides = ["optimizer.learning_rate=0.01", "model.batch_norm=false"]
+    collapse = Collapse(load_config("mnist_hard", overrides))
+    figures = {"loss": 0.5, "embedding_spread": 1e-7}
+    assert says(page, [collapse.warning(step, figures) for step in range(100)][-1])
+
+    wrong = ["--set", "optimizer.learning_rate=1e30", "--run-dir", "runs/mine"]
+    status, _, err = command(train, "--config", "digits_semihard", "--data-dir", data_dir, *wrong)
+    assert status == 1 and says(page, err.splitlines()[-1])
+
+    assert says(page, f"triplet-train: {refusal(without_memory)}")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=23.4 * 2**30))
+    large = SimpleNamespace(bytes=42 * 2**30, split="train")
+    held = DataConfig(dataset="digits", cache="memory")
+    assert says(page, refusal(which_fit, [large], held))
+
+    def unreachable(*_):
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    there = workplace / "nothing"
+    status, _, err = command(train, "--config", "mnist_semihard", "--data-dir", there)
+    assert status == 2 and says(page, err.replace(str(there), "/home/you/tensorflow_datasets"))

@@ -4,8 +4,7 @@ import sys
 import pytest
 import yaml
 
-from triplet_train.config import config_name, load_config, to_yaml
-from triplet_train.config.loading import SHIPPED
+from triplet_train.config import load_config, to_yaml
 from triplet_train.errors import RequestError
 
 
@@ -108,20 +107,6 @@ def test_a_wrong_override_is_refused_by_the_name_of_the_culprit(tmp_path, overri
 
 def test_a_configuration_that_is_nowhere_is_refused_with_the_nearest_shipped_one():
     assert "did you mean digits_semihard?" in message("digit_semihard.yaml")
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configurations_are_valid_and_found_by_bare_name(path):
-    assert load_config(path.stem) == load_config(path.name) == load_config(str(path))
-    assert config_name(path.name) == path.stem
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_configurations_open_with_command_time_and_result(path):
-    head = path.read_text(encoding="utf-8").split("\n\n")[0]
-    assert all(line.startswith("#") for line in head.splitlines())
-    assert f"triplet-train --config {path.stem}" in head
-    assert "recall@1" in head and ("seconds" in head or "minutes" in head)
 
 
 def test_the_resolved_configuration_reproduces_itself(tmp_path):

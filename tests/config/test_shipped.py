@@ -4,16 +4,16 @@ import pytest
 from reproduce import NAMES, agrees, promised
 
 from triplet_train.config import load_config
-from triplet_train.config.loading import SHIPPED
+from triplet_train.registry import shipped_configs
 
 
 def test_all_of_them_are_reproduced_by_default():
-    assert sorted(NAMES) == sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    assert sorted(NAMES) == sorted(shipped_configs())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_first_lines_give_the_command_the_time_and_the_figures(name):
-    first, second, *_ = (SHIPPED / f"{name}.yaml").read_text().splitlines()
+    first, second, *_ = shipped_configs()[name].read_text().splitlines()
     assert first == f"# triplet-train --config {name}"
     assert " on 2 CPU cores (" in second
     assert {"recall_at_1", "map_at_r"} < promised(name).keys()
@@ -28,5 +28,5 @@ def test_no_step_is_chosen_by_the_images_of_the_final_figures(name):
 
 
 def test_a_figure_agrees_within_four_standard_deviations():
-    assert agrees([0.90, 0.98], 0.94, 0.01) and not agrees([0.94, 0.99], 0.94, 0.01)
+    assert agrees([0.91, 0.97], 0.94, 0.01) and not agrees([0.94, 0.99], 0.94, 0.01)
     assert agrees([0.9515], 0.95, 0.0001) and not agrees([0.953], 0.95, 0.0001)

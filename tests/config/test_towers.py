@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from triplet_train.config import ModelConfig, load_config, to_yaml
-from triplet_train.config.towers import APPLICATIONS, TOWERS
 from triplet_train.errors import RequestError
+from triplet_train.registry import APPLICATIONS, TOWERS
 
 RESOLVED = {
     "cnn": ([32, 64], False),

@@ -17,6 +17,7 @@ from triplet_train.embeddings.formats import file_name, part_name, resolve_forma
 from triplet_train.embeddings.projector import list_exports
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
+from triplet_train.registry import FILES
 
 
 @pytest.fixture
@@ -30,9 +31,6 @@ def table():
         [f"file__{row}" for row in range(6)],
         {"dataset": "made/1.0.0", "split": "test", "config": {"seed": 1}},
     )
-
-
-FILES = ["parquet", "npz", "h5"]
 
 
 def rows_of(table, rows):

@@ -4,20 +4,23 @@ import functools
 
 import tensorflow as tf
 
-from triplet_train.losses import triplet_batch_all_loss, triplet_hard_loss, triplet_semihard_loss
+from triplet_train.losses import (
+    triplet_batch_all_loss,
+    triplet_easy_positive_loss,
+    triplet_hard_loss,
+    triplet_semihard_loss,
+)
 
 METRICS = ["L2", "squared-L2", "angular"]
 FUNCTIONS = {
     "hard": triplet_hard_loss,
     "semi_hard": triplet_semihard_loss,
+    "easy_positive": triplet_easy_positive_loss,
     "batch_all": triplet_batch_all_loss,
 }
 # name -> (function, what the oracle has to be told)
-LOSSES = {
-    "hard": (triplet_hard_loss, {"strategy": "hard"}),
+LOSSES = {name: (function, {"strategy": name}) for name, function in FUNCTIONS.items()} | {
     "soft": (functools.partial(triplet_hard_loss, soft=True), {"strategy": "hard", "soft": True}),
-    "semi_hard": (triplet_semihard_loss, {"strategy": "semi_hard"}),
-    "batch_all": (triplet_batch_all_loss, {"strategy": "batch_all"}),
     "nonzero": (
         functools.partial(triplet_batch_all_loss, reduction="nonzero"),
         {"strategy": "batch_all", "nonzero": True},

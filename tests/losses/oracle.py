@@ -45,11 +45,20 @@ def semi_hard(d, positives, negatives):
         yield p, min(beyond, key=lambda n: d[n]) if beyond else max(negatives, key=lambda n: d[n])
 
 
+def easy_positive(d, positives, negatives):
+    return semi_hard(d, [min(positives, key=lambda p: d[p])], negatives)
+
+
 def batch_all(d, positives, negatives):
     return [(p, n) for p in positives for n in negatives]
 
 
-STRATEGIES = {"hard": hard, "semi_hard": semi_hard, "batch_all": batch_all}
+STRATEGIES = {
+    "hard": hard,
+    "semi_hard": semi_hard,
+    "easy_positive": easy_positive,
+    "batch_all": batch_all,
+}
 
 
 def hinge(gap, margin, soft):

@@ -84,7 +84,7 @@ def test_a_nan_among_the_embeddings_is_not_hidden(name, metric):
         assert np.isnan(compiled(name, metric, "float32")(labels, x, 1.0)[0])
 
 
-@pytest.mark.parametrize("name", ["hard", "semi_hard", "nonzero"])
+@pytest.mark.parametrize("name", [*FUNCTIONS, "nonzero"])
 def test_xla_gives_the_same_and_compiles_once_whatever_the_labels(name):
     random = np.random.default_rng(0)
     x = random.normal(size=(24, 5)).astype(np.float32)

@@ -11,9 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from triplet_train.losses import pairwise_distances, triplet_loss
+from triplet_train.registry import STRATEGIES
 
 DTYPES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
 DIMENSIONS = 3
+
+
+def test_every_strategy_that_mines_is_compared_with_its_loop():
+    assert set(FUNCTIONS) == set(oracle.STRATEGIES) == set(STRATEGIES) - {"naive"}
 
 
 @st.composite
@@ -136,6 +141,7 @@ def test_values_known_by_hand():
     assert float(FUNCTIONS["semi_hard"](y, x, margin=0.2)) == pytest.approx(0.05)
     assert float(FUNCTIONS["hard"](y, x)) == pytest.approx(1.125)
     assert float(FUNCTIONS["hard"](y, x, soft=True)) == pytest.approx(0.808873, abs=1e-6)
+    assert float(FUNCTIONS["easy_positive"](y, x)) == pytest.approx(0.5)  # a positive each
     assert float(FUNCTIONS["batch_all"](y, x)) == pytest.approx(0.6875)
 
 

@@ -8,10 +8,12 @@ from processes import in_processes, set_up
 
 from triplet_train.losses import (
     TripletBatchAllLoss,
+    TripletEasyPositiveLoss,
     TripletHardLoss,
     TripletLoss,
     TripletSemiHardLoss,
     triplet_batch_all_loss,
+    triplet_easy_positive_loss,
     triplet_hard_loss,
     triplet_semihard_loss,
 )
@@ -19,6 +21,7 @@ from triplet_train.losses import (
 CLASSES = {
     TripletHardLoss: triplet_hard_loss,
     TripletSemiHardLoss: triplet_semihard_loss,
+    TripletEasyPositiveLoss: triplet_easy_positive_loss,
     TripletBatchAllLoss: triplet_batch_all_loss,
 }
 RANDOM = np.random.default_rng(0)
@@ -90,6 +93,7 @@ def test_fit_on_triplets_is_the_formula_over_rows():
     [
         TripletHardLoss(0.3, soft=True, distance_metric="angular", name="mine"),
         TripletSemiHardLoss(distance_metric=manhattan, reduction="sum", dtype="float64"),
+        TripletEasyPositiveLoss(0.2, "squared-L2"),
         TripletBatchAllLoss(0.1, reduction="nonzero"),
         TripletLoss(0.3, "squared-L2", reduction=None),
     ],

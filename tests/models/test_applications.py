@@ -9,11 +9,11 @@ import tensorflow as tf
 from networks import application
 
 from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
-from triplet_train.config.towers import APPLICATIONS, WITHOUT_BATCH_NORM
 from triplet_train.errors import RequestError
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.applications import _SCALING, _freeze, _scaled
 from triplet_train.models.tower import build_tower
+from triplet_train.registry import APPLICATIONS, TOWERS
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import _seed_states, make_step
@@ -237,7 +237,7 @@ def test_every_application_builds_draws_by_seed_alone_and_loads_in_safe_mode(nam
     tower = build()
     network = backbone_of(tower)
     kinds = [type(layer).__name__ for layer in network.layers]
-    assert ("BatchNormalization" in kinds) == (name not in WITHOUT_BATCH_NORM)
+    assert ("BatchNormalization" in kinds) == TOWERS[name].batch_norm
     assert (name in _SCALING) != bool({"Rescaling", "Normalization"} & set(kinds[:4]))
 
     def trained():

@@ -11,12 +11,19 @@ import triplet_train
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.tower import build_tower
+from triplet_train.registry import APPLICATIONS, TOWERS
 
+OWN = [name for name in TOWERS if name not in APPLICATIONS]
+CASES = [
+    (name, batch_norm)
+    for name in OWN
+    for batch_norm in ([False, True] if TOWERS[name].batch_norm is None else [None])
+]
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 12, 10, 3), np.uint8)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("tower, batch_norm", [("cnn", False), ("cnn", True), ("resnet", True)])
+@pytest.mark.parametrize("tower, batch_norm", CASES)
 def test_raw_uint8_images_become_float32_unit_vectors(precision, tower, batch_norm):
     model = ModelConfig(
         tower=tower, filters=[4, 6], embedding_dim=7, batch_norm=batch_norm, dropout=0.5
@@ -63,7 +70,7 @@ def test_a_residual_block_adds_what_comes_in():
     assert np.any(seen[0])
 
 
-@pytest.mark.parametrize("tower", ["cnn", "resnet"])
+@pytest.mark.parametrize("tower", OWN)
 def test_any_number_of_blocks_fits_any_image(tower):
     tower = build_tower(ModelConfig(tower=tower, filters=[2] * 6), (5, 1, 1))
     assert tower(np.zeros((2, 5, 1, 1), np.uint8)).shape == (2, 64)

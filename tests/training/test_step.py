@@ -7,6 +7,7 @@ from triplet_train.config import AugmentConfig, LossConfig, ModelConfig, Optimiz
 from triplet_train.losses import triplet_semihard_loss
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.tower import build_tower
+from triplet_train.registry import STRATEGIES
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import learning_rate, make_optimizer
@@ -78,7 +79,7 @@ def test_the_two_stages_give_the_gradient_of_one_tape(name):
         np.testing.assert_allclose(new, old - 0.1 * gradient, atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", ["hard", "semi_hard", "naive", "batch_all"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_trains(strategy):
     _, step = make(loss={"strategy": strategy}, learning_rate=0.01)
     losses = [float(step(number).triplets.loss) for number in range(10)]
@@ -124,9 +125,7 @@ def test_every_optimizer_takes_weight_decay(name):
         ("semi_hard", 1),
         ("semi_hard", 4),
         ("semi_hard", 6),
-        ("hard", 4),
-        ("naive", 4),
-        ("batch_all", 4),
+        *((strategy, 4) for strategy in STRATEGIES if strategy != "semi_hard"),
     ],
 )
 def test_microbatches_give_the_step_of_the_undivided_batch(strategy, size):

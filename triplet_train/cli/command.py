@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from triplet_train.errors import CommandError, RequestError, Stopped
+from triplet_train.registry import SOURCES
 
 
 def launch(command: Callable[..., None]) -> None:
@@ -28,7 +29,7 @@ def launch(command: Callable[..., None]) -> None:
         except KeyboardInterrupt:  # here, since Typer would end without a word
             raise Stopped("stopped") from None
 
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(interruptible)
     try:
         _require_text(sys.argv)
@@ -61,8 +62,8 @@ def source_options(
     classes: str | None,
 ) -> dict[str, str | None]:
     """What --dataset and the like ask for, as the jobs take it."""
-    if dataset == "image_folder":
-        raise RequestError("--dataset image_folder: embed a folder with triplet-embed --images")
+    if dataset in SOURCES:
+        raise RequestError(f"--dataset {dataset}: embed a folder with triplet-embed --images")
     return {
         "dataset": dataset,
         "data_dir": None if data_dir is None else str(data_dir),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from triplet_train.cli.command import import_with_tensorflow, launch, source_options
+from triplet_train.registry import FORMATS, either
 
 
 def embed(
@@ -51,9 +52,7 @@ def embed(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(
-            help="parquet, npz, h5 or projector.  [default: told by the name of the output]"
-        ),
+        typer.Option(help=f"{either(FORMATS)}.  [default: told by the name of the output]"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images embedded at a time.")] = 512,
     shard: Annotated[
@@ -81,8 +80,12 @@ def embed(
 ) -> None:
     """Write the embeddings of a split or a folder, with ids, labels and where they come from.
 
-    Examples: triplet-embed --checkpoint runs/mnist_semihard --output test.parquet;
-    triplet-embed --checkpoint runs/mnist_semihard --images photos --output photos.npz
+    \b
+    Examples:
+      triplet-embed --checkpoint runs/mnist_hard --output test.parquet
+      triplet-embed --checkpoint runs/mnist_hard --split "train[:1000]" --output some.npz
+      triplet-embed --checkpoint runs/mnist_hard --images photos --output photos.h5
+      triplet-embed --checkpoint runs/mnist_hard --format projector --output map
     """
     from triplet_train.embeddings.formats import (
         parse_shard,

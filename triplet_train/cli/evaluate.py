@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from triplet_train.cli.command import import_with_tensorflow, launch, source_options
+from triplet_train.registry import FILES, either
 
 
 def evaluate(
@@ -42,7 +43,7 @@ def evaluate(
         ),
     ] = None,
     queries: Annotated[
-        Path | None, typer.Option(help="An embedding file (.parquet, .npz or .h5) instead.")
+        Path | None, typer.Option(help=f"An embedding file ({either(FILES)}) instead.")
     ] = None,
     gallery: Annotated[
         Path | None,
@@ -77,9 +78,12 @@ def evaluate(
 ) -> None:
     """Judge embeddings: retrieval, verification thresholds, classes and confusions.
 
-    Examples: triplet-eval --checkpoint runs/mnist_semihard;
-    triplet-eval --queries test.parquet --gallery train.parquet --json figures.json;
-    triplet-eval --checkpoint runs/mnist_semihard --episodes 1000 --ways 5 --shots 1
+    \b
+    Examples:
+      triplet-eval --checkpoint runs/mnist_hard
+      triplet-eval --checkpoint runs/mnist_hard --split "train[:5000]" --report train.html
+      triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
+      triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
     """
     from triplet_train.embeddings.formats import refuse_output
     from triplet_train.errors import RequestError

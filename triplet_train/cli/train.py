@@ -1,18 +1,39 @@
 """triplet-train: from a YAML file to a run folder."""
 
 import json
+from glob import escape, glob
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from triplet_train.cli.command import import_with_tensorflow, launch
+from triplet_train.registry import shipped_configs
+
+
+def configurations(incomplete: str) -> list[str]:
+    """What completes --config: shipped ones and YAML files; of folders the shell knows itself."""
+    shipped = [name for name in shipped_configs() if name.startswith(incomplete)]
+    return shipped + sorted(glob(f"{escape(incomplete)}*.y*ml"))
+
+
+def print_schema(context: typer.Context, asked: bool) -> None:
+    """What --schema does, whatever else is given."""
+    if asked and not context.resilient_parsing:  # as while the shell completes
+        from triplet_train.config import schema_as_yaml
+
+        typer.echo(schema_as_yaml(), nl=False)
+        raise typer.Exit()
 
 
 def train(
     config: Annotated[
         str,
-        typer.Option(help="A YAML file, or the name of a shipped configuration.", metavar="YAML"),
+        typer.Option(
+            help="A YAML file, or the name of a shipped configuration.",
+            metavar="YAML",
+            autocompletion=configurations,
+        ),
     ],
     set_: Annotated[
         list[str] | None,
@@ -40,11 +61,24 @@ def train(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            is_eager=True,
+            callback=print_schema,
+            help="Print every key of a configuration, with its default, type and meaning.",
+        ),
+    ] = False,
 ) -> None:
     """Train an embedding tower with a triplet loss, as a YAML file says.
 
-    Examples: triplet-train --config digits_semihard;
-    triplet-train --config mnist_semihard.yaml --set loss.margin=0.3 --run-dir runs/margin03
+    \b
+    Examples:
+      triplet-train --config digits_semihard
+      triplet-train --config flowers.yaml --dry-run
+      triplet-train --config mnist_hard --set loss.margin=0.3 --run-dir runs/margin_03
+      triplet-train --config mnist_hard --run-dir runs/margin_03 --resume
     """
     from triplet_train.config import config_name, load_config
     from triplet_train.embeddings.formats import refuse_output

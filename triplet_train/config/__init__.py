@@ -1,5 +1,6 @@
 """What a run is: the schema, and the road from a YAML file to a validated object."""
 
+from triplet_train.config.description import schema_as_yaml
 from triplet_train.config.loading import (
     config_name,
     find_config,
@@ -27,5 +28,6 @@ __all__ = [
     "find_config",
     "load_config",
     "make_data_config",
+    "schema_as_yaml",
     "to_yaml",
 ]

@@ -13,14 +13,7 @@ from pydantic_core import ErrorDetails
 from triplet_train.config.schema import Config, DataConfig
 from triplet_train.config.yaml_text import parse, shown
 from triplet_train.errors import RequestError
-
-_PACKAGE = Path(__file__).parents[1]
-# In a wheel the shipped configurations lie inside the package, in a checkout beside it.
-SHIPPED = next(
-    (d for d in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if d.is_dir()),
-    _PACKAGE / "configs",
-)
-
+from triplet_train.registry import shipped_configs
 
 _LARGEST = 2**20  # bytes
 
@@ -79,7 +72,7 @@ def find_config(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    shipped = {p.stem: p for p in sorted(SHIPPED.glob("*.yaml"))}
+    shipped = shipped_configs()
     if path.parent == Path(".") and path.suffix in ("", ".yaml", ".yml") and path.stem in shipped:
         return shipped[path.stem]
     raise RequestError(

@@ -18,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from triplet_train.config.towers import APPLICATIONS, FILTERS, TOWERS, WITHOUT_BATCH_NORM
+from triplet_train.config.choices import OneOf
+from triplet_train.registry import APPLICATIONS, FORMATS, SOURCES, STRATEGIES, TOWERS, either
 
 
 def _absolute(path: str) -> str:
@@ -43,23 +44,32 @@ Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
-Format = Literal["parquet", "npz", "h5", "projector"]
+Strategy = Annotated[str, OneOf(STRATEGIES)]
+Tower = Annotated[str, OneOf({name: tower.meaning for name, tower in TOWERS.items()})]
+Format = Annotated[str, OneOf(FORMATS)]
 
 _BYTES = TypeAdapter(ByteSize)
 
 
 class Section(BaseModel):
-    """Strict: an unknown key or a value of another type is an error, never a guess."""
+    """Strict: an unknown key or a value of another type is an error, never a guess.
+
+    A section's docstring and its fields' descriptions are what `triplet-train --schema` prints.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
+    """where images come from, and which of them count"""
+
     dataset: str = Field(
-        description="any TFDS name (name/config:version works), digits, or image_folder"
+        description="any TFDS name (name/config:version works), digits, which needs no download, "
+        f"or {either(SOURCES)}"
     )
     path: AbsolutePath | None = Field(
-        None, description="image_folder: holds <split>/<class>/* or <class>/*"
+        None,
+        description="; ".join(f"{name}: {meaning}" for name, meaning in SOURCES.items()),
     )
     data_dir: AbsolutePath | None = Field(None, description="TFDS folder; default: TFDS's own")
     train_split: str = Field("train", description="TFDS slicing such as train[:90%] works")
@@ -92,18 +102,18 @@ class DataConfig(Section):
 
     @field_validator("path")
     @classmethod
-    def belongs_to_image_folder(cls, path: str | None, info: ValidationInfo) -> str | None:
-        if path and info.data.get("dataset", "image_folder") != "image_folder":
-            raise ValueError("is for dataset: image_folder only")
+    def belongs_to_a_source(cls, path: str | None, info: ValidationInfo) -> str | None:
+        if path and info.data.get("dataset") not in (None, *SOURCES):
+            raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return path
 
     @field_validator("data_dir", "image_key", "label_key")
     @classmethod
     def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
-        default = cls.model_fields[info.field_name].default
-        if value != default and info.data.get("dataset") == "image_folder":
+        default = cls.model_fields[str(info.field_name)].default
+        if value != default and info.data.get("dataset") in SOURCES:
             raise ValueError(
-                "is for data sets of TFDS; the images of an image_folder lie in data.path, in a "
+                f"is for data sets of TFDS; the images of {either(SOURCES)} lie in data.path, in a "
                 "folder for each class"
             )
         return value
@@ -123,8 +133,8 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def has_path(self) -> "DataConfig":
-        if self.dataset == "image_folder" and not self.path:
-            raise ValueError("dataset image_folder needs data.path, the folder of the images")
+        if self.dataset in SOURCES and not self.path:
+            raise ValueError(f"dataset {self.dataset} needs data.path, where the images are")
         return self
 
     @property
@@ -134,6 +144,8 @@ class DataConfig(Section):
 
 
 class BatchConfig(Section):
+    """P x K images, all of which are compared with each other"""
+
     classes: int = Field(10, ge=2, le=2**14, description="P, distinct classes in a batch")
     per_class: int = Field(
         12, ge=2, le=2**14, description="K, distinct images of each; a pair needs two"
@@ -141,11 +153,12 @@ class BatchConfig(Section):
 
     @property
     def size(self) -> int:
+        """Images in a batch."""
         return self.classes * self.per_class
 
 
 class AugmentConfig(Section):
-    """Each draws anew for every image of every step; 0, or no flip, is off."""
+    """drawn anew for every image of every step; 0, or no flip, is off"""
 
     rotate: float = Field(0.0, ge=0, le=180, description="degrees, at most, either way")
     shift: Fraction = Field(0.0, description="of height and of width, at most, either way")
@@ -166,21 +179,22 @@ class AugmentConfig(Section):
 
 
 class ModelConfig(Section):
-    tower: Literal[TOWERS] = Field(  # type: ignore[valid-type]  # names that are put together
-        "cnn", description="conv blocks, a small residual network, or a name of keras.applications"
-    )
+    """the tower: image to unit vector"""
+
+    tower: Tower = Field("cnn", description="image to features; docs/towers.md has what they cost")
     embedding_dim: Width = Field(64, description="D, length of an embedding")
     filters: list[Width] | None = Field(
         None,
         min_length=1,
         validate_default=True,
-        description="cnn: one conv block (3x3, 2x2 max pool, ReLU) per entry; resnet: one stage "
-        "(two residual blocks) per entry; default: the tower's own",
+        description="widths, as many as the tower is to have blocks or stages; default: the "
+        "tower's own, and none for keras.applications",
     )
     batch_norm: bool | None = Field(
         None,
         validate_default=True,
-        description="cnn: batch normalisation in each block; of the others, whether they have it",
+        description="batch normalisation: cnn with or without, default without; of the others, "
+        "whether they have it",
     )
     dropout: Fraction = Field(0.0, description="dropped before the dense layer")
     weights: AbsolutePath | None = Field(
@@ -195,20 +209,21 @@ class ModelConfig(Section):
     def filters_of_the_tower(
         cls, value: list[int] | None, info: ValidationInfo
     ) -> list[int] | None:
-        tower = info.data.get("tower", "")
-        if value is None:
-            return FILTERS.get(tower)
-        if tower in APPLICATIONS:
+        tower = info.data.get("tower")
+        if tower is None:  # refused already
+            return value
+        own = TOWERS[tower].filters
+        if value and not own:
             raise ValueError(f"{tower} has its own; leave it out, or null")
-        return value
+        return value or own
 
     @field_validator("batch_norm")
     @classmethod
     def batch_norm_of_the_tower(cls, value: bool | None, info: ValidationInfo) -> bool:
-        tower = info.data.get("tower", "cnn")
-        if tower == "cnn":
+        tower = info.data.get("tower")
+        has = TOWERS[tower].batch_norm if tower else None
+        if has is None:
             return bool(value)
-        has = tower not in WITHOUT_BATCH_NORM
         if value not in (None, has):
             raise ValueError(
                 f"{tower} {'always' if has else 'never'} has it; leave it out, or null"
@@ -238,9 +253,9 @@ class ModelConfig(Section):
 
 
 class LossConfig(Section):
-    strategy: Literal["hard", "semi_hard", "naive", "batch_all"] = Field(
-        "semi_hard", description="which triplets of the batch count"
-    )
+    """what is minimised"""
+
+    strategy: Strategy = Field("semi_hard", description="which triplets of the batch count")
     margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
     distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
     soft: bool = Field(False, description="hard only: softplus instead of the margin")
@@ -258,31 +273,41 @@ class LossConfig(Section):
 
 
 class OptimizerConfig(Section):
+    """how it is minimised"""
+
     name: Literal["adam", "adamw", "sgd"] = Field("adam", description="sgd has momentum 0.9")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, description="at its highest; see schedule")
     schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine ends at 0")
     warmup_steps: int = Field(0, ge=0, description="steps of linear growth to learning_rate")
-    weight_decay: float = Field(0.0, ge=0, description="decoupled")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled, as in AdamW")
     clip_norm: float | None = Field(None, gt=0, description="bound on the global gradient norm")
 
 
 class TrainConfig(Section):
-    steps: PositiveInt = Field(1500)
+    """for how long, on what, and how often a run tells of itself"""
+
+    steps: PositiveInt = Field(1500, description="updates of the weights, a batch each")
     devices: Literal["auto", "one", "mirrored", "multi_worker"] = Field(
         "auto", description="auto: multi_worker under TF_CONFIG, else every GPU, else one device"
     )
     microbatch: PositiveInt | None = Field(
         None, description="images in the tower at a time; the batch that is mined stays whole"
     )
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field("float32")
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32", description="of the tower; vectors and losses are float32 in any case"
+    )
     jit_compile: bool = Field(False, description="XLA; slower for small towers on a CPU")
-    log_every: PositiveInt = Field(50, description="steps")
-    eval_every: PositiveInt = Field(250, description="steps")
-    checkpoint_every: PositiveInt = Field(250, description="steps")
+    log_every: PositiveInt = Field(50, description="steps from one line of the log to the next")
+    eval_every: PositiveInt = Field(
+        250, description="steps from one judging of eval_split to the next"
+    )
+    checkpoint_every: PositiveInt = Field(250, description="steps, the most that a kill costs")
     keep: PositiveInt = Field(3, description="newest checkpoints kept, besides the best")
 
 
 class EmbeddingsConfig(Section):
+    """what a run leaves beside the tower"""
+
     splits: list[str] | None = Field(
         None, min_length=1, description="judged and exported at the end; default: eval_split"
     )
@@ -297,6 +322,8 @@ class EmbeddingsConfig(Section):
 
 
 class Config(Section):
+    """A run, section by section in the order in which the data flow."""
+
     seed: int = Field(
         0, ge=0, lt=2**31, description="decides weights, batches, augmentation, dropout"
     )
@@ -311,6 +338,7 @@ class Config(Section):
 
     @property
     def export_splits(self) -> list[str]:
+        """What is exported and judged at the end."""
         return self.embeddings.splits or [self.data.eval_split]
 
     @field_validator("train")

@@ -27,10 +27,11 @@ class _Loader(yaml.SafeLoader):
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "nested too deeply", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         if isinstance(event, yaml.AliasEvent) and not isinstance(node, yaml.ScalarNode):
@@ -38,7 +39,7 @@ class _Loader(yaml.SafeLoader):
                 None,
                 None,
                 f"*{event.anchor} stands for a list or for keys; write them out",
-                event.start_mark,
+                mark,
             )
         return node
 
@@ -66,7 +67,7 @@ class _Loader(yaml.SafeLoader):
                 node.start_mark,
             ) from error
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
         if re.search("[\0\ud800-\udfff]", str(value)):  # no name of a file, and no UTF-8
             raise yaml.constructor.ConstructorError(

@@ -186,6 +186,11 @@ class FolderSource:
         return notes
 
 
+def source(data: DataConfig, *, write: bool) -> FolderSource:
+    """`data.dataset: image_folder`; nothing is written into a folder of images in any case."""
+    return FolderSource(data)
+
+
 def _parse(split: str) -> tuple[str, int, int]:
     """Folder, or none, and the bounds of a share in percent. Raises RequestError.
 

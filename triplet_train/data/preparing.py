@@ -17,6 +17,7 @@ from absl import logging as absl_logging
 from triplet_train.data.digits import Digits
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
+from triplet_train.registry import SOURCES
 
 absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
 
@@ -48,7 +49,7 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
-        near = difflib.get_close_matches(name, tfds.list_builders(), n=1)
+        near = difflib.get_close_matches(name, [*SOURCES, *tfds.list_builders()], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
     except Exception as error:

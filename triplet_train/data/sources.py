@@ -1,11 +1,11 @@
-"""Where images come from: a TFDS data set, or a folder of folders."""
+"""Where images come from: a TFDS data set, or one of the sources in `registry.SOURCES`."""
 
+from importlib import import_module
 from typing import Protocol
 
 from triplet_train.config import DataConfig
-from triplet_train.data.image_folder import FolderSource
 from triplet_train.data.images import ImageTable, Shape
-from triplet_train.data.tfds_source import TfdsSource
+from triplet_train.registry import SOURCES
 
 
 class Source(Protocol):
@@ -13,7 +13,7 @@ class Source(Protocol):
 
     Attributes:
         data: the section of the configuration that it was made by.
-        name: of the set, with its version; or the path of the folder.
+        name: of the set, with its version; or its path.
         image_shape: height, width and channels of the images that it gives.
         ready: whether the set is on disk, so that its splits are known.
     """
@@ -52,6 +52,6 @@ def open_source(data: DataConfig, *, write: bool = True) -> Source:
     Raises:
         RequestError: no such set, no way to get it, or not one of images.
     """
-    if data.dataset == "image_folder":
-        return FolderSource(data)
-    return TfdsSource(data, write=write)
+    file = data.dataset if data.dataset in SOURCES else "tfds_source"
+    source: Source = import_module(f"triplet_train.data.{file}").source(data, write=write)
+    return source

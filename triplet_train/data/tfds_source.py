@@ -195,6 +195,11 @@ class TfdsSource:
         return decode
 
 
+def source(data: DataConfig, *, write: bool) -> TfdsSource:
+    """`data.dataset`: any name of TFDS."""
+    return TfdsSource(data, write=write)
+
+
 def _cause(error: BaseException) -> str:
     """What is wrong, out of the page that TensorFlow makes of it."""
     lines = [line.strip() for line in str(error).split("\n")]

@@ -3,28 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from triplet_train.embeddings import h5, npz, parquet, projector
-from triplet_train.embeddings.formats import format_of, part_name
+from triplet_train.embeddings.formats import SUFFIXES, format_of, part_name
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line, replacing
+from triplet_train.registry import either
 
-_WRITERS: dict[str, Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]] = {
-    "parquet": parquet.writer,
-    "npz": npz.writer,
-    "h5": h5.writer,
-    "projector": projector.writer,
-}
-_READERS: dict[str, Callable[[Path], EmbeddingTable]] = {
-    "parquet": parquet.read,
-    "npz": npz.read,
-    "h5": h5.read,
-}
+Writer = Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]
+Reader = Callable[[Path], EmbeddingTable]
 
 
 @contextmanager
@@ -37,7 +29,8 @@ def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> It
         width: D of the vectors.
         metadata: of the file; that of the tables is not looked at.
     """
-    with replacing(path) as beside, _WRITERS[format](beside, width, metadata) as append:
+    writer: Writer = import_module(f"triplet_train.embeddings.{format}").writer
+    with replacing(path) as beside, writer(beside, width, metadata) as append:
         yield append
 
 
@@ -55,14 +48,15 @@ def read_table(path: Path) -> EmbeddingTable:
             that are not all there or not of one export.
     """
     format = format_of(path)
-    if format not in _READERS:
-        raise RequestError(f"{path}: expected an embedding file that ends in .parquet, .npz or .h5")
+    if format is None:
+        raise RequestError(f"{path}: expected an embedding file that ends in {either(SUFFIXES)}")
     if path.is_dir():
-        return _read_shards(path)
+        return _read_shards(path, format)
     if not path.is_file():
         raise RequestError(f"no embedding file {path}")
+    read: Reader = import_module(f"triplet_train.embeddings.{format}").read
     try:
-        table = _READERS[format](path)
+        table = read(path)
         _require_whole(table)
     except Exception as error:  # the libraries raise of a damaged file whatever they happen on
         raise RequestError(
@@ -71,10 +65,10 @@ def read_table(path: Path) -> EmbeddingTable:
     return table
 
 
-def _read_shards(folder: Path) -> EmbeddingTable:
+def _read_shards(folder: Path, format: str) -> EmbeddingTable:
     names = sorted(path.name for path in folder.glob("part-*"))
     numbers = range(1, len(names) + 1)
-    whole = [part_name((number, len(names)), format_of(folder) or "") for number in numbers]
+    whole = [part_name((number, len(names)), format) for number in numbers]
     if not names or names != whole:
         raise RequestError(
             f"{folder} does not hold all shards of an export and nothing else, but "

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
+from triplet_train.registry import FILES, FORMATS, either
 
 PROJECTOR_CONFIG = "projector_config.pbtxt"
-SUFFIXES = {"parquet": ".parquet", "npz": ".npz", "h5": ".h5", "projector": ""}
+SUFFIXES = tuple(f".{name}" for name in FILES)
 
 
 def resolve_format(output: Path, asked: str | None) -> str:
@@ -17,25 +18,23 @@ def resolve_format(output: Path, asked: str | None) -> str:
         RequestError: an unknown format, or none can be told.
     """
     if asked is not None:
-        if asked not in SUFFIXES:
-            raise RequestError(f"--format {asked}: expected one of {', '.join(SUFFIXES)}")
+        if asked not in FORMATS:
+            raise RequestError(f"--format {asked}: expected one of {', '.join(FORMATS)}")
         if format_of(output) not in (asked, None):
             raise RequestError(f"--format {asked}: {output} ends like {format_of(output)}")
         return asked
     told = format_of(output)
     if told is None:
         raise RequestError(
-            f"--output {output}: cannot tell the format from the name; end it in .parquet, "
-            ".npz or .h5, or give --format (projector writes a folder)"
+            f"--output {output}: cannot tell the format from the name; end it in "
+            f"{either(SUFFIXES)}, or give --format (projector writes a folder)"
         )
     return told
 
 
 def format_of(path: Path) -> str | None:
     """The format that the suffix of `path` stands for."""
-    return next(
-        (name for name, suffix in SUFFIXES.items() if suffix and path.suffix == suffix), None
-    )
+    return path.suffix[1:] if path.suffix in SUFFIXES else None
 
 
 def file_name(split: str, format: str) -> str:
@@ -46,12 +45,12 @@ def file_name(split: str, format: str) -> str:
     """
     stem = re.sub("^-", "last-", split)
     stem = re.sub(r"[^\w.%+-]+", "", stem.replace("[", "_").replace(":", "-"))
-    return (stem.lstrip("-.") or "all") + (SUFFIXES[format] or f".{format}")
+    return f"{stem.lstrip('-.') or 'all'}.{format}"
 
 
 def part_name(shard: tuple[int, int], format: str) -> str:
     """The name of shard (i, n) in the folder of all; names in order are the shards in order."""
-    return f"part-{shard[0]:05d}-of-{shard[1]:05d}{SUFFIXES[format]}"
+    return f"part-{shard[0]:05d}-of-{shard[1]:05d}.{format}"
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -57,6 +57,7 @@ _MAY_CHANGE = (
 
 
 def is_run(run_dir: Path) -> bool:
+    """Whether the folder is that of a run, finished or not."""
     return (run_dir / CONFIG).is_file() and (run_dir / ENVIRONMENT).is_file()
 
 

@@ -15,6 +15,7 @@ from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_ta
 from triplet_train.errors import RequestError
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import embedder_file, load_embedder
+from triplet_train.registry import SOURCES
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class OpenTower:
         if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
             kept = ("data_dir", "resize_policy")
             trained_on = {key: trained_on[key] for key in kept if key in trained_on}
-        if trained_on.get("dataset") == "image_folder" and "data_dir" in given:
+        if trained_on.get("dataset") in SOURCES and "data_dir" in given:
             given["path"] = given.pop("data_dir")  # the folder was moved
         if classes is not None:
             chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]

@@ -11,6 +11,7 @@ from triplet_train.losses.mining_batch import MiningBatch, mining_batch
 from triplet_train.losses.order import as_ordered_integers
 from triplet_train.losses.slots import for_each_slot
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
+from triplet_train.losses.strategies import Strategy
 from triplet_train.losses.xla import compiled_by_xla
 
 
@@ -132,6 +133,11 @@ def _active_by_slots(
 
     reach = tf.where(batch.counted, reach, distances.dtype.min)
     return for_each_slot(count, reach, batch.slots, tf.zeros(tf.shape(distances), tf.int32))
+
+
+def strategy(margin: float, metric: str) -> Strategy:
+    """`loss.strategy: batch_all`."""
+    return lambda y, x, seed, step: triplet_batch_all_statistics(y, x, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

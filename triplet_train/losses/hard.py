@@ -8,12 +8,14 @@ import tensorflow as tf
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
+from triplet_train.losses.semi_hard import triplet_semihard_statistics
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
     statistics_of_batch,
 )
+from triplet_train.losses.strategies import Strategy
 
 
 def triplet_hard_loss(
@@ -96,6 +98,21 @@ def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
     """int32 [B]; any column where there is no negative."""
     distances = tf.where(batch.same, batch.distances.dtype.max, batch.distances)
     return tf.argmin(distances, axis=1, output_type=tf.int32)
+
+
+def strategy(margin: float, metric: str, soft: bool, warmup_steps: int) -> Strategy:
+    """`loss.strategy: hard`, behind so many steps of semi-hard mining."""
+
+    def hard(y: tf.Tensor, x: tf.Tensor) -> TripletStatistics:
+        return triplet_hard_statistics(y, x, margin, soft, metric)
+
+    if not warmup_steps:
+        return lambda y, x, seed, step: hard(y, x)
+    return lambda y, x, seed, step: tf.cond(
+        step < warmup_steps,
+        lambda: triplet_semihard_statistics(y, x, margin, metric),
+        lambda: hard(y, x),
+    )
 
 
 @keras.saving.register_keras_serializable("triplet_train")

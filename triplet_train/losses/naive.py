@@ -8,6 +8,7 @@ import tensorflow as tf
 from triplet_train.losses.distances import check_metric, raise_precision, row_distances
 from triplet_train.losses.labels import class_labels
 from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
+from triplet_train.losses.strategies import Strategy
 
 
 def triplet_loss(
@@ -91,6 +92,11 @@ def _hinges(
     to_positive = row_distances(anchor, positive, metric)
     to_negative = row_distances(anchor, negative, metric)
     return tf.nn.relu(to_positive - to_negative + margin), to_positive, to_negative
+
+
+def strategy(margin: float, metric: str) -> Strategy:
+    """`loss.strategy: naive`."""
+    return lambda y, x, seed, step: random_triplet_statistics(y, x, seed, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

@@ -13,6 +13,7 @@ from triplet_train.losses.statistics import (
     masked_mean,
     statistics_of_batch,
 )
+from triplet_train.losses.strategies import Strategy
 
 
 def triplet_semihard_loss(
@@ -77,6 +78,11 @@ def triplet_semihard_statistics(
     terms = tf.nn.relu(chosen[0] - chosen[1] + margin)
     loss = masked_mean(terms, batch.counted)
     return statistics_of_batch(batch, loss, fraction(terms > 0.0, batch.counted, loss.dtype))
+
+
+def strategy(margin: float, metric: str) -> Strategy:
+    """`loss.strategy: semi_hard`."""
+    return lambda y, x, seed, step: triplet_semihard_statistics(y, x, margin, metric)
 
 
 @keras.saving.register_keras_serializable("triplet_train")

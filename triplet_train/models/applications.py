@@ -7,16 +7,19 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from triplet_train.config import ModelConfig, towers
+from triplet_train import registry
+from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
 
 # What stands in front of each network, as its module's `preprocess_input` has it. Those that are
 # not here begin with layers of their own that do it.
 _SCALING = (
-    dict.fromkeys((*towers.RESNET, *towers.VGG), "caffe")
-    | dict.fromkeys(towers.DENSENET, "torch")
-    | dict.fromkeys((*towers.INCEPTION, *towers.MOBILENET, *towers.NASNET, *towers.RESNET_V2), "tf")
+    dict.fromkeys((*registry.RESNET, *registry.VGG), "caffe")
+    | dict.fromkeys(registry.DENSENET, "torch")
+    | dict.fromkeys(
+        (*registry.INCEPTION, *registry.MOBILENET, *registry.NASNET, *registry.RESNET_V2), "tf"
+    )
 )
 # Of ImageNet's red, green and blue in [0, 1]; "caffe" has means of its own.
 _MEAN = np.array([0.485, 0.456, 0.406])
@@ -94,7 +97,7 @@ def _scaled(images: keras.KerasTensor, name: str) -> keras.KerasTensor:
     network does not scale any number of channels by itself.
     """
     scaling = _SCALING.get(name)
-    if images.shape[-1] != 3 and (scaling or name in towers.CONVNEXT):
+    if images.shape[-1] != 3 and (scaling or name in registry.CONVNEXT):
         scaling = "tf"
     if scaling == "tf":
         return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(images)

@@ -1,12 +1,16 @@
 """The embedding tower: raw uint8 image -> vector of length one."""
 
+from collections.abc import Callable
+from importlib import import_module
+
 import keras
 
 from triplet_train.config import ModelConfig
-from triplet_train.models import applications, cnn, resnet
+from triplet_train.registry import APPLICATIONS
 
-# A tower of this package: a file here, a line in this table and its name in config/towers.py.
-_FEATURES = {"cnn": cnn.features, "resnet": resnet.features}
+# Images uint8 [N, H, W, C], the section of the configuration, the policy of all layers, whether
+# batch normalisation is over all replicas -> [N, F].
+Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy, bool], keras.KerasTensor]
 
 
 def build_tower(
@@ -37,10 +41,16 @@ def build_tower(
     layers = keras.layers
     policy = keras.DTypePolicy(precision)
     images = keras.Input(image_shape, dtype="uint8", name="image")
-    features = _FEATURES.get(model.tower, applications.features)
-    x = features(images, model, policy, synchronized)
+    x = _features(model.tower)(images, model, policy, synchronized)
     if model.dropout:
         x = layers.Dropout(model.dropout, dtype=policy)(x)
     x = layers.Dense(model.embedding_dim, dtype=policy)(x)
     x = layers.UnitNormalization(dtype="float32", name="embedding")(x)
     return keras.Model(images, x, name="embedder")
+
+
+def _features(tower: str) -> Features:
+    """`features` of the tower's file; see `registry.TOWERS`."""
+    file = "applications" if tower in APPLICATIONS else tower
+    features: Features = import_module(f"triplet_train.models.{file}").features
+    return features

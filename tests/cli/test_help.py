@@ -1,0 +1,67 @@
+"""What helps to type a command: examples, the schema, completion by the shell."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from triplet_train.cli import embed, evaluate, train
+from triplet_train.config import schema_as_yaml
+from triplet_train.registry import FILES, FORMATS, shipped_configs
+
+COMMANDS = {"train": train.train, "embed": embed.embed, "eval": evaluate.evaluate}
+MAINS = {"train": train.main, "embed": embed.main, "eval": evaluate.main}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_examples_a_line_each_that_the_command_takes(command, name):
+    app = typer.Typer()
+    app.command()(COMMANDS[name])
+    status, out, _ = command(MAINS[name], "--help")
+    examples = re.findall(rf"^    triplet-{name} (.*)$", out, re.MULTILINE)
+    assert status == 0 and len(examples) == 4
+    for example in examples:
+        typer.main.get_command(app).make_context(name, shlex.split(example))
+
+
+def test_help_names_every_format(command):
+    assert f"{', '.join(FILES)} or projector." in command(embed.main, "--help")[1]
+    assert set(FORMATS) == {*FILES, "projector"}
+
+
+def test_the_schema_is_printed_without_a_configuration(command):
+    assert command(train.main, "--schema") == (0, schema_as_yaml(), "")
+
+
+def completed(words, folder):
+    """What bash is told for the last word of the line `words`."""
+    program = Path(sys.executable).with_name("triplet-train")
+    environment = os.environ | {
+        "_TRIPLET_TRAIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    answer = subprocess.run([program], env=environment, cwd=folder, capture_output=True, text=True)
+    assert not answer.stderr
+    return answer.stdout.splitlines()
+
+
+def test_the_shell_completes_configurations_by_name_and_by_file(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for file in ("more.yaml", "mine/flowers.yml", "mine/notes.txt"):
+        (tmp_path / file).touch()
+    shipped = [name for name in shipped_configs() if name.startswith("m")]
+    assert completed("triplet-train --config m", tmp_path) == [*shipped, "more.yaml"]
+    assert completed("triplet-train --config mine/", tmp_path) == ["mine/flowers.yml"]
+    assert completed("triplet-train --schema --over", tmp_path) == ["--overwrite"]
+
+
+def test_the_shell_is_told_how_to_complete(command, monkeypatch):
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
+    status, out, _ = command(train.main, "--show-completion")
+    assert status == 0 and "complete -o default -F" in out

@@ -1,0 +1,73 @@
+"""A name in the registry is all that the schema, the help and the documentation need of it."""
+
+import inspect
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from triplet_train.registry import APPLICATIONS, FILES, FORMATS, SOURCES, STRATEGIES, TOWERS
+
+DOCS = Path(__file__).parents[1] / "docs"
+OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
+# room -> names, what the file of each has to have, and the page that says more of it
+ROOMS = {
+    "losses": (STRATEGIES, "strategy", "losses.md"),
+    "models": (OWN_TOWERS, "features", "towers.md"),
+    "data": (SOURCES, "source", "data.md"),
+    "embeddings": (FORMATS, "writer", "embeddings.md"),
+}
+
+LEADING = {"losses": 2}  # behind these, `hard` has options of its own
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(room):
+    names, function, page = ROOMS[room]
+    text = (DOCS / page).read_text()
+    for name in names:
+        assert callable(getattr(import_module(f"triplet_train.{room}.{name}"), function))
+        assert re.search(rf"(?<![-\w]){name}(?![-\w])", text), f"docs/{page} lacks {name}"
+
+
+def test_files_of_one_room_take_the_same_arguments():
+    for room, (names, function, _) in ROOMS.items():
+        signatures = {
+            tuple(inspect.signature(getattr(module, function)).parameters)[: LEADING.get(room)]
+            for module in (import_module(f"triplet_train.{room}.{name}") for name in names)
+        }
+        assert len(signatures) == 1, (room, signatures)
+    for format in FILES:
+        assert import_module(f"triplet_train.embeddings.{format}").read
+
+
+def test_a_line_makes_a_name_known_to_the_schema_its_errors_and_the_help():
+    code = """
+import sys
+from triplet_train import registry
+registry.STRATEGIES["distant"] = "each anchor with a far negative"
+registry.TOWERS["perceptron"] = registry.Tower("dense layers", [8], False)
+registry.SOURCES["listing"] = "a file that lists images"
+registry.FORMATS["arrow"] = "an Arrow file"
+from triplet_train.cli.embed import main
+from triplet_train.config import Config, load_config, schema_as_yaml
+from triplet_train.errors import RequestError
+
+for meaning in ("distant: each anchor with a far negative", "perceptron: dense layers",
+                "listing: a file that lists images", "arrow: an Arrow file"):
+    assert meaning in " ".join(schema_as_yaml().replace("#", "").split()), meaning
+config = load_config("digits_semihard", ["loss.strategy=distant", "model={tower: perceptron}",
+                                         "data={dataset: listing, path: x}"])
+assert (config.model.filters, config.model.batch_norm) == ([8], False)
+try:
+    load_config("digits_semihard", ["loss.strategy=distent", "embeddings.formats=[arow]"])
+except RequestError as error:
+    assert "did you mean distant?" in str(error) and "did you mean arrow?" in str(error)
+sys.argv = ["triplet-embed", "--help"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "parquet, npz, h5, projector or arrow." in done.stdout, done.stderr

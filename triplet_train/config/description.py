@@ -1,0 +1,80 @@
+"""The schema in the shape of a configuration: YAML with types, defaults and meanings."""
+
+import textwrap
+from collections import defaultdict
+from typing import Any
+
+import yaml
+
+from triplet_train.config.schema import Config
+
+_COLUMN = 28  # where comments begin
+_WIDTH = 100
+_LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+_NO_LIMIT = 2**14  # larger ones only guard against slips
+_NAMES = {"string": "text", "boolean": "true | false"}
+
+
+def schema_as_yaml() -> str:
+    """Every key with its default, its type and its meaning; valid but for `data.dataset`."""
+    schema = Config.model_json_schema()
+    lines = ["# Every key of a configuration, with its default, its type and its meaning."]
+    for key, field in schema["properties"].items():
+        if "$ref" not in field:
+            lines += ["", *_key(key, field, required=False)]
+            continue
+        section = schema["$defs"][field["$ref"].rpartition("/")[2]]
+        lines += ["", f"{key}:  # {section['description']}"]
+        for name, part in section["properties"].items():
+            lines += _key(f"  {name}", part, required=name in section.get("required", ()))
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str, field: dict[str, Any], *, required: bool) -> list[str]:
+    value = "" if required else " " + _yaml(field["default"])
+    names = _meanings(field)
+    comments = [f"({'required ' if required else ''}{_type(field)}) {field['description']}"]
+    comments += [f"  {', '.join(some)}: {meaning}" for meaning, some in names.items()]
+    width = _WIDTH - _COLUMN - len("# ")
+    wrapped = [
+        line
+        for comment in comments
+        for line in textwrap.wrap(comment, width, subsequent_indent="    ", break_on_hyphens=False)
+    ]
+    margins = [f"{name}:{value}"] + [""] * (len(wrapped) - 1)
+    return [
+        f"{margin:{_COLUMN - 2}}  # {line}" for margin, line in zip(margins, wrapped, strict=True)
+    ]
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()
+
+
+def _type(field: dict[str, Any]) -> str:
+    """What a value may be, from its JSON schema; that it may be null is told by the default."""
+    if "meanings" in field:
+        return "one of these"
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "anyOf" in field:
+        return " or ".join(_type(part) for part in field["anyOf"] if part != {"type": "null"})
+    if "prefixItems" in field:
+        return f"[{', '.join(map(_type, field['prefixItems']))}]"
+    if field["type"] == "array":
+        return f"list of {_type(field['items']).removeprefix('one of ')}"
+    limits = [
+        f" {sign} {field[key]:g}"
+        for key, sign in _LIMITS.items()
+        if key in field and field[key] < _NO_LIMIT
+    ]
+    kind: str = field["type"]
+    return _NAMES.get(kind, kind) + ",".join(limits)
+
+
+def _meanings(field: dict[str, Any]) -> dict[str, list[str]]:
+    """The names that a value may be, by what they mean; several may mean the same."""
+    names = defaultdict(list)
+    for name, meaning in field.get("items", field).get("meanings", ()):
+        names[meaning].append(name)
+    return names
