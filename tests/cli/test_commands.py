@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from kill_and_resume import result
+from made_files import embedding_file
 from networks import application
 from PIL import Image
 from tables import pixels
@@ -21,8 +22,7 @@ from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
 from triplet_train.data.batches import make_batches
 from triplet_train.data.sources import open_source
-from triplet_train.embeddings.files import read_table, write_table
-from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import retrieval_figures
 from triplet_train.jobs import report
@@ -212,53 +212,6 @@ def test_a_dry_run_says_what_is_trained_of_a_tower_with_a_frozen_backbone(workpl
     assert "tower      MobileNet: 32 x 32 x 1 -> 64, 3,293,888 parameters, 65,600 trained\n" in out
 
 
-REFUSED = {
-    "unknown key": (["--set", "loss.margni=1"], "did you mean loss.margin?"),
-    "impossible P": (
-        ["--set", "batch.classes=11"],
-        "batch.classes: 11 distinct classes cannot be drawn from the 10",
-    ),
-    "impossible K": (["--set", "batch.per_class=1"], "batch.per_class"),
-    "unknown data set": (["--set", "data.dataset=digitz"], "did you mean digits?"),
-    "unknown split": (["--set", "data.train_split=trian"], "'trian'"),
-    "nothing to judge": (["--set", "data.eval_split=test[:2]"], "data.eval_split"),
-    "unknown export split": (["--set", "embeddings.splits=[tset]"], "'tset'"),
-    "unknown configuration": (["--config", "nope"], "nope"),
-    "images too small": (
-        ["--set", "model={tower: MobileNet}"],
-        "data.image_size: MobileNet does not take images of 8 x 8: Input size must be at least 32x",
-    ),
-    "no such weights": (
-        ["--set", "model={tower: MobileNet, weights: nowhere.h5}"],
-        "nowhere.h5",
-    ),
-    "resume of nothing": (["--resume"], "nothing to resume"),
-    "file as run folder": (["--run-dir", "a_file"], "a_file is a file"),
-    "run folder in a file": (["--run-dir", "a_file/run"], "a_file is a file"),
-    "rows twice": (["--set", "data.train_split=train[:50%]+train[:50%]"], "more than once"),
-    "two names for one file": (
-        ["--set", "embeddings.splits=['test[:9]', 'test[:9]']"],
-        "embeddings.splits",
-    ),
-    "preview without dry run": (["--preview", "a.png"], "--preview goes with --dry-run"),
-    "preview of another format": (["--dry-run", "--preview", "a.jpg"], "ends in .png"),
-    "preview in no folder": (["--dry-run", "--preview", "no/a.png"], "there is no folder no"),
-    "unknown option": (["--margin", "3"], "--margin"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_wrong_training_request_ends_with_2_names_the_culprit_and_writes_nothing(
-    workplace, command, data_dir, case
-):
-    (workplace / "a_file").touch()
-    options, culprit = REFUSED[case]
-    status, out, err = command(train, *small_run(data_dir, *options))
-    assert (status, out) == (2, "")
-    assert culprit in err and "Traceback" not in err
-    assert [path.name for path in workplace.iterdir()] == ["a_file"]
-
-
 @pytest.mark.parametrize("name", ["out.parquet", "out.npz", "out"])
 def test_embeddings_of_any_split_are_exported_in_every_format(
     workplace, command, finished_run, data_dir, name
@@ -313,32 +266,6 @@ def test_a_data_set_of_other_size_is_brought_to_the_tower(
     assert read_table(workplace / "x.npz").embeddings.shape == (20, 16)
 
 
-REFUSED_EXPORTS = {
-    "no checkpoint": (["--checkpoint", "nowhere"], "nowhere"),
-    "empty folder": (["--checkpoint", "."], "no checkpoint"),
-    "a text file": (["--checkpoint", __file__], "no checkpoint"),
-    "unknown split": (["--split", "tset"], "'tset'"),
-    "unknown data set": (["--dataset", "digitz"], "did you mean digits?"),
-    "unknown format": (["--format", "csv"], "csv"),
-    "untold format": (["--output", "x.csv"], "x.csv"),
-    "no folder": (["--output", "no/x.npz"], "there is no folder"),
-    "no batch": (["--batch-size", "0"], "batch-size"),
-    "format against name": (["--format", "parquet"], "x.npz ends like npz"),
-    "another feature": (["--label-key", "lable"], "'lable'"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED_EXPORTS)
-def test_a_wrong_export_ends_with_2_names_the_culprit_and_writes_nothing(
-    workplace, command, finished_run, case
-):
-    options, culprit = REFUSED_EXPORTS[case]
-    status, out, err = command(embed, "--checkpoint", finished_run, "--output", "x.npz", *options)
-    assert (status, out) == (2, "")
-    assert culprit in err and "Traceback" not in err
-    assert not any(workplace.iterdir())
-
-
 def test_a_checkpoint_and_its_exported_file_are_judged_alike(workplace, command, finished_run):
     status, out, _ = command(evaluate, "--checkpoint", finished_run, "--json", "a.json")
     assert status == 0 and "recall_at_1" in out
@@ -386,17 +313,6 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
     assert status == 2 and "50 rows of q.npz are in all.npz too" in err
 
 
-def embedding_file(path, labels, *, names=("cat", "dog", "owl"), width=3, seed=0, **metadata):
-    """Vectors near one axis per class; a label of -1 has no name."""
-    labels = np.array(labels)
-    vectors = np.random.default_rng(seed).normal(0, 0.1, (len(labels), width)).astype(np.float32)
-    vectors[np.arange(len(labels)), labels] += 1
-    texts = [names[label] if label >= 0 else "" for label in labels]
-    ids = [f"{seed}/{row}" for row in range(len(labels))]
-    write_table(EmbeddingTable(vectors, labels, texts, ids, metadata), path, path.suffix[1:])
-    return path
-
-
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
 def test_rows_without_a_label_and_lone_classes_are_left_out_and_said(workplace, command, suffix):
     file = embedding_file(workplace / f"x.{suffix}", [0, 0, 1, 1, 2, -1, -1])
@@ -417,48 +333,6 @@ def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
     status, out, err = command(evaluate, "--queries", queries, "--gallery", gallery)
     assert status == 0, err
     assert "having no row in the gallery of their class to find: 1 (owl)" in out
-
-
-GALLERIES = {
-    "the same rows": (dict(seed=0), "4 rows of q.npz are in g.npz too"),
-    "other dimensions": (dict(seed=1, width=5), "3 dimensions in q.npz and 5 in g.npz"),
-    "a known checkpoint": (dict(seed=1, checkpoint_sha256="a"), "q.npz does not say which"),
-    "other names": (
-        dict(seed=1, names=("cat", "cow", "owl")),
-        "label 1 is 'dog' in q.npz and 'cow' in g.npz",
-    ),
-    "no labels": (dict(seed=1, labels=[-1, -1]), "no row has a label"),
-}
-
-
-@pytest.mark.parametrize("case", GALLERIES)
-def test_a_gallery_that_does_not_go_with_the_queries_is_refused(workplace, command, case):
-    options, culprit = GALLERIES[case]
-    embedding_file(workplace / "q.npz", [0, 0, 1, 1])
-    embedding_file(workplace / "g.npz", **({"labels": [0, 0, 1, 1]} | options))
-    status, out, err = command(evaluate, "--queries", "q.npz", "--gallery", "g.npz")
-    assert (status, out) == (2, "") and culprit in err and err.count("\n") == 1
-
-
-REFUSED_EVALUATIONS = {
-    "nothing": ([], "--checkpoint or --queries"),
-    "both": (["--checkpoint", "a", "--queries", "b"], "--checkpoint or --queries"),
-    "gallery alone": (["--checkpoint", "a", "--gallery", "b"], "--gallery"),
-    "no file": (["--queries", "none.npz"], "none.npz"),
-    "no format": (["--queries", "none.csv"], "none.csv"),
-    "option of the other kind": (["--queries", "a.npz", "--split", "test"], "--split"),
-    "existing answer": (["--queries", "a.npz", "--json", "there"], "there exists"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED_EVALUATIONS)
-def test_a_wrong_evaluation_ends_with_2_and_names_the_culprit(workplace, command, case):
-    (workplace / "there").touch()
-    options, culprit = REFUSED_EVALUATIONS[case]
-    status, out, err = command(evaluate, *options)
-    assert (status, out) == (2, "")
-    assert culprit in err and "Traceback" not in err
-    assert [path.name for path in workplace.iterdir()] == ["there"]
 
 
 @pytest.mark.parametrize("number, ends_with", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

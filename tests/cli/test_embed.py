@@ -146,38 +146,3 @@ def test_ray_gives_the_same_rows(workplace, command, finished_run, photos, sourc
         status, _, err = run(command, finished_run, *ray, "--overwrite")
         assert status == 1 and "photos/bad.png: cannot identify" in err
         assert len(read_table(workplace / "ray.parquet").ids) == 20
-
-
-REFUSED = {
-    "both": (["--images", "photos", "--split", "test"], "--images"),
-    "no such folder": (["--images", "nowhere"], "nowhere: no such folder"),
-    "an empty folder": (["--images", "precious"], "precious: no files that end in"),
-    "shard 0": (["--shard", "0/3"], "--shard 0/3"),
-    "shard past the end": (["--shard", "4/3"], "--shard 4/3"),
-    "half a shard": (["--shard", "4"], "--shard 4"),
-    "projector in shards": (
-        ["--output", "y", "--format", "projector", "--shard", "1/2"],
-        "a projector's folder is one",
-    ),
-    "shards in a file": (["--output", "a.npz", "--shard", "1/2"], "a.npz"),
-    "unknown engine": (["--engine", "rya"], "--engine rya"),
-    "ray with a shard": (["--engine", "ray", "--shard", "1/2"], "leave out --shard"),
-    "shards among others": (
-        ["--output", "precious", "--format", "npz", "--shard", "1/2"],
-        "precious is a folder of something else",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_wrong_request_ends_with_2_and_writes_nothing(
-    workplace, command, finished_run, photos, case
-):
-    (workplace / "precious").mkdir()
-    (workplace / "precious/thesis.txt").touch()
-    (workplace / "a.npz").touch()
-    options, culprit = REFUSED[case]
-    status, out, err = run(command, finished_run, "--output", "x.npz", *options)
-    assert (status, out) == (2, "") and culprit in err and "Traceback" not in err
-    assert {path.name for path in workplace.iterdir()} == {"photos", "precious", "a.npz"}
-    assert [path.name for path in (workplace / "precious").iterdir()] == ["thesis.txt"]

@@ -6,7 +6,6 @@ from html import unescape
 import numpy as np
 import pytest
 
-from triplet_train.cli import evaluate as cli
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.embeddings.table import EmbeddingTable
@@ -88,28 +87,6 @@ def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, co
     found = json.loads((workplace / "a.json").read_text())["episodes"]
     assert found["classes"] == 2 and found["classes_left_out"] == [{"label": 2, "name": "c"}]
     assert (found["fewest_queries_per_class"], found["queries_per_class"]) == (4, 15)
-
-
-REFUSED = {
-    "ways alone": (["--ways", "5"], "go with --episodes"),
-    "shots alone": (["--shots", "1"], "go with --episodes"),
-    "seed alone": (["--seed", "0"], "go with --episodes"),
-    "a gallery": (["--episodes", "9", "--gallery", "y.npz"], "leave out --gallery"),
-    "one episode": (["--episodes", "1"], "--episodes"),
-    "one way": (["--episodes", "9", "--ways", "1"], "--ways"),
-    "no shot": (["--episodes", "9", "--shots", "0"], "--shots"),
-    "negative seed": (["--episodes", "9", "--seed", "-1"], "--seed"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_wrong_options_are_refused_before_tensorflow_is_brought_in(
-    workplace, command, monkeypatch, case
-):
-    monkeypatch.setattr(cli, "import_with_tensorflow", lambda module: 1 / 0)
-    options, culprit = REFUSED[case]
-    status, out, err = command(evaluate, "--queries", "x.npz", *options)
-    assert (status, out) == (2, "") and culprit in err and "Traceback" not in err
 
 
 def test_too_few_classes_are_refused_before_anything_is_judged(

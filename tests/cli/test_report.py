@@ -48,11 +48,3 @@ def test_files_are_shown_without_images_and_with_a_gallery(workplace, command, f
     assert "gallery.npz" in (workplace / "x.html").read_text()
     plots = {path.name for path in (workplace / "x_plots").iterdir()}
     assert "map_pca.png" in plots and not plots & {"loss.png", SHEETS}
-
-
-def test_a_page_of_another_name_is_refused_before_anything_is_judged(
-    workplace, command, finished_run
-):
-    status, out, err = command(evaluate, "--checkpoint", finished_run, "--report", "x.pdf")
-    assert (status, out) == (2, "") and "--report x.pdf" in err
-    assert not any(workplace.iterdir())

@@ -192,21 +192,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, table
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["missing.parquet", "text.parquet", "text.npz", "text.h5", "x.csv", "other.npz", "empty.npz"],
-)
-def test_what_is_no_embedding_file_is_refused_by_its_path(tmp_path, name):
-    if name.startswith("text"):
-        (tmp_path / name).write_text("nothing of the kind")
-    elif name == "empty.npz":
-        (tmp_path / name).mkdir()
-    elif name == "other.npz":
-        np.savez(tmp_path / name, something=np.zeros(3))
-    with pytest.raises(RequestError, match=name):
-        read_table(tmp_path / name)
-
-
-@pytest.mark.parametrize(
     "wrong",
     [
         {"embeddings": np.zeros(6, np.float32)},
@@ -226,12 +211,6 @@ def test_a_table_that_is_not_whole_is_refused(tmp_path, table, wrong):
         np.savez(tmp_path / "y.npz", **(dict(arrays) | wrong))
     with pytest.raises(RequestError, match=r"y\.npz is not an embedding file"):
         read_table(tmp_path / "y.npz")
-
-
-def test_a_parquet_of_another_make_is_refused(tmp_path):
-    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(RequestError, match=r"other\.parquet"):
-        read_table(tmp_path / "other.parquet")
 
 
 def test_the_format_is_told_by_the_name_or_asked_for(tmp_path):

@@ -53,6 +53,7 @@ def evaluate(
         int | None,
         typer.Option(
             min=2,
+            max=1_000_000,
             help="Classify queries by a few examples of their classes too, in so many random "
             "episodes of N ways and K shots.",
         ),
@@ -112,9 +113,14 @@ def evaluate(
     if report is not None:
         if report.suffix != ".html":
             raise RequestError(f"--report {report}: a page's name ends in .html")
+        if report == json:
+            raise RequestError(f"--json and --report both name {report}")
         refuse_output(report, folder=False, overwrite=overwrite)
-        if plots_folder(report).exists() and not overwrite:
-            raise RequestError(f"{plots_folder(report)} exists; give --overwrite to replace it")
+        plots = plots_folder(report)
+        if plots.is_file():
+            raise RequestError(f"{plots} is a file, and the place of the page's plots")
+        if plots.exists() and not overwrite:
+            raise RequestError(f"{plots} exists; give --overwrite to replace it")
     job = import_with_tensorflow("triplet_train.jobs.evaluate")
     if checkpoint is not None:
         judged = job.judge_checkpoint(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -202,7 +203,8 @@ def source(data: DataConfig, *, write: bool) -> TfdsSource:
 
 def _cause(error: BaseException) -> str:
     """What is wrong, out of the page that TensorFlow makes of it."""
-    lines = [line.strip() for line in str(error).split("\n")]
+    frame = re.compile(r"^{{\S+ \S+}} | \[Op:\w+\].*$")
+    lines = [frame.sub("", line.strip()) for line in str(error).split("\n")]
     frames = ("Graph execution", "Detected at", "File ", "[[", "{{", "Original ", "(0)", "(1)")
     return next((line for line in lines if line and not line.startswith(frames)), lines[0])
 

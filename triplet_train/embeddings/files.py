@@ -84,7 +84,7 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
 def _require_whole(table: EmbeddingTable) -> None:
     """Raises ValueError for a table of other shapes or types than its description says."""
     vectors, labels = table.embeddings, table.labels
-    if vectors.ndim != 2 or vectors.dtype != np.float32:
+    if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype != np.float32:
         raise ValueError(f"embeddings are {vectors.dtype} {vectors.shape}, not float32 [N, D]")
     if labels.shape != vectors.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels are {labels.dtype} {labels.shape}, not {len(vectors)} integers")

@@ -52,6 +52,8 @@ def read(path: Path) -> EmbeddingTable:
     """What was written. Raises what the library happens on for any other file."""
     arrow = pq.read_table(path)
     vectors = arrow["embedding"].combine_chunks()
+    if not pa.types.is_fixed_size_list(vectors.type):
+        raise ValueError(f"embedding is {vectors.type}, not a fixed-size list of float32")
     return EmbeddingTable(
         vectors.flatten().to_numpy().reshape(-1, vectors.type.list_size),
         arrow["label"].to_numpy(),
