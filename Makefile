@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One more than there are cores, as some wait for other processes.
 PYTEST := $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal
 
-.PHONY: demo test check lint slow
+.PHONY: demo test check lint slow reproduce
 
 demo: $(VENV)/.package
 	$(BIN)/triplet-train --config digits_semihard --run-dir runs/demo --overwrite
@@ -25,6 +25,9 @@ lint: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	$(PYTEST) -m slow
+
+reproduce: $(VENV)/.package
+	$(BIN)/python scripts/reproduce.py
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed")'
