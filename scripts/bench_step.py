@@ -8,12 +8,15 @@ of each in random order, and the median of the rounds. The last line is the loop
 
 import argparse
 import json
+import os
 import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
 
 import keras
 import tensorflow as tf
@@ -34,7 +37,7 @@ from triplet_train.training.step import make_step
 
 TOWERS = {
     "two convolutions": "{filters: [32, 64], embedding_dim: 64}",
-    "mnist_semihard": "{filters: [32, 64, 128], batch_norm: true, embedding_dim: 64}",
+    "three, batch normalisation": "{filters: [32, 64, 128], batch_norm: true, embedding_dim: 64}",
 }
 
 
