@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from google.protobuf.text_format import Parse
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
@@ -49,6 +51,21 @@ def assert_same(one, other):
     assert one.embeddings.dtype == np.float32 and one.labels.dtype == np.int64
     assert (one.label_names, one.ids) == (other.label_names, other.ids)
     assert one.metadata == other.metadata
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(split=st.text() | st.from_regex(r"\A[./\-\x00a-z\[\]:%\\~]*\Z"))
+@example("../../x")
+@example("/x")
+@example("..")
+@example(".")
+@example("a\0b")
+@example("")
+def test_the_name_of_a_split_s_file_lies_in_its_folder_whatever_the_split(split):
+    for format in (*FILES, "projector"):
+        name = file_name(split, format)
+        assert os.path.basename(name) == name and "\0" not in name
+        assert not name.startswith((".", "-"))
 
 
 @pytest.mark.parametrize("format", FILES)
