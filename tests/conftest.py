@@ -1,5 +1,6 @@
 """What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    gc.disable()  # looking for garbage in TensorFlow while it is imported takes a second
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items):
+    """Tests with processes of their own first, side by side: a worker has one server of them."""
+    starting = {"in_processes", "run_until_killed"}
+    items.sort(key=lambda item: starting.isdisjoint(vars(item.module)))
 
 
 @pytest.fixture(scope="session")

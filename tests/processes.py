@@ -14,7 +14,7 @@ def in_processes(function, *calls):
     with ExitStack() as stack:
         pools = [stack.enter_context(ProcessPoolExecutor(1, CONTEXT)) for _ in calls]
         futures = [pool.submit(function, *call) for pool, call in zip(pools, calls, strict=True)]
-        return [future.exception(timeout=120) or future.result() for future in futures]
+        return [future.exception(timeout=300) or future.result() for future in futures]
 
 
 def set_up(logical_cpus=1, **environment):

@@ -335,34 +335,41 @@ def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
     assert "having no row in the gallery of their class to find: 1 (owl)" in out
 
 
-@pytest.mark.parametrize("number, ends_with", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
-    workplace, command, data_dir, monkeypatch, number, ends_with
+    workplace, command, data_dir, monkeypatch
 ):
     from triplet_train.training import loop
 
     judge = loop._judge
+    request = small_run(data_dir, "--set", "train.eval_every=5")
+    for number, ends_with, step, more in (
+        (signal.SIGINT, 130, 6, []),
+        (signal.SIGTERM, 143, 11, ["--resume"]),
+    ):
 
-    def send_signal(*arguments):
-        signal.raise_signal(number)
-        return judge(*arguments)
+        def send_signal(*arguments, number=number):
+            signal.raise_signal(number)
+            return judge(*arguments)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "_judge", send_signal)
-        status, _, err = command(train, *small_run(data_dir))
-    assert status == ends_with and "stopped at step 11 of 20" in err and "--resume" in err
-    status, out, err = command(train, *small_run(data_dir, "--resume"))
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "_judge", send_signal)
+            status, _, err = command(train, *request, *more)
+        assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
+    status, out, err = command(train, *request, "--resume")
     assert status == 0 and "recall@1" in out
 
 
 def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_figures(
-    workplace, command, data_dir
+    workplace, command, finished_run
 ):
+    folder = workplace / "run"
+    shutil.copytree(finished_run, folder, symlinks=True)
+    shutil.rmtree(folder / "embeddings")
     splits = "embeddings.splits=['test[:90%]', 'test[90%:]', 'train[:1]']"
-    more = ["--set", splits, "--set", "embeddings.formats=[npz]", "--set", "train.steps=2"]
-    status, out, _ = command(train, *small_run(data_dir, *more))
+    more = ["--set", splits, "--set", "embeddings.formats=[npz]", "--resume"]
+    request = ["--config", "run/config.yaml", "--run-dir", "run", *more]
+    status, out, _ = command(train, *request)
     assert status == 0 and "train[:1]: no two images share a class" in out
-    folder = workplace / "runs/digits_semihard"
     rows = {path.name: len(read_table(path).ids) for path in (folder / "embeddings").iterdir()}
     assert rows == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
     figures = json.loads((folder / "metrics.json").read_text())
@@ -415,12 +422,6 @@ def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, co
     assert [path.name for path in kept] == ["step_00000000"]
 
 
-DAMAGE = {
-    "half a tower": lambda folder: (folder / "embedder.keras").write_bytes(b"PK half"),
-    "no optimizer": lambda folder: (folder / "optimizer.npz").unlink(),
-}
-
-
 def resume_copy_of(finished_run, workplace, command, damage, *more):
     """Exit status, stderr and folder of a copy of the run that was damaged before its end."""
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
@@ -431,13 +432,11 @@ def resume_copy_of(finished_run, workplace, command, damage, *more):
     return status, err, workplace / "run"
 
 
-@pytest.mark.parametrize("case", DAMAGE)
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
-    workplace, command, finished_run, case
-):
-    status, err, run = resume_copy_of(
-        finished_run, workplace, command, lambda folder: DAMAGE[case](folder / "step_00000020")
-    )
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(workplace, command, finished_run):
+    def damage(folder):  # of each of its parts: tests/training/test_checkpoints.py
+        (folder / "step_00000020/embedder.keras").write_bytes(b"PK half")
+
+    status, err, run = resume_copy_of(finished_run, workplace, command, damage)
     assert status == 0 and "Traceback" not in err
     assert "step_00000020 is damaged" in err
     assert "resuming from run/checkpoints/step_00000010" in err
@@ -527,12 +526,6 @@ def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resume
     assert command(train, *request)[0] == 0
     for name in ("metrics.json", "embedder.keras"):
         assert (workplace / "run" / name).read_bytes() == (finished_run / name).read_bytes()
-
-
-def test_images_that_are_trained_and_judged_on_are_named(workplace, command, data_dir):
-    more = ["--set", "data.eval_split=train[:100]", "--set", "train.steps=2"]
-    _, _, err = command(train, *small_run(data_dir, *more))
-    assert "warning: 100 of the 100 images of train[:100] are trained on too" in err
 
 
 def test_a_damaged_data_set_is_named(workplace, command, data_dir):

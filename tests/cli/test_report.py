@@ -4,6 +4,7 @@ import pytest
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.jobs import report
 from triplet_train.jobs.train import run
 
 SHEETS = "neighbours_random.png"
@@ -25,7 +26,9 @@ def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workpl
     assert {"loss.png", "distances.png", "map_pca.png", "confusion.png", SHEETS} <= plots
 
 
-def test_a_checkpoint_is_shown_with_its_run_and_images(workplace, command, finished_run):
+def test_a_checkpoint_is_shown_with_its_run_and_images(
+    workplace, command, finished_run, monkeypatch
+):
     request = ["--checkpoint", finished_run, "--split", "train[:60]", "--report", "x.html"]
     status, out, _ = command(evaluate, *request)
     assert status == 0 and out.endswith("x.html\n")
@@ -37,7 +40,9 @@ def test_a_checkpoint_is_shown_with_its_run_and_images(workplace, command, finis
     (workplace / "x.html").unlink()
     status, _, err = command(evaluate, *request)
     assert status == 2 and "x_plots exists; give --overwrite" in err
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.write_text("new"))
     assert command(evaluate, *request, "--overwrite")[0] == 0
+    assert (workplace / "x.html").read_text() == "new"
 
 
 def test_files_are_shown_without_images_and_with_a_gallery(workplace, command, finished_run):

@@ -1,7 +1,5 @@
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +9,9 @@ from google.protobuf.text_format import Parse
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
 from triplet_train.embeddings import projector
 from triplet_train.embeddings.files import read_table, write_table, writing
@@ -147,20 +147,14 @@ def test_tensorboard_shows_all_exports_of_a_folder_with_their_images(tmp_path, t
     for split in ("test", "train"):
         write_table(replace(table, images=images), tmp_path / "x" / split, "projector")
     list_exports(tmp_path / "x")
-    code = """
-import sys
-from tensorboard.plugins.base_plugin import TBContext
-from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
-plugin = ProjectorPlugin(TBContext(logdir=sys.argv[1]))
-plugin._update_configs()
-(config,) = plugin._configs.values()
-for embedding, split in zip(config.embeddings, ("test", "train"), strict=True):
-    assert embedding.tensor_path == split + "/vectors.tsv", config
-    assert embedding.metadata_path == split + "/metadata.tsv"
-    assert embedding.sprite.image_path == split + "/sprite.png"
-    assert list(embedding.tensor_shape) == [6, 4]
-"""
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x")], check=True)
+    plugin = ProjectorPlugin(TBContext(logdir=str(tmp_path / "x")))
+    plugin._update_configs()
+    (config,) = plugin._configs.values()
+    for embedding, split in zip(config.embeddings, ("test", "train"), strict=True):
+        assert embedding.tensor_path == split + "/vectors.tsv", config
+        assert embedding.metadata_path == split + "/metadata.tsv"
+        assert embedding.sprite.image_path == split + "/sprite.png"
+        assert list(embedding.tensor_shape) == [6, 4]
 
 
 @pytest.mark.parametrize("format", FILES)

@@ -2,9 +2,10 @@
 
 import random
 
-from kill_and_resume import EVERYTHING, result, run_until_killed, train_whole
+from kill_and_resume import EVERYTHING, result, run_until_killed
 
 from triplet_train.config import load_config
+from triplet_train.jobs.train import run
 
 
 def test_a_run_that_is_killed_again_and_again_ends_bit_for_bit_like_one_left_alone(
@@ -12,7 +13,7 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_for_bit_like_one_left_alo
 ):
     short = ["train.steps=30", f"data.data_dir='{data_dir}'"]
     config = load_config("digits_semihard", [*EVERYTHING, *short])
-    train_whole(config, tmp_path / "whole")
+    run(config, tmp_path / "whole", quiet=True)
     hits = run_until_killed(config, tmp_path / "killed", 4, random.Random(1))
     assert hits["while a checkpoint was written"]
     assert result(tmp_path / "killed") == result(tmp_path / "whole")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from tables import table
 
-from triplet_train.data.batches import PKBatches
+from triplet_train.data.batches import PKBatches, make_batches
+from triplet_train.data.sources import open_source
 from triplet_train.errors import RequestError
 from triplet_train.jobs.train import _opening, run
 from triplet_train.training.devices import Devices, choose_devices
@@ -20,6 +21,18 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     assert len(lines) == 3 and "9 images, batches of 2 x 4" in lines[0]
     assert "left out" in lines[1] and lines[1].endswith(": heron")
     assert "repeat" in lines[2] and lines[2].endswith(": stork")
+
+
+def test_images_that_are_trained_and_judged_on_are_named(digits_config):
+    config = digits_config("data.eval_split=train[:100]")
+    source = open_source(config.data)
+    images, held_out = (source.table(s) for s in (config.data.train_split, config.data.eval_split))
+    batches = make_batches(config, images.labels)
+    lines = list(_opening(config, images, held_out, batches, choose_devices(config), {}))
+    assert any(
+        line.startswith("warning: 100 of the 100 images of train[:100] are trained on too")
+        for line in lines
+    )
 
 
 def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_config):

@@ -4,7 +4,6 @@ import resource
 
 import numpy as np
 import pytest
-from processes import in_processes, set_up
 from small_runs import figures, start
 
 from triplet_train.config import load_config
@@ -21,33 +20,37 @@ CONFIG = [
 ]
 
 
-def run_on_a_disk_that_fills_up(folder, room, resume=False):
+def run_on_a_disk_that_fills_up(folder, room=None, resume=False):
     """`room`: what can be written to a file from the evaluation of step 10 on, in bytes."""
-    set_up()
+    _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def evaluate():
-        if room:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room or before[0], most))
         return figures()
 
-    weights, _ = start(
-        load_config("digits_semihard", CONFIG), folder, resume=resume, evaluate=evaluate
-    )
-    return weights
+    try:
+        return start(
+            load_config("digits_semihard", CONFIG), folder, resume=resume, evaluate=evaluate
+        )[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of a run that had room."""
+    return run_on_a_disk_that_fills_up(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize(
     "room, culprit", [(4000, "checkpoints/step_00000010"), (600, "metrics.jsonl")]
 )
 def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
-    tmp_path, room, culprit
+    tmp_path, whole, room, culprit
 ):
     run = tmp_path / "run"
-    (failure,) = in_processes(run_on_a_disk_that_fills_up, (run, room))
-    assert isinstance(failure, RunError), failure
-    assert f"{culprit} cannot be written: " in str(failure) and "too large" in str(failure)
+    with pytest.raises(RunError, match=rf"{culprit} cannot be written: .*too large"):
+        run_on_a_disk_that_fills_up(run, room)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step_00000000"]
-    resumed, whole = in_processes(
-        run_on_a_disk_that_fills_up, (run, 0, True), (tmp_path / "whole", 0)
-    )
+    resumed = run_on_a_disk_that_fills_up(run, resume=True)
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))

@@ -1,5 +1,6 @@
 """The splits of a TFDS data set, as uint8 images."""
 
+import functools
 import io
 import os
 import re
@@ -114,11 +115,10 @@ class TfdsSource:
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
         notes = () if self._label_key else (f"the images of {self.name} have no label",)
         names = self._class_names or {n: str(n) for n in np.unique(records.labels).tolist()}
-        decode = self._make_decode()
 
         def decoded(rows: np.ndarray) -> np.ndarray:
             with tf.device("CPU"):
-                return decode(tf.constant(records.read(rows), tf.string)).numpy()
+                return self._decode(tf.constant(records.read(rows), tf.string)).numpy()
 
         def read(rows: np.ndarray) -> np.ndarray:
             try:
@@ -161,7 +161,8 @@ class TfdsSource:
                 f"{self._builder.data_path} are damaged, remove that folder to prepare it again"
             ) from error
 
-    def _make_decode(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    @functools.cached_property
+    def _decode(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """A compiled function: serialised tf.train.Example [n] -> uint8 [n, H, W, C].
 
         A step of the loop decodes several images, as it costs as much as one of them.
