@@ -6,7 +6,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from contenders import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
+from losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 
 from triplet_train.losses import (
     triplet_batch_all_loss,

@@ -107,7 +107,7 @@ class DataConfig(Section):
             raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return path
 
-    @field_validator("data_dir", "image_key", "label_key")
+    @field_validator("image_key", "label_key")
     @classmethod
     def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
         default = cls.model_fields[str(info.field_name)].default
