@@ -40,6 +40,7 @@ from contenders import (
     read_field,
     reset_peak_memory,
 )
+from markdown_table import markdown_table
 
 DIMENSIONS, MARGIN, CLASSES, IMAGES_PER_CLASS = 64, 1.0, 10, 4
 WARM_UP_BATCH, WARM_UP_CALLS, WARM_UP_SECONDS, TIMED_SECONDS = 16, 3, 1.0, 5.0
@@ -251,13 +252,13 @@ def table(results: Results, layout: str, options: argparse.Namespace) -> str:
         label = LIBRARIES[name]
         header += [f"{label} ms"] if name == "ours" else [f"{label} ms", f"{label} / ours"]
     header += [f"{LIBRARIES[name]} MiB" for name in options.libraries]
-    rows = [header, ["---"] + ["---:"] * (len(header) - 1)]
+    rows = [header]
     for loss in options.losses:
         for size in sorted(options.sizes):
             cells = {name: Cell(layout, loss, size, name) for name in options.libraries}
             found = {name: results.get(cell) for name, cell in cells.items()}
             rows.append([LOSSES[loss], str(size), *figures(found)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(rows)
 
 
 def figures(found: dict[str, Measurement | None]) -> Iterator[str]:

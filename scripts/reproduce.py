@@ -33,17 +33,8 @@ from contenders import machine
 from markdown_table import markdown_table
 
 from triplet_train.config import find_config, load_config
+from triplet_train.registry import shipped_configs
 
-NAMES = (
-    "digits_semihard",
-    "mnist_fast",
-    "mnist_best",
-    "mnist_semihard",
-    "mnist_hard",
-    "mnist_batch_all",
-    "mnist_naive",
-    "mnist_unseen",
-)
 PROMISE = re.compile(r"^#\s+(\w+)\s+(\d\.\d+) \+- (\d\.\d+)$", re.MULTILINE)
 SMALLEST_TOLERANCE = 0.002
 Figures = dict[str, float]
@@ -119,7 +110,7 @@ def parse_options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", default=NAMES, help="default: all")
+    add("names", nargs="*", metavar="NAME", default=list(shipped_configs()), help="default: all")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2])
     add("--data-dir", help="TFDS folder that holds MNIST; default: TFDS's own")
     add("--runs", type=Path, default=Path("build/reproduce"), help="where the runs go")

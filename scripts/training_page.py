@@ -1,7 +1,7 @@
 """What bench_training.py found, as tables and as a plot."""
 
-import statistics
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from markdown_table import markdown_table
@@ -63,10 +63,6 @@ def curve_table(curves: list[Result]) -> str:
 def by_contender(results: list[Result]) -> dict[str, list[Result]]:
     names = dict.fromkeys(result.job.contender for result in results)
     return {name: [one for one in results if one.job.contender == name] for name in names}
-
-
-def median(values: Any) -> float:
-    return statistics.median(values)
 
 
 def draw(results: list[Result], file: Path) -> None:

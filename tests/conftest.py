@@ -1,6 +1,5 @@
 """What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -9,17 +8,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+from triplet_train.cli.command import without_collecting
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    gc.disable()  # looking for garbage in TensorFlow while it is imported takes a second
-    try:
+    with without_collecting():  # TensorFlow is imported
         return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -87,7 +87,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
         if "keras" not in sys.modules:
             # It would import these for plots and wrappers that nothing here uses: a third of the
             # time before anything happens.
-            with _without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
+            with without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
                 importlib.import_module("keras")
         loaded = importlib.import_module(module)
         import tensorflow as tf
@@ -99,7 +99,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
 
 
 @contextmanager
-def _without_collecting() -> Iterator[None]:
+def without_collecting() -> Iterator[None]:
     """What is made within it stays for good: looking it over for garbage costs a fifth of it."""
     gc.disable()
     try:

@@ -109,7 +109,7 @@ class DataConfig(Section):
 
     @field_validator("image_key", "label_key")
     @classmethod
-    def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def belongs_to_tfds(cls, value: str, info: ValidationInfo) -> str:
         default = cls.model_fields[str(info.field_name)].default
         if value != default and info.data.get("dataset") in SOURCES:
             raise ValueError(
