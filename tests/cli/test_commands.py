@@ -504,6 +504,16 @@ def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, f
     assert len(read_table(workplace / "run/embeddings/train_-30.npz").ids) == 30
 
 
+def test_damaged_figures_of_a_finished_run_are_made_anew(workplace, command, finished_run):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    figures = workplace / "run/metrics.json"
+    for damage in ("{", "[]", '{"steps": 20, "splits": 3}'):
+        figures.write_text(damage)
+        request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+        assert command(train, *request)[0] == 0
+        assert figures.read_bytes() == (finished_run / "metrics.json").read_bytes()
+
+
 def test_a_configuration_of_another_result_is_refused_with_all_differences(
     workplace, command, finished_run
 ):

@@ -5,6 +5,7 @@ import pytest
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.jobs import report
+from triplet_train.jobs.report import whole_lines
 from triplet_train.jobs.train import run
 
 SHEETS = "neighbours_random.png"
@@ -43,6 +44,13 @@ def test_a_checkpoint_is_shown_with_its_run_and_images(
     monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.write_text("new"))
     assert command(evaluate, *request, "--overwrite")[0] == 0
     assert (workplace / "x.html").read_text() == "new"
+
+
+def test_lines_of_a_log_that_are_not_whole_are_not_drawn(tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    assert list(whole_lines(log)) == []
+    log.write_text('{"step": 1, "loss": 0.5}\nnull\n{"step": 2, "lo')
+    assert list(whole_lines(log)) == [{"step": 1, "loss": 0.5}]
 
 
 def test_files_are_shown_without_images_and_with_a_gallery(workplace, command, finished_run):

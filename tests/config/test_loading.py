@@ -78,6 +78,13 @@ def test_a_key_without_its_section_is_found_and_errors_of_every_kind_come_togeth
         assert part in text
 
 
+@pytest.mark.parametrize("size", ["100", "'100'", "100 B"])
+def test_a_cache_may_be_a_number_of_bytes(tmp_path, size):
+    config = load_config(write(tmp_path, f"data: {{dataset: digits, cache: {size}}}"))
+    assert config.data.cache_bytes == 100
+    assert load_config(write(tmp_path, to_yaml(config))) == config
+
+
 def test_overrides_win_over_the_file():
     config = load_config("digits_semihard", ["loss.margin=0.25", "train.steps=7"])
     assert (config.loss.margin, config.train.steps) == (0.25, 7)

@@ -53,14 +53,14 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
     if run_dir is not None:
         contents = replace(
             contents,
-            log=list(_whole_lines(run_dir / LINES)),
+            log=list(whole_lines(run_dir / LINES)),
             config=(run_dir / run_folder.CONFIG).read_text(encoding="utf-8"),
             environment=read_json(run_dir / run_folder.ENVIRONMENT),
         )
     write_report(contents, file)
 
 
-def _whole_lines(file: Path) -> Iterator[dict[str, Any]]:
+def whole_lines(file: Path) -> Iterator[dict[str, Any]]:
     """The lines of a log; a kill may have cut one short, or come before there was a file."""
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
     for line in lines:

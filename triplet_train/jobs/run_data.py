@@ -50,7 +50,7 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
     names = {file_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):
         raise RequestError("embeddings.splits: two of the splits would have the same file name")
-    longest = max(names, key=len)
+    longest = max(names, key=lambda name: len(name.encode()))
     if len(longest.encode()) > _LONGEST:
         raise RequestError(
             f"embeddings.splits: {longest} would be too long a name of a file; export fewer parts "
