@@ -130,6 +130,16 @@ def test_numpy_alone_reads_the_npz_without_pickle(tmp_path, table):
         assert json.loads(str(arrays["metadata"])) == table.metadata
 
 
+def test_no_byte_of_an_hdf5_file_changes_unnoticed(tmp_path, table):
+    path = tmp_path / "x.h5"
+    write_table(table, path, "h5")
+    content = path.read_bytes()
+    for place in (*range(32), *range(520, len(content), 997)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(RequestError, match=r"x\.h5 .* damaged, as its checksum shows"):
+            read_table(path)
+
+
 def test_the_projector_finds_a_line_per_vector_in_both_files(tmp_path, table):
     path = tmp_path / "x.projector"
     write_table(table, path, "projector")
