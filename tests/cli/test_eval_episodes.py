@@ -10,7 +10,7 @@ from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation.episodes import Episodes, judge_episodes
-from triplet_train.jobs import evaluate as job
+from triplet_train.jobs import judged
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, co
 def test_too_few_classes_are_refused_before_anything_is_judged(
     workplace, command, monkeypatch, small_file
 ):
-    monkeypatch.setattr(job, "judge", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(judged, "judge", lambda *_, **__: 1 / 0)
     request = ["--queries", small_file, "--episodes", "9", "--ways", "3", "--json", "a.json"]
     status, out, err = command(evaluate, *request)
     assert (status, out) == (2, "") and err.endswith(

@@ -5,8 +5,8 @@ import pytest
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.jobs import report
-from triplet_train.jobs.report import whole_lines
 from triplet_train.jobs.train import run
+from triplet_train.training.lines import whole_lines
 
 SHEETS = "neighbours_random.png"
 

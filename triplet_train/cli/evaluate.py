@@ -90,6 +90,8 @@ def evaluate(
     from triplet_train.errors import RequestError
     from triplet_train.evaluation.episodes import Episodes
     from triplet_train.files import write_json
+    from triplet_train.jobs.evaluate_files import judge_files
+    from triplet_train.jobs.judged import as_json, as_text
     from triplet_train.report import plots_folder
 
     if (checkpoint is None) == (queries is None):
@@ -121,19 +123,20 @@ def evaluate(
             raise RequestError(f"{plots} is a file, and the place of the page's plots")
         if plots.exists() and not overwrite:
             raise RequestError(f"{plots} exists; give --overwrite to replace it")
-    job = import_with_tensorflow("triplet_train.jobs.evaluate")
-    if checkpoint is not None:
+    if queries is not None:
+        judged = judge_files(queries, gallery, quiet=quiet, episodes=asked)
+    else:
+        job = import_with_tensorflow("triplet_train.jobs.evaluate_checkpoint")
         judged = job.judge_checkpoint(
             checkpoint, split=split, quiet=quiet, episodes=asked, **source
         )
-    else:
-        judged = job.judge_files(queries, gallery, quiet=quiet, episodes=asked)
     if json is not None:
-        write_json(json, job.as_json(judged))
-    typer.echo(job.as_text(judged))
+        write_json(json, as_json(judged))
+    typer.echo(as_text(judged))
     if report is not None:
-        page = import_with_tensorflow("triplet_train.jobs.report")
-        page.write_page(judged, report, title=report.stem)
+        from triplet_train.jobs.report import write_page
+
+        write_page(judged, report, title=report.stem)
         typer.echo(f"\n{report}")
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
-from triplet_train.data.folder import folder_stream
+from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import shard_of
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError

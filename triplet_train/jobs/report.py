@@ -1,22 +1,19 @@
 """report.html: what was judged, as a page of pictures."""
 
-import contextlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from triplet_train.data.images import ImageStream
 from triplet_train.files import read_json
 from triplet_train.jobs import run_folder
-from triplet_train.jobs.evaluate import Judged
+from triplet_train.jobs.judged import Judged
 from triplet_train.report.contents import Contents
 from triplet_train.report.page import write_report
 from triplet_train.report.sheets import rows_shown
-from triplet_train.training.log import LINES
+from triplet_train.training.lines import LINES, whole_lines
 
 _READ = 256  # images at a time
 
@@ -58,16 +55,6 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
             environment=read_json(run_dir / run_folder.ENVIRONMENT),
         )
     write_report(contents, file)
-
-
-def whole_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log; a kill may have cut one short, or come before there was a file."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            content = json.loads(line)
-            if isinstance(content, dict) and "step" in content:
-                yield content
 
 
 def _gather(images: ImageStream, rows: Iterable[int]) -> dict[int, np.ndarray]:

@@ -24,7 +24,7 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs, retrieval_figures
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
-from triplet_train.jobs.evaluate import Judged, judge_tables
+from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.tower_source import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder

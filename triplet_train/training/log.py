@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, flush, write_text
-
-LINES = "metrics.jsonl"
+from triplet_train.training.lines import LINES
 
 
 class RunLog:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.folder import folder_stream
+from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.image_files import find_images, make_decode
 from triplet_train.errors import RequestError, RunError
 

@@ -1,0 +1,76 @@
+"""triplet-eval --queries: what embedding files are worth. It needs no TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+
+from triplet_train.embeddings.files import read_table
+from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.errors import RequestError
+from triplet_train.evaluation.episodes import Episodes
+from triplet_train.jobs.judged import Judged, judge_tables, names_of
+
+_SAME = 1e-3  # of its length; less between two vectors of one image, computed in other batches
+
+
+def judge_files(
+    queries: Path, gallery: Path | None, *, quiet: bool, episodes: Episodes | None = None
+) -> Judged:
+    """Each query searches the gallery, or without one (or with the same file) the other queries.
+
+    Raises:
+        RequestError: a file that cannot be read; two that come from different towers, share rows
+            or name classes differently; or see `judge_tables`.
+    """
+    found = read_table(queries)
+    about = {"queries_file": str(queries)}
+    if gallery is None or gallery.resolve() == queries.resolve():
+        return judge_tables(about, found, None, quiet, episodes)
+    searched = read_table(gallery)
+    _require_comparable(found, searched, queries, gallery)
+    return judge_tables(about | {"gallery_file": str(gallery)}, found, searched, quiet, episodes)
+
+
+def _require_comparable(
+    found: EmbeddingTable, searched: EmbeddingTable, queries: Path, gallery: Path
+) -> None:
+    """Raises RequestError unless distances between rows of both files mean something."""
+    towers = [table.metadata.get("checkpoint_sha256") for table in (found, searched)]
+    if towers[0] != towers[1]:
+        unsaid = [
+            str(file) for file, tower in zip((queries, gallery), towers, strict=True) if not tower
+        ]
+        if unsaid:
+            raise RequestError(f"{unsaid[0]} does not say which checkpoint it comes from")
+        raise RequestError(f"{queries} and {gallery} come from different checkpoints")
+    widths = [table.embeddings.shape[1] for table in (found, searched)]
+    if widths[0] != widths[1]:
+        raise RequestError(
+            f"vectors have {widths[0]} dimensions in {queries} and {widths[1]} in {gallery}"
+        )
+    names, others = names_of(found), names_of(searched)
+    for label in sorted(names.keys() & others.keys()):
+        if names[label] != others[label]:
+            raise RequestError(
+                f"label {label} is {names[label]!r} in {queries} and {others[label]!r} in "
+                f"{gallery}: their labels are not of the same classes"
+            )
+    shared = _shared_rows(found, searched)
+    if shared:
+        raise RequestError(
+            f"{shared:,} rows of {queries} are in {gallery} too and would find themselves; "
+            "to judge a file by itself, leave out --gallery"
+        )
+
+
+def _shared_rows(found: EmbeddingTable, searched: EmbeddingTable) -> int:
+    """Rows with an id in common, and a data set or else the vector."""
+    place = {id_: row for row, id_ in enumerate(searched.ids)}
+    rows = [row for row, id_ in enumerate(found.ids) if id_ in place]
+    sets = [table.metadata.get("dataset") for table in (found, searched)]
+    if sets[0] == sets[1] is not None:
+        return len(rows)
+    vectors = found.embeddings[rows]
+    others = searched.embeddings[[place[found.ids[row]] for row in rows]]
+    apart = np.linalg.norm(vectors - others, axis=1)
+    return int((apart <= _SAME * np.linalg.norm(vectors, axis=1)).sum())

@@ -1,0 +1,166 @@
+"""What was judged, and the judgement as JSON and as text."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triplet_train.data.images import ImageStream
+from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.errors import RequestError
+from triplet_train.evaluation import Judgement, judge
+from triplet_train.evaluation import text as wording
+from triplet_train.evaluation.episodes import EpisodeFigures, Episodes, judge_episodes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A judgement, and what was judged.
+
+    Attributes:
+        about: where the vectors come from; plain JSON.
+        queries, gallery: the rows that have a label, to which the row numbers of the judgement
+            refer; without a gallery each query searched the other queries.
+        unlabelled: rows of both that were left out for want of a label.
+        class_names: the name of each label; its number, where a file has none.
+        judgement: see `triplet_train.evaluation.Judgement`.
+        images: of the queries, row for row; None where only vectors are known.
+        run_dir: of the run that the tower is from, if it is known.
+        episodes: over the queries; None where they were not asked for.
+    """
+
+    about: dict[str, str]
+    queries: EmbeddingTable
+    gallery: EmbeddingTable | None
+    unlabelled: int
+    class_names: dict[int, str]
+    judgement: Judgement
+    images: ImageStream | None = None
+    run_dir: Path | None = None
+    episodes: EpisodeFigures | None = None
+
+
+def judge_tables(
+    about: dict[str, str],
+    queries: EmbeddingTable,
+    gallery: EmbeddingTable | None,
+    quiet: bool,
+    episodes: Episodes | None = None,
+) -> Judged:
+    """Each query searches the gallery, or without one the other queries.
+
+    Raises:
+        RequestError: none of the rows of a table has a label, or see `judge` and `judge_episodes`.
+    """
+    given = [queries] if gallery is None else [queries, gallery]
+    tables = [_labelled(table) for table in given]
+    if not all(len(table.ids) for table in tables):
+        raise RequestError("no row has a label, and without labels there is nothing to judge by")
+    names: dict[int, str] = {}
+    for table in tables:
+        names |= names_of(table)
+    embeddings, labels = tables[0].embeddings, tables[0].labels
+    # First, since it takes seconds and refuses classes that are too few.
+    found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+    return Judged(
+        about,
+        tables[0],
+        tables[1] if gallery else None,
+        sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables),
+        names,
+        judge(
+            *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
+        ),
+        episodes=found,
+    )
+
+
+def as_json(judged: Judged) -> dict[str, Any]:
+    """All but the arrays that have an entry per query or per pair of classes."""
+    judgement, names = judged.judgement, judged.class_names
+    distances = asdict(judgement.distances)
+    return {
+        **judged.about,
+        **judgement.figures,
+        "queries": judgement.queries,
+        "queries_without_their_class": judgement.left_out,
+        "rows_without_label": judged.unlabelled,
+        "intervals": judgement.intervals,
+        "thresholds": judgement.thresholds,
+        "classes_left_out": [
+            {"label": label, "name": names[label]} for label in judgement.left_out_labels
+        ],
+        "classes": [{"name": names[row.label], **asdict(row)} for row in judgement.classes],
+        "confusions": [
+            {
+                "name": names[pair.label],
+                "mistaken_for_name": names[pair.mistaken_for],
+                **asdict(pair),
+            }
+            for pair in judgement.confusions
+        ],
+        "distances": {name: values.tolist() for name, values in distances.items()},
+        **({"episodes": _episodes_as_json(judged.episodes, names)} if judged.episodes else {}),
+    }
+
+
+def as_text(judged: Judged) -> str:
+    """What was judged, what was left out, and the judgement in words."""
+    judgement = judged.judgement
+    gallery = judged.gallery
+    searched = "all the others" if gallery is None else f"{len(gallery.ids):,} rows of the gallery"
+    lines = [f"{key}: {value}" for key, value in judged.about.items()]
+    lines.append(f"{judgement.queries:,} queries, each searching {searched}")
+    if judged.unlabelled:
+        lines.append(f"left out, having no label: {judged.unlabelled:,}")
+    if judgement.left_out:
+        where = "no other row" if gallery is None else "no row in the gallery"
+        names = wording.listed(judgement.left_out_labels, judged.class_names)
+        lines.append(
+            f"left out, having {where} of their class to find: {judgement.left_out:,} ({names})"
+        )
+    parts = ["\n".join(lines), wording.as_text(judgement, judged.class_names)]
+    if judged.episodes is not None:
+        parts.append(wording.episodes_as_text(judged.episodes, judged.class_names))
+    return "\n\n".join(parts)
+
+
+def names_of(table: EmbeddingTable) -> dict[int, str]:
+    """The name of each label; its number, where the table has none."""
+    names = dict(zip(table.labels.tolist(), table.label_names, strict=True))
+    return {label: name or str(label) for label, name in names.items()}
+
+
+def _labelled(table: EmbeddingTable) -> EmbeddingTable:
+    """The rows whose label is not -1."""
+    rows = np.flatnonzero(table.labels != -1)
+    if len(rows) == len(table.ids):
+        return table
+    return replace(
+        table,
+        embeddings=table.embeddings[rows],
+        labels=table.labels[rows],
+        label_names=[table.label_names[row] for row in rows],
+        ids=[table.ids[row] for row in rows],
+        images=None if table.images is None else table.images[rows],
+    )
+
+
+def _episodes_as_json(found: EpisodeFigures, names: dict[int, str]) -> dict[str, Any]:
+    """All but the accuracy of each episode."""
+    fewest, most = found.queries_per_class
+    return {
+        "ways": found.asked.ways,
+        "shots": found.asked.shots,
+        "queries_per_class": most,
+        "fewest_queries_per_class": fewest,
+        "episodes": found.asked.episodes,
+        "seed": found.asked.seed,
+        "accuracy": found.accuracy,
+        "interval": found.interval,
+        "classes": found.classes,
+        "classes_left_out": [
+            {"label": label, "name": names[label]} for label in found.left_out_labels
+        ],
+    }

@@ -1,0 +1,19 @@
+"""metrics.jsonl: its name, and how to read it."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+LINES = "metrics.jsonl"
+
+
+def whole_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a log; a kill may have cut one short, or come before there was a file."""
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            content = json.loads(line)
+            if isinstance(content, dict) and "step" in content:
+                yield content
