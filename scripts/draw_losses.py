@@ -25,7 +25,8 @@ def semi_hard(positive):
 
 def selected():
     """(title, what it says, [(positive, negative), ...], distances to draw as circles)."""
-    far = POSITIVES[np.linalg.norm(POSITIVES, axis=1).argmax()]
+    by_distance = POSITIVES[np.linalg.norm(POSITIVES, axis=1).argsort()]
+    easy, far = by_distance[0], by_distance[-1]
     near = NEGATIVES[np.linalg.norm(NEGATIVES, axis=1).argmin()]
     circles = np.linalg.norm(POSITIVES, axis=1)
     every = [(p, n) for p in POSITIVES for n in NEGATIVES]
@@ -36,6 +37,12 @@ def selected():
             "each positive with the nearest\nnegative beyond it (circles)",
             [(p, semi_hard(p)) for p in POSITIVES],
             circles,
+        ),
+        (
+            "easy_positive",
+            "the nearest positive with the\nnearest negative beyond it",
+            [(easy, semi_hard(easy))],
+            circles[circles.argmin(keepdims=True)],
         ),
         ("batch_all", "every pair of a positive\nand a negative", every, []),
         ("naive", "one positive, one negative,\nat random", [every[3]], []),
@@ -60,7 +67,7 @@ def draw(axes, title, meaning, triplets, circles):
 
 
 def main():
-    figure, row = plt.subplots(1, 4, figsize=(13, 4.1))
+    figure, row = plt.subplots(1, 5, figsize=(15.5, 4))
     for axes, panel in zip(row, selected(), strict=True):
         draw(axes, *panel)
     handles = [

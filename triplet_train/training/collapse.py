@@ -44,11 +44,8 @@ class Collapse:
     def _advice(self) -> str:
         loss, rate = self._config.loss, self._config.optimizer.learning_rate
         advice = [f"a smaller optimizer.learning_rate ({rate / 10:g})"]
-        if loss.strategy == "hard":
-            if not loss.warmup_steps:
-                advice.append("loss.warmup_steps: 200, which begins with semi_hard")
-            if not loss.soft:
-                advice.append("loss.soft: true")
+        if loss.strategy == "hard" and not loss.warmup_steps:
+            advice.append("loss.warmup_steps: 200, which begins with semi_hard")
         if self._config.model.tower == "cnn" and not self._config.model.batch_norm:
             advice.append("model.batch_norm: true")
         return " or ".join(advice)
