@@ -1,11 +1,12 @@
 # make demo | make test | make check; each makes its own environment in .venv first.
 PYTHON ?= python3
 VENV ?= .venv
+PACKAGE ?= build/package
 BIN := $(VENV)/bin
 # One more than there are cores, as some wait for other processes.
 PYTEST := $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal
 
-.PHONY: demo test check lint slow reproduce
+.PHONY: demo test check lint slow package reproduce
 
 demo: $(VENV)/.package
 	$(BIN)/triplet-train --config digits_semihard --run-dir runs/demo --overwrite
@@ -25,6 +26,17 @@ lint: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	$(PYTEST) -m slow
+
+# The wheel that the sdist gives is that of the tree, and alone in an empty environment it runs the demo.
+package: $(VENV)/.dev
+	rm -rf $(PACKAGE)
+	$(BIN)/python -m build --outdir $(PACKAGE) . > /dev/null
+	$(BIN)/python -m build --wheel --outdir $(PACKAGE)/tree . > /dev/null
+	cmp $(PACKAGE)/*.whl $(PACKAGE)/tree/*.whl
+	$(PYTHON) -m venv $(PACKAGE)/empty
+	$(PACKAGE)/empty/bin/python -m pip install --quiet --upgrade pip
+	$(PACKAGE)/empty/bin/python -m pip install --quiet $(PACKAGE)/*.whl
+	cd $(PACKAGE) && HOME=$$PWD empty/bin/triplet-train --config digits_semihard
 
 reproduce: $(VENV)/.package
 	$(BIN)/python scripts/reproduce.py

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from triplet_train.cli.train import main as train
 
 
+@pytest.mark.slow
 def test_the_demo_reaches_recall_0_98_on_held_out_digits(tmp_path, command, data_dir):
     run = tmp_path / "demo"
     request = ["--config", "digits_semihard", "--run-dir", run, "--data-dir", data_dir]

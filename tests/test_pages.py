@@ -61,6 +61,7 @@ def follow(page, command, *more):
     return done
 
 
+@pytest.mark.slow
 def test_the_page_on_embeddings_is_true(workplace, command, finished_run):
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     width = read_table(workplace / "runs/demo/embeddings/test.parquet").embeddings.shape[1]
@@ -71,6 +72,7 @@ def test_the_page_on_embeddings_is_true(workplace, command, finished_run):
     assert len(follow(page, command)) > 20 and (workplace / "map/sprite.png").exists()
 
 
+@pytest.mark.slow
 def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
     monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
     classes = ("ring", "cross", "square", "disc")

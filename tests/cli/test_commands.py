@@ -35,6 +35,7 @@ SMALL = [
     "batch.per_class=4",
     "model.filters=[8]",
     "model.embedding_dim=16",
+    "loss.strategy=hard",  # which is compiled in half the time
     "train.steps=20",
     "train.eval_every=10",
     "train.checkpoint_every=10",
@@ -471,6 +472,7 @@ def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(
     assert json.loads((run / "metrics.json").read_text())["step"] == 20
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_when_it_is_given_more_steps(
     workplace, command, data_dir, finished_run
 ):

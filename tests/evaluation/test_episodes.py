@@ -121,6 +121,7 @@ def test_over_many_episodes_the_mean_is_that_of_all_that_are_possible():
     assert found.accuracy == pytest.approx(EXPECTED, abs=4 * error)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_expected_accuracy_19_times_in_20():
     intervals = [line(40, seed).interval for seed in range(400)]
     covered = np.mean([low <= EXPECTED <= high for low, high in intervals])

@@ -2,12 +2,14 @@
 
 import random
 
+import pytest
 from kill_and_resume import EVERYTHING, result, run_until_killed
 
 from triplet_train.config import load_config
 from triplet_train.jobs.train import run
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_bit_for_bit_like_one_left_alone(
     tmp_path, data_dir
 ):

@@ -80,7 +80,10 @@ def test_images_of_other_channels_are_scaled_to_1_unless_the_network_does_so(nam
     np.testing.assert_allclose(scaled(name, grey), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", "mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+)
 def test_an_application_computes_in_the_precision_of_the_run_and_leaves_the_default_as_it_was(
     precision,
 ):
@@ -108,7 +111,10 @@ def test_batch_normalisation_is_over_all_replicas_where_there_are_several(synchr
     assert len(layers) == 27 and {layer.synchronized for layer in layers} == {synchronized}
 
 
-@pytest.mark.parametrize("name, momentum", [("MobileNetV2", 0.99), ("EfficientNetV2B0", 0.9)])
+@pytest.mark.parametrize(
+    "name, momentum",
+    [("MobileNetV2", 0.99), pytest.param("EfficientNetV2B0", 0.9, marks=pytest.mark.slow)],
+)
 def test_moving_averages_settle_within_a_run_of_some_hundred_steps(name, momentum):
     tower = build_tower(ModelConfig(tower=name), (32, 32, 3))
     layers = [la for la in backbone_of(tower).layers if "BatchNorm" in type(la).__name__]
@@ -137,7 +143,11 @@ def test_weights_come_from_either_kind_of_file(mobilenet, tmp_path, format):
 
 @pytest.mark.parametrize(
     "kind",
-    ["text", "empty", "folder", "half", "nan", "other network", "other network.weights", "grey"],
+    [
+        *("text", "empty", "folder", "half", "nan", "grey"),
+        pytest.param("other network", marks=pytest.mark.slow),
+        pytest.param("other network.weights", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
     mobilenet, weights, tmp_path, kind
@@ -171,7 +181,8 @@ def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
         build_tower(ModelConfig(tower="MobileNet", weights=str(file)), (32, 32, channels))
 
 
-@pytest.mark.parametrize("format", [pytest.param("weights.h5", marks=pytest.mark.slow), "h5"])
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["weights.h5", "h5"])
 def test_published_weights_of_efficientnet_see_what_they_see_in_keras(
     efficientnet, tmp_path, monkeypatch, format
 ):
@@ -215,6 +226,7 @@ def test_of_a_frozen_tower_the_head_alone_moves_and_nothing_else_is_differentiat
     assert "Conv2D" in operations and not any("Backprop" in kind for kind in operations)
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_gives_the_same_in_training_as_at_rest(efficientnet, tmp_path):
     efficientnet.save_weights(tmp_path / "some.weights.h5")
     path = str(tmp_path / "some.weights.h5")

@@ -71,6 +71,7 @@ def test_the_page_holds_the_very_plots_that_lie_beside_it(report):
         assert b64encode(plot.read_bytes()).decode() in html
 
 
+@pytest.mark.slow
 def test_the_same_contents_give_the_same_bytes(report, tmp_path):
     write_report(make(8, 4), tmp_path / "report.html")
     for file in (report, *(report.parent / "plots").iterdir()):

@@ -211,6 +211,7 @@ def test_with_nothing_switched_on_the_step_has_nothing_to_do():
     assert make_augmentation(AugmentConfig()) is None
 
 
+@pytest.mark.slow
 def test_xla_gives_the_same_images_but_for_rounding():
     images = tf.constant(noise(30, 9, 8, 3))
     augment = make_augmentation(STRONG)

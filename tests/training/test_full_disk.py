@@ -13,6 +13,7 @@ CONFIG = [
     "batch.classes=4",
     "batch.per_class=3",
     "model.filters=[8]",
+    "loss.strategy=hard",  # which is compiled in half the time
     "train.steps=20",
     "train.log_every=5",
     "train.eval_every=10",
@@ -43,7 +44,11 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "room, culprit", [(4000, "checkpoints/step_00000010"), (600, "metrics.jsonl")]
+    "room, culprit",
+    [
+        (4000, "checkpoints/step_00000010"),
+        pytest.param(600, "metrics.jsonl", marks=pytest.mark.slow),
+    ],
 )
 def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
     tmp_path, whole, room, culprit
