@@ -54,7 +54,7 @@ def short_and_long_forms():
         yield pytest.param(metric, dtype, 500, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("metric, dtype, drawn", short_and_long_forms())
+@pytest.mark.parametrize("metric, dtype, drawn", [*short_and_long_forms()])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_and_gradients_equal_the_loops_in_any_batch(name, metric, dtype, drawn):
     call, (_, told) = compiled(name, metric, dtype), LOSSES[name]
