@@ -5,7 +5,8 @@ from tables import table
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.sources import open_source
 from triplet_train.errors import RequestError
-from triplet_train.jobs.train import _opening, run
+from triplet_train.jobs.run_text import opening
+from triplet_train.jobs.train import run
 from triplet_train.training.devices import Devices, choose_devices
 
 
@@ -17,7 +18,7 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     batches = PKBatches(labels, classes=2, per_class=4, seed=0)
     held_out = table(np.zeros((2, 1, 1, 1), np.uint8), labels[:2], ["a", "b"], names)
     config = digits_config("batch.classes=2")
-    lines = list(_opening(config, images, held_out, batches, choose_devices(config), {}))
+    lines = list(opening(config, images, held_out, batches, choose_devices(config), {}))
     assert len(lines) == 3 and "9 images, batches of 2 x 4" in lines[0]
     assert "left out" in lines[1] and lines[1].endswith(": heron")
     assert "repeat" in lines[2] and lines[2].endswith(": stork")
@@ -28,7 +29,7 @@ def test_images_that_are_trained_and_judged_on_are_named(digits_config):
     source = open_source(config.data)
     images, held_out = (source.table(s) for s in (config.data.train_split, config.data.eval_split))
     batches = make_batches(config, images.labels)
-    lines = list(_opening(config, images, held_out, batches, choose_devices(config), {}))
+    lines = list(opening(config, images, held_out, batches, choose_devices(config), {}))
     assert any(
         line.startswith("warning: 100 of the 100 images of train[:100] are trained on too")
         for line in lines

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from triplet_train.config import Config, load_config, to_yaml
+from triplet_train.embeddings.formats import file_name
 from triplet_train.errors import RequestError
 from triplet_train.files import (
     is_partial,
@@ -54,6 +55,20 @@ _MAY_CHANGE = (
     "embeddings.splits",
     "embeddings.formats",
 )
+
+
+def embedding_file(run_dir: Path, split: str, format: str) -> Path:
+    # TensorBoard opens nothing outside the folder that it finds settings in.
+    folder = "tensorboard" if format == "projector" else "embeddings"
+    return run_dir / folder / file_name(split, format)
+
+
+def embedding_files(run_dir: Path, config: Config) -> list[Path]:
+    return [
+        embedding_file(run_dir, split, format)
+        for split in config.export_splits
+        for format in config.embeddings.formats
+    ]
 
 
 def is_run(run_dir: Path) -> bool:

@@ -1,0 +1,101 @@
+"""The end of a run: its best tower's embeddings, figures and page."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from triplet_train.config import Config
+from triplet_train.data.images import ImageTable
+from triplet_train.embeddings.files import write_table
+from triplet_train.embeddings.projector import list_exports
+from triplet_train.evaluation import has_pairs
+from triplet_train.files import write_json
+from triplet_train.jobs import run_folder
+from triplet_train.jobs.judged import Judged, judge_tables
+from triplet_train.jobs.tower_source import OpenTower
+from triplet_train.models.embedder import EMBEDDER, load_embedder
+
+
+def is_finished(config: Config, run_dir: Path) -> bool:
+    """Whether all that `config` asks for is there, so that nothing is left to do."""
+    file = run_dir / run_folder.FIGURES
+    if not file.is_file():
+        return False
+    try:
+        final = json.loads(file.read_text())
+        return (
+            final["steps"] == config.train.steps
+            and final["splits"].keys() >= set(config.export_splits)
+            and final["split"] == config.export_splits[0]
+            and all(path.exists() for path in run_folder.embedding_files(run_dir, config))
+            and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
+        return False
+
+
+def export_and_judge(
+    config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, quiet: bool
+) -> dict[str, dict[str, Any]]:
+    """Export the splits with the best tower, judge them by what was exported, and draw the first.
+
+    Figures by split; none for a split without two images of a class.
+    """
+    file = run_dir / EMBEDDER
+    best = OpenTower(file, load_embedder(file), run_dir, config)
+    (run_dir / "embeddings").mkdir(exist_ok=True)
+    first = config.export_splits[0]
+    figures: dict[str, dict[str, Any]] = {}
+    shown = None
+    for table in exported:
+        judged = _export(config, run_dir, best, table, best_step, quiet)
+        if table.split == first:
+            shown = judged
+        figures[table.split] = {}
+        if judged:
+            judgement = judged.judgement
+            figures[table.split] = {
+                **judgement.figures,
+                "intervals": judgement.intervals,
+                "thresholds": judgement.thresholds,
+            }
+    if "projector" in config.embeddings.formats:
+        list_exports(run_dir / "tensorboard")
+    final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
+    write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
+    if shown:
+        _draw(shown, run_dir, quiet)
+    return figures
+
+
+def _export(
+    config: Config,
+    run_dir: Path,
+    best: OpenTower,
+    images: ImageTable,
+    best_step: int,
+    quiet: bool,
+) -> Judged | None:
+    """Write the embeddings of a split, and judge them; None where no two images share a class."""
+    formats = config.embeddings.formats
+    stream = images.stream()
+    table = best.table(stream, with_images="projector" in formats, quiet=quiet)
+    for format in formats:
+        write_table(table, run_folder.embedding_file(run_dir, images.split, format), format)
+    if not has_pairs(table.labels[table.labels >= 0]):
+        return None
+    about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
+    if images.classes:
+        about["classes"] = images.classes
+    judged = judge_tables(about, table, None, quiet)
+    return replace(judged, images=stream, run_dir=run_dir)
+
+
+def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
+    from triplet_train.jobs.report import write_page  # half a second to import
+
+    if not quiet:
+        print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
+    write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {judged.about['split']}")
