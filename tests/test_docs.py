@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ from triplet_train.config import Config, load_config
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "CONTRIBUTING.md"
 PAGES = [ROOT / "README.md", RECIPES, *sorted(ROOT.glob("docs/*.md"))]
+
+# Of each script that a page names, what stands behind it there.
+SCRIPTS: dict[str, list[str]] = {}
+for page in PAGES:
+    for script, rest in re.findall(
+        r"python scripts/(\w+\.py)((?:[^`\n\\]|\\\n)*)", page.read_text()
+    ):
+        SCRIPTS.setdefault(script, []).append(rest)
 
 
 def test_the_logged_figures_are_those_of_the_documented_table(finished_run):
@@ -32,8 +42,10 @@ def test_the_page_on_the_configuration_shows_the_schema_as_it_is():
     assert up_to_date(page) == page, "run python scripts/write_configuration.py"
 
 
-def test_the_configurations_in_the_readme_are_valid(tmp_path):
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+def test_the_configurations_in_the_readme_and_on_towers_are_valid(tmp_path):
+    pages = (ROOT / name for name in ("README.md", "docs/towers.md"))
+    text = "\n".join(page.read_text() for page in pages)
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", text, re.M | re.S)
     for block in blocks:
         (tmp_path / "run.yaml").write_text(block)
         assert load_config(str(tmp_path / "run.yaml"))
@@ -58,6 +70,15 @@ def test_the_map_has_every_room_and_the_files_that_it_names():
     assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == rooms
     for file in re.findall(r"\w+/\w+\.py", page):
         assert (package / file).is_file(), file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+def test_a_script_takes_the_options_that_pages_give_it(script):
+    request = [sys.executable, ROOT / "scripts" / script, "--help"]
+    help_ = subprocess.run(request, capture_output=True, text=True, check=True).stdout
+    for option in re.findall(r"--[\w-]+", " ".join(SCRIPTS[script])):
+        assert option in help_
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
@@ -26,7 +28,8 @@ from triplet_train.jobs import report
 from triplet_train.training.collapse import Collapse
 from triplet_train.training.devices import Devices
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
 # A block of Python, a named block of YAML, or one indented line; Ray is in tests/cli/test_embed.py.
 STEPS = re.compile(
@@ -42,11 +45,14 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def follow(page, command, *more):
-    """What was done, with `more` behind each triplet-train."""
+def read(page):
+    return (DOCS / page).read_text()
+
+
+def follow(page, command, *more, **names):
+    """What was done, with `more` behind each triplet-train; `names`: what its Python may use."""
     done = []
-    names: dict[str, object] = {}
-    for step in STEPS.finditer(page):
+    for step in STEPS.finditer(page.replace(" \\\n      ", " ")):
         python, file, yaml, line = step.groups()
         if python:
             exec(compile(python, "page.md", "exec"), names)
@@ -62,13 +68,37 @@ def follow(page, command, *more):
 
 
 @pytest.mark.slow
+def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run(
+    workplace, command, mnist_dir, finished_run, monkeypatch
+):
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    shutil.copytree(finished_run, "runs/demo", symlinks=True)
+    os.mkdir("photos")
+    Image.new("L", (28, 28)).save("photos/seven.png")
+    page = (ROOT / "README.md").read_text()
+    # A set that needs no download, and a tenth of the other.
+    for text, other in (("tf_flowers", "digits"), ("--split train\n", '--split "train[:6000]"\n')):
+        assert text in page
+        page = page.replace(text, other)
+    images = np.zeros((3, 28, 28, 1), np.uint8)
+    tower = keras.Sequential([keras.Input([5]), keras.layers.Dense(2)])
+    few = ["--set", "train.steps=4", "--set", "train.eval_every=4", "--data-dir", mnist_dir]
+    done = follow(page, command, *few, images=images, tower=tower)
+    assert len([step for step in done if step.startswith("triplet-")]) >= 12
+    Path("sheet.png").unlink()
+    assert any("--resume" in step for step in follow(read("training.md"), command, *few))
+    for name in ("towers.md", "results.md"):
+        assert any("--run-dir" in step for step in follow(read(name), command, *few))
+
+
+@pytest.mark.slow
 def test_the_page_on_embeddings_is_true(workplace, command, finished_run):
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     width = read_table(workplace / "runs/demo/embeddings/test.parquet").embeddings.shape[1]
     os.mkdir("photos")
     Image.new("RGB", (20, 30), "white").save("photos/seven.png")
     # The demo's own vectors have 32 dimensions.
-    page = (DOCS / "embeddings.md").read_text().replace("[32]", f"[{width}]")
+    page = read("embeddings.md").replace("[32]", f"[{width}]")
     assert len(follow(page, command)) > 20 and (workplace / "map/sprite.png").exists()
 
 
@@ -79,7 +109,7 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
     paths = [f"{name}/{number}.jpg" for name in classes for number in range(6)]
     make_folder(workplace / "photos", [f"{s}/{path}" for s in ("train", "test") for path in paths])
     make_folder(workplace / "shapes", paths, size=(30, 50))
-    page = (DOCS / "data.md").read_text()
+    page = read("data.md")
     small = ["--set", "train.steps=4", "--set", "train.eval_every=4", "--data-dir", data_dir]
     done = follow(page, command, *small)
     assert len([step for step in done if step.startswith("triplet-")]) >= 7
@@ -92,7 +122,7 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
 
 
 def test_the_page_on_the_configuration_is_true(workplace, command, data_dir):
-    page = (DOCS / "configuration.md").read_text()
+    page = read("configuration.md")
     assert len(follow(page, command, "--data-dir", data_dir)) > 2
     wrong = ["--set", "loss.margni=0.3", "--set", "train.steps=0"]
     status, _, err = command(train, "--config", "small.yaml", *wrong)
@@ -122,7 +152,7 @@ def without_memory():
 
 
 def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run, monkeypatch):
-    page = (DOCS / "troubleshooting.md").read_text()
+    page = read("troubleshooting.md")
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     assert len(follow(page, command, "--data-dir", data_dir)) > 15
 

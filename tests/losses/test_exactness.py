@@ -47,11 +47,11 @@ def batches(draw, metric):
 
 
 def short_and_long_forms():
-    """How many batches of which metric and type: the long form 500 of each."""
+    """How many batches of which metric and type: the long form 200 of each."""
     for metric, dtype in itertools.product(METRICS, DTYPES):
         if metric == "L2" or dtype in ("float32", "float64"):
             yield metric, dtype, 25
-        yield pytest.param(metric, dtype, 500, marks=pytest.mark.slow)
+        yield pytest.param(metric, dtype, 200, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize("metric, dtype, drawn", [*short_and_long_forms()])
