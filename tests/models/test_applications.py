@@ -34,7 +34,8 @@ def backbone_of(tower):
 
 def scaled(name, images):
     inputs = keras.Input(images.shape[1:], dtype="uint8")
-    return keras.Model(inputs, _scaled(inputs, name))(images)
+    outputs = keras.layers.Identity()(_scaled(inputs, name))  # Keras 3.12 refuses inputs as outputs
+    return keras.Model(inputs, outputs)(images)
 
 
 @pytest.fixture(scope="module")
