@@ -82,15 +82,15 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
     """What --results holds."""
     jobs = list(all_jobs(options))
     interpreters = {
-        library: make_environment(library, options.envs, options.env_python)
-        for library in dict.fromkeys(job.library for job in jobs)
+        package: make_environment(package, options.envs, options.env_python)
+        for package in dict.fromkeys(job.package for job in jobs)
     }
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "mnist.npz"
         export = [sys.executable, __file__, "--export", "--images", images]
         export += ["--data-dir", options.data_dir] if options.data_dir else []
         subprocess.run(export, check=True, env=os.environ | WORKER_ENVIRONMENT)
-        results = [run_job(job, interpreters[job.library], images) for job in jobs]
+        results = [run_job(job, interpreters[job.package], images) for job in jobs]
     facts = [machine(), f"Python {platform.python_version()}"]
     facts += dict.fromkeys(result.packages for result in results)
     facts += [f"commit {commit()}", datetime.date.today().isoformat()]

@@ -25,10 +25,9 @@ def semi_hard(positive):
 
 def selected():
     """(title, what it says, [(positive, negative), ...], distances to draw as circles)."""
-    by_distance = POSITIVES[np.linalg.norm(POSITIVES, axis=1).argsort()]
-    easy, far = by_distance[0], by_distance[-1]
-    near = NEGATIVES[np.linalg.norm(NEGATIVES, axis=1).argmin()]
     circles = np.linalg.norm(POSITIVES, axis=1)
+    easy, far = POSITIVES[circles.argmin()], POSITIVES[circles.argmax()]
+    near = NEGATIVES[np.linalg.norm(NEGATIVES, axis=1).argmin()]
     every = [(p, n) for p in POSITIVES for n in NEGATIVES]
     return [
         ("hard", "farthest positive,\nnearest negative", [(far, near)], []),
@@ -42,7 +41,7 @@ def selected():
             "easy_positive",
             "the nearest positive with the\nnearest negative beyond it",
             [(easy, semi_hard(easy))],
-            circles[circles.argmin(keepdims=True)],
+            [circles.min()],
         ),
         ("batch_all", "every pair of a positive\nand a negative", every, []),
         ("naive", "one positive, one negative,\nat random", [every[3]], []),

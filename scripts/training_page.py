@@ -78,7 +78,7 @@ def draw(results: list[Result], file: Path) -> None:
         axes = figure.add_subplot()
         for runs in curves.values():
             *others, middle = middle_last(runs)
-            look = {"color": colors[middle.job.library], "ls": "--" if middle.job.bfloat16 else "-"}
+            look = {"color": colors[middle.job.package], "ls": "--" if middle.job.bfloat16 else "-"}
             for run in others:
                 axes.plot(*zip(*run.curve, strict=True), lw=0.8, alpha=0.4, **look)
             axes.plot(*zip(*middle.curve, strict=True), lw=1.8, **look)
@@ -103,7 +103,7 @@ def label_ends(axes: Any, runs: list[Result], colors: dict[str, str]) -> None:
     width = 0.22 * max(run.curve[-1][0] for run in runs)  # of a name
     lines: list[tuple[float, int]] = []
     for run in sorted(runs, key=lambda run: run.curve[-1][0]):
-        end, color = run.curve[-1], colors[run.job.library]
+        end, color = run.curve[-1], colors[run.job.package]
         line = max((line + 1 for at, line in lines if at > end[0] - width), default=0)
         lines.append((end[0], line))
         axes.annotate(

@@ -54,13 +54,13 @@ class Job:
     margin: float
 
     @property
-    def library(self) -> str:
+    def package(self) -> str:
         return self.contender.partition("_")[0]
 
     @property
     def environment(self) -> dict[str, str]:
         """What the process is started with; ours as the commands set it."""
-        onednn = self.library == "ours" or self.contender == "tfa_onednn"
+        onednn = self.package == "ours" or self.contender == "tfa_onednn"
         return {"TF_ENABLE_ONEDNN_OPTS": "1"} if onednn else {}
 
     @property
@@ -130,13 +130,13 @@ def work(job: Job, images: Path) -> Result:
         begun = time.perf_counter()
         return enough
 
-    prepare = {"ours": prepare_ours, "tfa": prepare_tfa, "pml": prepare_pml}[job.library]
+    prepare = {"ours": prepare_ours, "tfa": prepare_tfa, "pml": prepare_pml}[job.package]
     train = prepare(job, data["train_images"], data["train_labels"])
     before = reset_peak_memory()
     begun = time.perf_counter()
     train(pause)
     peak = memory_in_kib("VmHWM")
-    packages = package_versions(job.library)
+    packages = package_versions(job.package)
     return Result(job, windows, recalls, peak / 1024, (peak - before) / 1024, packages)
 
 

@@ -58,12 +58,13 @@ _MAY_CHANGE = (
 
 
 def embedding_file(run_dir: Path, split: str, format: str) -> Path:
-    # TensorBoard opens nothing outside the folder that it finds settings in.
+    """Where a run exports a split; TensorBoard opens nothing outside the folder of its settings."""
     folder = "tensorboard" if format == "projector" else "embeddings"
     return run_dir / folder / file_name(split, format)
 
 
 def embedding_files(run_dir: Path, config: Config) -> list[Path]:
+    """All that a run with `config` exports."""
     return [
         embedding_file(run_dir, split, format)
         for split in config.export_splits
