@@ -52,15 +52,21 @@ def read(page):
 def follow(page, command, *more, **names):
     """What was done, with `more` behind each triplet-train; `names`: what its Python may use."""
     done = []
+    folders = set()
+    data_dir = more[more.index("--data-dir") + 1] if more else None
     for step in STEPS.finditer(page.replace(" \\\n      ", " ")):
         python, file, yaml, line = step.groups()
         if python:
             exec(compile(python, "page.md", "exec"), names)
         elif yaml:
             Path(file).write_text(yaml)
+            if "image_folder" in yaml:
+                folders.add(file)
         elif line.startswith("triplet-") and "--engine ray" not in line:
             program, *arguments = shlex.split(line)
             extra = more if program == "triplet-train" else ()
+            if folders.intersection(arguments):  # which has no place among those of TFDS
+                extra = [part for part in extra if part not in ("--data-dir", data_dir)]
             status, _, err = command(COMMANDS[program], *arguments, *extra)
             assert status == 0, (line, err)
         done.append(line or file or "python")

@@ -107,9 +107,9 @@ class DataConfig(Section):
             raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return path
 
-    @field_validator("image_key", "label_key")
+    @field_validator("data_dir", "image_key", "label_key")
     @classmethod
-    def belongs_to_tfds(cls, value: str, info: ValidationInfo) -> str:
+    def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
         default = cls.model_fields[str(info.field_name)].default
         if value != default and info.data.get("dataset") in SOURCES:
             raise ValueError(
