@@ -21,7 +21,7 @@ from triplet_train.data.records import open_records
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
-_AT_ONCE = 16  # images decoded in a step of the loop over them
+_AT_ONCE = 4  # images decoded in a step of the loop over them
 # TensorFlow's, array_record's, and that of a message of TensorFlow's which quotes the record.
 _DAMAGE = (tf.errors.OpError, RuntimeError, UnicodeDecodeError)
 _FORMATS = (tfds.core.FileFormat.TFRECORD, tfds.core.FileFormat.ARRAY_RECORD)
