@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGE ?= build/package
 BIN := $(VENV)/bin
-# One more than there are cores, as some wait for other processes.
-PYTEST := $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 
 .PHONY: demo test check lint slow package reproduce
 

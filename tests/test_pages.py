@@ -157,6 +157,7 @@ def without_memory():
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 
+@pytest.mark.slow
 def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run, monkeypatch):
     page = read("troubleshooting.md")
     shutil.copytree(finished_run, "runs/demo", symlinks=True)

@@ -35,7 +35,7 @@ SMALL = [
     "batch.per_class=4",
     "model.filters=[8]",
     "model.embedding_dim=16",
-    "loss.strategy=hard",  # which is compiled in half the time
+    "loss.strategy=naive",  # which is compiled soonest
     "train.steps=20",
     "train.eval_every=10",
     "train.checkpoint_every=10",
@@ -107,7 +107,9 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
     np.testing.assert_array_equal(first.embeddings, second.embeddings)
 
 
-def test_a_run_is_never_touched_unasked(workplace, command, data_dir, finished_run):
+def test_a_run_is_never_touched_unasked_nor_what_the_user_put_into_its_folder(
+    workplace, command, finished_run
+):
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     before = everything_below(workplace)
     request = ["--config", "run/config.yaml", "--run-dir", "run"]
@@ -120,9 +122,13 @@ def test_a_run_is_never_touched_unasked(workplace, command, data_dir, finished_r
     assert status == 2 and "loss.margin: 0.3 -> 0.9" in err
     status, _, err = command(train, *request, "--resume", "--overwrite")
     assert status == 2 and everything_below(workplace) == before
-    status, _, _ = command(train, *request, "--overwrite", "--set", "train.steps=2")
-    assert status == 0
-    assert yaml.safe_load((workplace / "run/config.yaml").read_text())["train"]["steps"] == 2
+    (workplace / "run/notes.txt").write_text("mine")
+    os.chdir(workplace / "run")
+    more = ["--run-dir", ".", "--overwrite", "--set", "train.steps=2"]
+    assert command(train, "--config", "config.yaml", *more)[0] == 0
+    assert load_config("config.yaml").train.steps == 2
+    assert (workplace / "run/notes.txt").read_text() == "mine"
+    assert not (workplace / "run/checkpoints/step_00000020").exists()
 
 
 def test_a_folder_that_is_not_a_run_is_never_replaced(workplace, command, data_dir):
@@ -204,6 +210,7 @@ def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workp
     assert not any(workplace.iterdir())
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_is_trained_of_a_tower_with_a_frozen_backbone(workplace, command):
     application("MobileNet", channels=1).save_weights("some.weights.h5")
     model = "model={tower: MobileNet, weights: some.weights.h5, freeze_backbone: true}"
@@ -392,18 +399,6 @@ def test_overwriting_never_takes_a_folder_that_is_not_an_export(
     assert (workplace / "precious" / "thesis.txt").read_text() == "years of work"
 
 
-def test_overwriting_a_run_leaves_what_the_user_put_into_its_folder(
-    workplace, command, data_dir, finished_run
-):
-    shutil.copytree(finished_run, workplace / "run", symlinks=True)
-    (workplace / "run" / "notes.txt").write_text("mine")
-    os.chdir(workplace / "run")
-    more = ["--run-dir", ".", "--overwrite", "--set", "train.steps=2"]
-    assert command(train, *small_run(data_dir, *more))[0] == 0
-    assert (workplace / "run" / "notes.txt").read_text() == "mine"
-    assert not (workplace / "run" / "checkpoints" / "step_00000020").exists()
-
-
 def test_a_second_process_in_a_run_folder_is_refused(workplace):
     config = load_config("digits_semihard")
     with opened(workplace / "run", config, {}, resume=False, overwrite=False):
@@ -444,6 +439,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(workplace, com
     assert result(run) == result(finished_run)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_run):
     status, err, run = resume_copy_of(
         finished_run, workplace, command, lambda folder: shutil.rmtree(folder / "step_00000020")
@@ -509,7 +505,7 @@ def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, f
 def test_damaged_figures_of_a_finished_run_are_made_anew(workplace, command, finished_run):
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     figures = workplace / "run/metrics.json"
-    for damage in ("{", "[]", '{"steps": 20, "splits": 3}'):
+    for damage in ("{", '{"steps": 20, "splits": 3}'):
         figures.write_text(damage)
         request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
         assert command(train, *request)[0] == 0

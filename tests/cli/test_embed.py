@@ -103,8 +103,10 @@ def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finis
     assert [path.name for path in workplace.iterdir()] == ["photos"]
 
 
-@pytest.mark.parametrize("source", [["--split", "test[:50]"], ["--images", "photos"]])
-@pytest.mark.parametrize("name", ["x.parquet", "x.npz"])
+@pytest.mark.parametrize(
+    "name, source",
+    [("x.parquet", ["--split", "test[:50]"]), ("x.npz", ["--images", "photos"])],
+)
 def test_shards_read_together_are_the_whole_row_for_row(
     workplace, command, finished_run, photos, source, name
 ):

@@ -24,7 +24,7 @@ def requests(draw):
     return sizes, classes, draw(st.integers(2, 7)), draw(st.integers(0, 2**31 - 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests(), st.integers(0, 300))
 def test_a_batch_holds_p_distinct_classes_and_k_distinct_rows_of_each(request, step):
     sizes, p, k, seed = request
@@ -38,7 +38,7 @@ def test_a_batch_holds_p_distinct_classes_and_k_distinct_rows_of_each(request, s
         assert len(set(group)) == min(k, available)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(requests(), st.integers(1, 60))
 def test_at_any_time_rows_of_a_class_have_been_used_equally_often_give_or_take_one(request, steps):
     sizes, p, k, seed = request
@@ -55,7 +55,7 @@ def test_at_any_time_rows_of_a_class_have_been_used_equally_often_give_or_take_o
             assert of_class.sum() == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(requests(), st.lists(st.integers(0, 200), min_size=1, max_size=8))
 def test_a_batch_is_a_function_of_seed_and_step_in_whatever_order_they_are_asked_for(
     request, steps

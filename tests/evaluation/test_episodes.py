@@ -115,7 +115,7 @@ def line(episodes, seed):
 
 
 def test_over_many_episodes_the_mean_is_that_of_all_that_are_possible():
-    found = line(8000, seed=0)
+    found = line(2000, seed=0)
     assert 0.5 < EXPECTED < 0.9
     error = (found.accuracy - found.interval[0]) / 1.96
     assert found.accuracy == pytest.approx(EXPECTED, abs=4 * error)

@@ -16,8 +16,6 @@ from triplet_train.losses import (
 )
 from triplet_train.losses.naive import random_triplet_statistics
 
-XLA_TAKES_LONGER = [name for name in [*FUNCTIONS, "nonzero"] if name not in ("hard", "semi_hard")]
-
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_batch_without_valid_anchors_gives_zero_and_zero_gradients(name):
@@ -88,7 +86,7 @@ def test_a_nan_among_the_embeddings_is_not_hidden(name, metric):
 
 @pytest.mark.parametrize(
     "name",
-    ["hard", "semi_hard", *(pytest.param(n, marks=pytest.mark.slow) for n in XLA_TAKES_LONGER)],
+    ["hard", *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES if name != "hard")],
 )
 def test_xla_gives_the_same_and_compiles_once_whatever_the_labels(name):
     random = np.random.default_rng(0)

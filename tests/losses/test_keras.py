@@ -43,10 +43,8 @@ def make_tower():
 @pytest.mark.parametrize(
     "kind",
     [
-        TripletHardLoss,
         TripletSemiHardLoss,
-        pytest.param(TripletEasyPositiveLoss, marks=pytest.mark.slow),
-        pytest.param(TripletBatchAllLoss, marks=pytest.mark.slow),
+        *(pytest.param(k, marks=pytest.mark.slow) for k in CLASSES if k != TripletSemiHardLoss),
     ],
 )
 def test_fit_begins_at_the_loss_of_the_function_and_lowers_it(kind):

@@ -83,7 +83,10 @@ def test_images_of_other_channels_are_scaled_to_1_unless_the_network_does_so(nam
 
 @pytest.mark.parametrize(
     "precision",
-    ["float32", "mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+    [
+        "mixed_bfloat16",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("float32", "mixed_float16")),
+    ],
 )
 def test_an_application_computes_in_the_precision_of_the_run_and_leaves_the_default_as_it_was(
     precision,
@@ -105,7 +108,7 @@ def test_images_too_small_for_a_network_are_refused_and_leave_the_default_precis
     assert keras.config.dtype_policy() == before
 
 
-@pytest.mark.parametrize("synchronized", [False, True])
+@pytest.mark.parametrize("synchronized", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_batch_normalisation_is_over_all_replicas_where_there_are_several(synchronized):
     tower = build_tower(ModelConfig(tower="MobileNet"), (32, 32, 3), synchronized=synchronized)
     layers = [la for la in backbone_of(tower).layers if "BatchNorm" in type(la).__name__]
@@ -122,6 +125,7 @@ def test_moving_averages_settle_within_a_run_of_some_hundred_steps(name, momentu
     assert {layer.momentum for layer in layers} == {momentum}
 
 
+@pytest.mark.slow
 def test_a_step_seeds_every_random_layer_of_a_backbone_and_of_the_head():
     tower = build_tower(ModelConfig(tower="EfficientNetB0", dropout=0.5), (32, 32, 3))
     layers = [*backbone_of(tower).layers, *tower.layers]
@@ -145,9 +149,11 @@ def test_weights_come_from_either_kind_of_file(mobilenet, tmp_path, format):
 @pytest.mark.parametrize(
     "kind",
     [
-        *("text", "empty", "folder", "half", "nan", "grey"),
-        pytest.param("other network", marks=pytest.mark.slow),
-        pytest.param("other network.weights", marks=pytest.mark.slow),
+        *("empty", "half", "nan", "grey"),
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("text", "folder", "other network", "other network.weights")
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
@@ -236,6 +242,7 @@ def test_a_frozen_backbone_gives_the_same_in_training_as_at_rest(efficientnet, t
     np.testing.assert_array_equal(tower(COLOUR, training=True), tower(COLOUR, training=False))
 
 
+@pytest.mark.slow
 def test_a_frozen_tower_loads_in_safe_mode_and_stays_frozen(weights, tmp_path):
     tower = build_tower(frozen(weights), (32, 32, 3), "mixed_bfloat16")
     tower.save(tmp_path / "embedder.keras")

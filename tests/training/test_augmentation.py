@@ -78,7 +78,7 @@ def warped_by_loops(config, image, draws):
 GEOMETRY = ["rotate", "shift_x", "shift_y", "zoom", "shear", "flip_x", "flip_y"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(1, 6),
     st.integers(1, 6),
@@ -136,7 +136,7 @@ def test_contrast_stretches_about_middle_grey_and_brightness_adds(contrast, brig
     assert np.abs(got - np.clip(expected, 0, 255)).max() < 0.51
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example(1, 9, 0.99, 0.999, 0.5, 0.0, 0.0, 0.5)
 @example(8, 8, 0.25, 0.0, 0.5, 0.0, 0.0, 0.5)
 @given(st.integers(1, 9), st.integers(1, 9), st.floats(0.01, 0.99), *[draw] * 5)

@@ -82,7 +82,7 @@ def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_on
     file = saved.checkpoints.path(20) / part
     whole = file.read_bytes()
     assert saved.restore().step == 20
-    for share in (0, 0.01, 0.3, 0.6, 0.9, 0.99):
+    for share in (0, 0.01, 0.5, 0.99):
         file.write_bytes(whole[: int(share * len(whole))])
         assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
     file.unlink()

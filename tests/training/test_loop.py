@@ -31,11 +31,17 @@ EVERYTHING = [
 ]
 
 
+def recalls(*values):
+    """An evaluation that gives these, one after the other."""
+    left = iter(values)
+    return lambda: figures(next(left))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, digits_config):
-    """The folder of a run that was left alone, not to be changed, and its weights."""
+    """The folder of a run that was left alone, not to be changed, its weights and progress."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    return folder, start(digits_config(*EVERYTHING), folder)[0]
+    return folder, *start(digits_config(*EVERYTHING), folder, evaluate=recalls(0.9, 0.2, 0.3))
 
 
 def stop_at(number):
@@ -100,18 +106,15 @@ def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_newest_checkpoints_and_the_best_are_kept(tmp_path, digits_config):
-    recalls = iter([0.9, 0.2, 0.3])
-    _, progress = start(
-        digits_config(*EVERYTHING), tmp_path, evaluate=lambda: figures(next(recalls))
-    )
+def test_the_newest_checkpoints_and_the_best_are_kept(whole):
+    run, _, progress = whole
     assert (progress.best_step, progress.best_figures) == (4, figures(0.9))
-    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints = Checkpoints(run, keep=2)
     assert checkpoints.steps() == [4, 9, 12]
-    best = tmp_path / "checkpoints" / "best"
+    best = run / "checkpoints" / "best"
     assert best.resolve() == checkpoints.path(4).resolve()
-    assert (tmp_path / "embedder.keras").read_bytes() == (best / "embedder.keras").read_bytes()
-    assert not list(tmp_path.rglob("*.partial*"))
+    assert (run / "embedder.keras").read_bytes() == (best / "embedder.keras").read_bytes()
+    assert not list(run.rglob("*.partial*"))
 
 
 def test_resuming_drops_what_the_logs_tell_of_steps_that_are_done_again(
@@ -121,7 +124,7 @@ def test_resuming_drops_what_the_logs_tell_of_steps_that_are_done_again(
     shutil.rmtree(run / "checkpoints/step_00000012")  # as if killed between step 9 and step 12
     with (run / "metrics.jsonl").open("a") as lines:
         lines.write('{"step": 12, "lo')  # in the middle of a line
-    start(digits_config(*EVERYTHING), run, resume=True)
+    start(digits_config(*EVERYTHING), run, resume=True, evaluate=recalls(0.3))
     assert log_without_clock(run) == log_without_clock(whole[0])
     (file,) = (run / "tensorboard").glob("events.*")
     events = [e for e in EventFileLoader(str(file)).Load() if e.HasField("summary")]
@@ -153,7 +156,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpo
 def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
     tmp_path, digits_config, whole
 ):
-    begun, _ = start(digits_config(*EVERYTHING), tmp_path / "begun", resume=True)
+    request = {"resume": True, "evaluate": recalls(0.9, 0.2, 0.3)}
+    begun, _ = start(digits_config(*EVERYTHING), tmp_path / "begun", **request)
     assert all((a == b).all() for a, b in zip(whole[1], begun, strict=True))
     assert log_without_clock(tmp_path / "begun") == log_without_clock(whole[0])
 

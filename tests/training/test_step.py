@@ -98,7 +98,7 @@ def test_every_strategy_trains(strategy):
     assert losses[-1] < 0.9 * losses[0]
 
 
-@pytest.mark.parametrize("strategy", ["semi_hard", "naive"])
+@pytest.mark.parametrize("strategy", ["naive", pytest.param("semi_hard", marks=pytest.mark.slow)])
 def test_a_step_is_a_function_of_weights_seed_and_step(strategy):
     options = {"model": {"dropout": 0.5}, "loss": {"strategy": strategy}}
     first, again = (weights_after([3], **options) for _ in range(2))
@@ -136,7 +136,7 @@ def test_every_optimizer_takes_weight_decay(name):
     "strategy, size",
     [
         ("semi_hard", 4),
-        ("hard", 1),
+        pytest.param("hard", 1, marks=pytest.mark.slow),
         *(pytest.param(strategy, 6, marks=pytest.mark.slow) for strategy in STRATEGIES),
     ],
 )
@@ -211,7 +211,9 @@ def test_figures_are_those_of_the_batch_and_the_rate_of_its_step():
     assert float(step(1).learning_rate) == pytest.approx(float(schedule(1)))
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_trains_and_starts_like_float32(precision):
     figures = []
     for policy in ("float32", precision):
