@@ -15,5 +15,5 @@ def whole_lines(file: Path) -> Iterator[dict[str, Any]]:
     for line in lines:
         with contextlib.suppress(ValueError):
             content = json.loads(line)
-            if isinstance(content, dict) and "step" in content:
+            if isinstance(content, dict) and isinstance(content.get("step"), int):
                 yield content

@@ -5,13 +5,14 @@ import math
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, flush, write_text
-from triplet_train.training.lines import LINES
+from triplet_train.training.lines import LINES, whole_lines
 
 
 class RunLog:
@@ -40,7 +41,7 @@ class RunLog:
             file.unlink()
         self._scalars = tf.summary.create_file_writer(str(folder))
         for line in _cut(self._path, start):
-            self._draw(json.loads(line))
+            self._draw(line)
 
     def __enter__(self) -> "RunLog":
         return self
@@ -91,10 +92,10 @@ class RunLog:
         """Have the disk take the lines that were written."""
         flush(self._path)
 
-    def _write(self, line: dict[str, float | str | None]) -> None:
+    def _write(self, line: dict[str, Any]) -> None:
         try:
             with self._path.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(line) + "\n")
+                lines.write(_text(line))
         except OSError as error:
             raise RunError(
                 f"{self._path} cannot be written: {first_line(error)}. "
@@ -102,7 +103,7 @@ class RunLog:
             ) from error
         self._draw(line)
 
-    def _draw(self, line: dict[str, float | str | None]) -> None:
+    def _draw(self, line: dict[str, Any]) -> None:
         group = "eval" if "split" in line else "train"
         with self._scalars.as_default(step=line["step"]):
             for name, value in line.items():
@@ -110,17 +111,12 @@ class RunLog:
                     tf.summary.scalar(f"{group}/{name}", value)
 
 
-def _cut(path: Path, step: int) -> list[str]:
+def _cut(path: Path, step: int) -> list[dict[str, Any]]:
     """Drop the lines of steps later than `step` from the file, or make it; those that are left."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    kept = [line for line in lines if _step_of(line) <= step]
-    write_text(path, "".join(kept))
+    kept = [line for line in whole_lines(path) if line["step"] <= step]
+    write_text(path, "".join(_text(line) for line in kept))
     return kept
 
 
-def _step_of(line: str) -> float:
-    """The step that a line tells of; infinite where a kill has cut the line short."""
-    try:
-        return json.loads(line)["step"] if line.endswith("\n") else math.inf
-    except ValueError:
-        return math.inf
+def _text(line: dict[str, Any]) -> str:
+    return json.dumps(line) + "\n"
