@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from triplet_train import __version__
 from triplet_train.cli import embed, evaluate, train
 from triplet_train.config import schema_as_yaml
 from triplet_train.registry import FILES, FORMATS, shipped_configs
@@ -36,6 +37,11 @@ def test_help_names_every_format(command):
 
 def test_the_schema_is_printed_without_a_configuration(command):
     assert command(train.main, "--schema") == (0, schema_as_yaml(), "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_tells_the_version(command, name):
+    assert command(MAINS[name], "--version") == (0, f"triplet-train {__version__}\n", "")
 
 
 def completed(words, folder):

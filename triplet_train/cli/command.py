@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from triplet_train import __version__
 from triplet_train.errors import CommandError, RequestError, Stopped
 from triplet_train.registry import SOURCES
 
@@ -52,6 +53,23 @@ def _require_text(arguments: list[str]) -> None:
 def _end(message: str, status: int) -> None:
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+def _print_version(context: typer.Context, asked: bool) -> None:
+    if asked and not context.resilient_parsing:  # as while the shell completes
+        typer.echo(f"triplet-train {__version__}")
+        raise typer.Exit()
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        is_eager=True,
+        callback=_print_version,
+        help="Print the version.",
+    ),
+]
 
 
 def source_options(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triplet_train.cli.command import import_with_tensorflow, launch, source_options
+from triplet_train.cli.command import Version, import_with_tensorflow, launch, source_options
 from triplet_train.registry import FORMATS, either
 
 
@@ -77,6 +77,7 @@ def embed(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    version: Version = False,
 ) -> None:
     """Write the embeddings of a split or a folder, with ids, labels and where they come from.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import import_with_tensorflow, launch, source_options
+from triplet_train.cli.command import Version, import_with_tensorflow, launch, source_options
 from triplet_train.registry import FILES, either
 
 
@@ -76,6 +76,7 @@ def evaluate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    version: Version = False,
 ) -> None:
     """Judge embeddings: retrieval, verification thresholds, classes and confusions.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import import_with_tensorflow, launch
+from triplet_train.cli.command import Version, import_with_tensorflow, launch
 from triplet_train.registry import shipped_configs
 
 
@@ -70,6 +70,7 @@ def train(
             help="Print every key of a configuration, with its default, type and meaning.",
         ),
     ] = False,
+    version: Version = False,
 ) -> None:
     """Train an embedding tower with a triplet loss, as a YAML file says.
 
