@@ -46,6 +46,18 @@ def test_any_number_of_classes_has_a_map(monkeypatch, classes):
     assert all(png(plot.figure) for plot in plots)
 
 
+def test_of_more_classes_than_a_map_has_rows_some_are_drawn_and_the_worst_of_these_named(
+    monkeypatch,
+):
+    monkeypatch.setattr(maps, "tsne_map", lambda vectors: vectors[:, :2])
+    contents = make(2500, 2)
+    plots, _ = map_plots(contents)
+    assert len(plots) == 2 and png(plots[0].figure)
+    rows = balanced_rows(contents.labels)
+    drawn = contents.labels[rows]
+    assert len(set(drawn)) == len(drawn) == 2000 and 300 < (drawn >= 2000).sum() < 500
+
+
 def test_vectors_that_all_coincide_have_no_map():
     contents = make()
     plots, remark = map_plots(replace(contents, vectors=np.ones_like(contents.vectors)))

@@ -40,7 +40,7 @@ def map_plots(contents: Contents) -> tuple[list[Plot], str]:
     distinct = len(np.unique(vectors, axis=0))
     if distinct < 2 or vectors.shape[1] < 2:
         return [], "There is no map: it takes two different vectors of two dimensions or more."
-    named = _named(contents)
+    named = _named(labels, contents)
     remark = _remark(len(rows), contents, named)
     places, shares = pca_map(vectors)
     axis_labels = tuple(
@@ -148,12 +148,14 @@ def _remove_covered(figure: Figure) -> None:
             boxes.append(box)
 
 
-def _named(contents: Contents) -> list[int]:
-    """The classes that get a colour: all where there are few, else those found worst."""
-    every: list[int] = np.unique(contents.labels).tolist()
+def _named(labels: np.ndarray, contents: Contents) -> list[int]:
+    """The classes shown that get a colour: all where there are few, else those found worst."""
+    every: list[int] = np.unique(labels).tolist()
     if len(every) <= MOST_CLASSES:
         return every
-    return [figures.label for figures in contents.judgement.classes[:MOST_CLASSES]]
+    shown = set(every)
+    worst = [row.label for row in contents.judgement.classes if row.label in shown]
+    return (worst or every)[:MOST_CLASSES]
 
 
 def _middle(places: np.ndarray) -> np.ndarray:

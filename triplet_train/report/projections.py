@@ -20,11 +20,13 @@ def balanced_rows(labels: np.ndarray, most: int = MOST_ROWS, seed: int = 0) -> n
     """
     if len(labels) <= most:
         return np.arange(len(labels))
-    drawn = np.random.default_rng(seed).permutation(len(labels))
+    random = np.random.default_rng(seed)
+    drawn = random.permutation(len(labels))
     by_class = drawn[np.argsort(labels[drawn], kind="stable")]
     _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
     turn = np.arange(len(labels)) - np.repeat(starts, counts)  # of a row within its class
-    return np.sort(by_class[np.argsort(turn, kind="stable")[:most]])
+    lots = random.permutation(len(labels))  # which classes have a row more than others
+    return np.sort(by_class[np.lexsort((lots, turn))[:most]])
 
 
 def pca_map(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
