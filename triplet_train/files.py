@@ -30,7 +30,12 @@ def replacing(path: Path) -> Iterator[Path]:
         old = _beside(beside)
         if beside.is_dir() and path.exists():
             os.rename(path, old)
-        os.replace(beside, path)
+        try:
+            os.replace(beside, path)
+        except OSError:
+            if old.exists():
+                os.rename(old, path)
+            raise
         _flush_one(path.parent)
         remove(old)
     except OSError as error:

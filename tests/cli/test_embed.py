@@ -95,6 +95,17 @@ def test_an_image_that_cannot_be_read_is_listed_and_the_others_are_written(
     assert len(read_table(workplace / "x.npz").ids) == 20
 
 
+def test_a_shard_of_which_no_image_can_be_read_is_written_without_rows(
+    workplace, command, finished_run
+):
+    (workplace / "photos").mkdir()
+    (workplace / "photos/a.png").write_bytes(b"no image")
+    Image.new("L", (8, 8)).save("photos/b.png")
+    request = ["--images", "photos", "--output", "x.npz"]
+    statuses = [run(command, finished_run, *request, "--shard", f"{n}/2")[0] for n in (1, 2)]
+    assert statuses == [1, 0] and read_table(workplace / "x.npz").ids == ["b.png"]
+
+
 def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finished_run):
     (workplace / "photos").mkdir()
     (workplace / "photos/bad.png").write_bytes(b"no image")
@@ -113,8 +124,10 @@ def test_shards_read_together_are_the_whole_row_for_row(
     assert run(command, finished_run, *source, "--output", "whole.npz")[0] == 0
     whole = read_table(workplace / "whole.npz")
     for number in (3, 1, 2):
+        # Each machine may call the checkpoint by another path.
+        checkpoint = os.path.relpath(finished_run) if number == 2 else finished_run
         status, out, err = run(
-            command, finished_run, *source, "--output", name, "--shard", f"{number}/3"
+            command, checkpoint, *source, "--output", name, "--shard", f"{number}/3"
         )
         assert status == 0, err
         assert f"{name}/part-0000{number}-of-00003" in out
@@ -143,6 +156,8 @@ def test_ray_gives_the_same_rows(workplace, command, finished_run, photos, sourc
         whole, table = (read_table(workplace / f"{name}.parquet") for name in ("whole", "ray"))
         assert (table.ids, table.label_names) == (whole.ids, whole.label_names)
         np.testing.assert_allclose(table.embeddings, whole.embeddings, atol=1e-6)
+    status, _, err = run(command, finished_run, *ray, "--overwrite", "--split", "tset")
+    assert status == 2 and err.count("\n") == 1, err
     if "--images" in source:
         (workplace / "photos/bad.png").write_bytes(b"no image")
         status, _, err = run(command, finished_run, *ray, "--overwrite")

@@ -54,7 +54,12 @@ def embed(
         str | None,
         typer.Option(help=f"{either(FORMATS)}.  [default: told by the name of the output]"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images embedded at a time.")] = 512,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Images embedded at a time.  [default: 512, or the run's train.microbatch]"
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(

@@ -6,26 +6,33 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from triplet_train.config import Config
 from triplet_train.data.images import ImageSet, ImageStream, ImageTable
 from triplet_train.errors import RunError
+from triplet_train.files import first_line
 from triplet_train.progress import progress_bar
+
+_AT_ONCE = 512  # images, unless a run has said that so many are too many
 
 Embed = Callable[[ImageTable], np.ndarray]
 
 
-def make_embed(tower: keras.Model, batch_size: int = 512) -> Embed:
+def at_once(config: Config | None) -> int:
+    """How many images go through the tower of a run at a time, where no gradient is taken."""
+    microbatch = config.train.microbatch if config else None
+    return min(microbatch or _AT_ONCE, _AT_ONCE)
+
+
+def make_embed(tower: keras.Model, batch_size: int) -> Embed:
     """A function: N images -> float32 [N, D], compiled once.
 
     It always uses the tower's current weights; memory is a batch of activations and the result.
-    Raises RunError where a vector is not finite or an image cannot be read.
+    Raises RunError where a vector is not finite, an image cannot be read or memory is short.
     """
     embed_batch = _compiled(tower)
 
     def embed(images: ImageTable) -> np.ndarray:
-        batches = images.batches(batch_size)
-        return _finite(
-            np.concatenate([embed_batch(tf.constant(batch.images)).numpy() for batch in batches])
-        )
+        return np.concatenate([embed_batch(batch.images) for batch in images.batches(batch_size)])
 
     return embed
 
@@ -35,26 +42,32 @@ def embed_stream(
 ) -> Iterator[tuple[ImageSet, np.ndarray]]:
     """Images with their vectors, float32 [n, D], a batch at a time.
 
-    Raises RunError where a vector is not finite.
+    Raises RunError where a vector is not finite or memory is short.
     """
     embed_batch = _compiled(tower)
     with progress_bar(images.rows, "embedding", quiet) as progress:
         for batch in images.batches(batch_size):
-            yield batch, _finite(embed_batch(tf.constant(batch.images)).numpy())
+            yield batch, embed_batch(batch.images)
             progress.update(len(batch))
 
 
-def _compiled(tower: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+def _compiled(tower: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     shape = (None, *tower.input_shape[1:])
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], autograph=False)
-    def embed_batch(images: tf.Tensor) -> tf.Tensor:
+    def call(images: tf.Tensor) -> tf.Tensor:
         return tower(images, training=False)
 
+    def embed_batch(images: np.ndarray) -> np.ndarray:
+        try:
+            vectors: np.ndarray = call(tf.constant(images)).numpy()
+        except tf.errors.ResourceExhaustedError as error:
+            raise RunError(
+                f"not enough memory for {len(images)} images at a time: {first_line(error)}. Fewer "
+                "go through the tower with train.microbatch, or --batch-size of triplet-embed"
+            ) from error
+        if not np.isfinite(vectors).all():
+            raise RunError("the tower gives vectors that are not finite")
+        return vectors
+
     return embed_batch
-
-
-def _finite(vectors: np.ndarray) -> np.ndarray:
-    if not np.isfinite(vectors).all():
-        raise RunError("the tower gives vectors that are not finite")
-    return vectors

@@ -5,10 +5,15 @@ import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
+from triplet_train.files import is_partial
 from triplet_train.registry import FILES, FORMATS, either
 
 PROJECTOR_CONFIG = "projector_config.pbtxt"
 SUFFIXES = tuple(f".{name}" for name in FILES)
+_PROJECTOR_FILES = {
+    *(PROJECTOR_CONFIG, "vectors.tsv", "metadata.tsv", "metadata.json", "sprite.png"),
+}
+_PART = re.compile(rf"part-\d{{5}}-of-\d{{5}}\.({'|'.join(FILES)})")
 
 
 def resolve_format(output: Path, asked: str | None) -> str:
@@ -67,6 +72,8 @@ def place_shard(output: Path, format: str, shard: tuple[int, int], *, overwrite:
     Raises:
         RequestError: see `refuse_output`; or the format has no shards.
     """
+    if output.is_dir() and not _holds_parts(output):
+        raise RequestError(f"{output} is a folder of something else, into which no shard is put")
     refuse_output_of_shards(output, format, overwrite=overwrite or output.is_dir())
     file = output / part_name(shard, format)
     if output.is_dir():
@@ -86,6 +93,8 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
 
     A folder takes the place only of a folder that is itself an export, a file only of a file.
     """
+    if output.exists() and not (output.is_file() or output.is_dir()):
+        raise RequestError(f"{output} is no file of a disk, and is not replaced by one")
     if output.exists() and not overwrite:
         raise RequestError(f"{output} exists; give --overwrite to replace it")
     if output.is_dir() and not (folder and _is_export(output)):
@@ -99,5 +108,9 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
 
 
 def _is_export(folder: Path) -> bool:
-    names = [path.name for path in folder.iterdir()]
-    return PROJECTOR_CONFIG in names or all(name.startswith((".", "part-")) for name in names)
+    return _holds_parts(folder) or {path.name for path in folder.iterdir()} <= _PROJECTOR_FILES
+
+
+def _holds_parts(folder: Path) -> bool:
+    """Whether all in it are shards, or on the way to be."""
+    return all(_PART.fullmatch(path.name) or is_partial(path) for path in folder.iterdir())

@@ -62,10 +62,10 @@ def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
 
 
 def provenance(checkpoint: Path, images: ImageStream, config: Config | None) -> dict[str, Any]:
-    """The metadata of an embedding file. The same checkpoint and split give the same, always.
+    """The metadata of an embedding file. The same arguments give the same, always.
 
     Args:
-        checkpoint: the `.keras` file.
+        checkpoint: the `.keras` file, by the path that it was given by.
         config: the run's configuration, where the checkpoint lies in a run.
     """
     return {

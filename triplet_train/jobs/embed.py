@@ -19,7 +19,7 @@ def embed(
     images: Path | None = None,
     split: str | None = None,
     shard: tuple[int, int] | None = None,
-    batch_size: int = 512,
+    batch_size: int | None = None,
     strict: bool = False,
     quiet: bool = False,
     **wanted: str | None,
@@ -31,6 +31,7 @@ def embed(
     Args:
         images: a folder to take the images from, instead of a split.
         shard: (i, n): the ith of n equal parts of the rows only.
+        batch_size: as in `OpenTower.tables`.
         strict: raise at the first image that cannot be read, and write nothing.
         wanted: as in `OpenTower.source`, which also says what is raised.
 
@@ -61,7 +62,7 @@ def embed(
         for rows in tables:
             append(rows)
             written += len(rows.ids)
-        if stream.unreadable and not written:
+        if stream.unreadable and not written and not shard:
             raise RunError(_list(stream.unreadable, "none of the images can be read"))
     if stream.unreadable:
         raise RunError(

@@ -8,9 +8,10 @@ from typing import Any
 import ray
 
 from triplet_train.embeddings.formats import part_name
-from triplet_train.errors import RunError
+from triplet_train.errors import CommandError, RequestError, RunError
 from triplet_train.files import replacing
 from triplet_train.jobs.embed import embed
+from triplet_train.models.embedder import embedder_file
 
 
 def embed_on_ray(
@@ -31,6 +32,7 @@ def embed_on_ray(
     Args:
         options: as in `embed`, which also says what is raised; but for `shard`.
     """
+    embedder_file(checkpoint)  # before a cluster is started
     ray.init(log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel("WARNING")
     try:
@@ -49,14 +51,16 @@ def embed_on_ray(
                 file = beside / part_name(shard, format)
                 try:
                     rows, width = embed(checkpoint.absolute(), file, format, shard=shard, **options)
-                except RunError as error:
-                    return {"rows": 0, "width": 0, "failure": str(error)}
-                return {"rows": rows, "width": width, "failure": ""}
+                except CommandError as error:  # Ray makes a traceback of what is raised
+                    failed = {"failure": str(error), "status": error.exit_status}
+                    return {"rows": 0, "width": 0, **failed}
+                return {"rows": rows, "width": width, "failure": "", "status": 0}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
     finally:
         ray.shutdown()
-    failures = [part["failure"] for part in parts if part["failure"]]
+    failures = dict.fromkeys(part["failure"] for part in parts if part["failure"])
     if failures:
-        raise RunError("\n".join(failures))
+        wrong = any(part["status"] == RequestError.exit_status for part in parts)
+        raise (RequestError if wrong else RunError)("\n".join(failures))
     return sum(part["rows"] for part in parts), max(part["width"] for part in parts)

@@ -10,11 +10,11 @@ import keras
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.data.images import ImageStream
 from triplet_train.data.sources import Source, open_source
-from triplet_train.embeddings.compute import embed_stream
+from triplet_train.embeddings.compute import at_once, embed_stream
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
 from triplet_train.jobs import run_folder
-from triplet_train.models.embedder import embedder_file, load_embedder
+from triplet_train.models.embedder import EMBEDDER, embedder_file, load_embedder
 from triplet_train.registry import SOURCES
 
 
@@ -86,13 +86,14 @@ class OpenTower:
         self,
         images: ImageStream,
         *,
-        batch_size: int = 512,
+        batch_size: int | None = None,
         with_images: bool = False,
         quiet: bool = False,
     ) -> Iterator[EmbeddingTable]:
-        """The embeddings of `images`, a batch at a time."""
+        """The embeddings of `images`, a batch at a time; see `at_once` for the size of one."""
         metadata = self.metadata(images)
-        for batch, vectors in embed_stream(self.tower, images, batch_size, quiet):
+        size = batch_size or at_once(self.config)
+        for batch, vectors in embed_stream(self.tower, images, size, quiet):
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
     def table(
@@ -121,5 +122,8 @@ def open_tower(checkpoint: Path) -> OpenTower:
 
 def _run_of(file: Path) -> Path | None:
     """The folder of the run that `file` is the tower, or a checkpoint, of."""
-    folders = (file.parent, *file.resolve().parents[1:3])
-    return next(filter(run_folder.is_run, folders), None)
+    if file.name != EMBEDDER:
+        return None
+    checkpoints = file.resolve().parents[1]
+    folder = checkpoints.parent if checkpoints.name == "checkpoints" else file.parent
+    return folder if run_folder.is_run(folder) else None

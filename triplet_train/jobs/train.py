@@ -10,7 +10,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import cached
 from triplet_train.data.sources import open_source
-from triplet_train.embeddings.compute import make_embed
+from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import retrieval_figures
 from triplet_train.jobs import run_folder
@@ -80,7 +80,7 @@ def _train_and_judge(
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
     (held_out,) = judged
-    embed = make_embed(tower)
+    embed = make_embed(tower, at_once(config))
 
     with run_folder.opened(run_dir, config, rows, resume=resume, overwrite=overwrite):
         if not quiet:

@@ -1,0 +1,32 @@
+"""How many images go through a tower at a time, and what is said where these are too many."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tables import table
+
+from triplet_train.config import load_config
+from triplet_train.embeddings.compute import at_once, make_embed
+from triplet_train.errors import RunError
+
+
+@pytest.mark.parametrize("microbatch, size", [("null", 512), ("8", 8), ("1000", 512)])
+def test_what_bounds_training_bounds_judging_too(microbatch, size):
+    small = ["batch.classes=10", "batch.per_class=200", f"train.microbatch={microbatch}"]
+    assert at_once(load_config("digits_semihard", small)) == size
+    assert at_once(None) == 512
+
+
+class TooLarge:
+    input_shape = (None, 4, 4, 1)
+
+    def __call__(self, images, training):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\n a tensor")
+
+
+def test_too_little_memory_is_said_with_what_takes_less():
+    embed = make_embed(TooLarge(), 2)
+    message = "memory for 2 images at a time: .*OOM.*train.microbatch, or --batch-size"
+    with pytest.raises(RunError, match=message) as error:
+        embed(table(np.zeros((5, 4, 4, 1), np.uint8), np.zeros(5, np.int64)))
+    assert "\n" not in str(error.value)
