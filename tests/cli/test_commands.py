@@ -265,6 +265,15 @@ def test_a_bare_keras_file_asks_for_its_data_set(workplace, command, finished_ru
     assert read_table(workplace / "x.npz").metadata["config"] is None
 
 
+def test_a_keras_file_that_was_put_into_a_run_is_not_taken_for_its_tower(
+    workplace, command, finished_run
+):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    shutil.copy(finished_run / "embedder.keras", "run/mine.keras")
+    status, _, err = command(embed, "--checkpoint", "run/mine.keras", "--output", "x.npz")
+    assert status == 2 and "--dataset" in err
+
+
 def test_a_data_set_of_other_size_is_brought_to_the_tower(
     workplace, command, finished_run, mnist_dir
 ):
@@ -500,6 +509,25 @@ def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, f
     status, _, err = command(train, *request, "--set", "embeddings.splits=['train[:30]']")
     assert status == 0 and "another embeddings.splits" in err and "step 20/20" not in err
     assert len(read_table(workplace / "run/embeddings/train_-30.npz").ids) == 30
+
+
+def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
+    workplace, command, finished_run, monkeypatch
+):
+    shutil.copytree(finished_run, workplace / "run", symlinks=True)
+    request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
+    request += ["--set", "embeddings.splits=['train[:30]']"]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(report, "write_page", interrupted)
+        assert command(train, *request)[0] == 130
+    assert not (workplace / "run/report.html").exists()
+    status, out, _ = command(train, *request)
+    assert status == 0 and "nothing to resume" not in out
+    assert (workplace / "run/report.html").exists()
 
 
 def test_damaged_figures_of_a_finished_run_are_made_anew(workplace, command, finished_run):

@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from made_sets import CLASSES, Broken, Photos, Plain
 from sklearn.datasets import load_digits
 from tables import pixels
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from triplet_train.config import DataConfig
 from triplet_train.data import label_index
@@ -106,6 +107,15 @@ def test_a_set_that_cannot_be_had_is_refused_with_its_folder_and_leaves_nothing(
     for part in ("cifar10/", str(tmp_path / "sets"), "cannot be reached", "--data-dir"):
         assert part in str(error.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_download_that_is_not_what_was_expected_is_refused_with_the_reason(tmp_path, monkeypatch):
+    def changed(*_):
+        raise NonMatchingChecksumError("https://host/file.zip", "file.zip")
+
+    monkeypatch.setattr(Digits, "download_and_prepare", changed)
+    with pytest.raises(RequestError, match=r"digits/1\.0\.0 is not in .* and cannot be prepared"):
+        open_source(DataConfig(dataset="digits", data_dir=str(tmp_path)))
 
 
 def test_images_of_varying_size_need_an_image_size(tmp_path, no_network):

@@ -89,6 +89,16 @@ def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_on
     assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
 
 
+def test_a_part_in_a_way_of_packing_that_nobody_knows_is_damage_too(saved):
+    for step in (10, 20):
+        saved.save(step)
+    file = saved.checkpoints.path(20) / "optimizer.npz"
+    content = bytearray(file.read_bytes())
+    content[content.index(b"PK\1\2") + 10] = 99  # Python raises NotImplementedError
+    file.write_bytes(content)
+    assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
+
+
 def test_the_newest_good_checkpoint_is_one_that_was_read(saved):
     for step in (10, 20):
         saved.save(step)

@@ -14,6 +14,7 @@ from small_runs import figures, start
 
 from triplet_train.config import load_config
 from triplet_train.errors import RequestError, RunError, Stopped
+from triplet_train.jobs.dry_run import dry_run
 from triplet_train.training.devices import _require_equal_shares, choose_devices
 
 SGD = [
@@ -63,6 +64,11 @@ def mirrored_run(folder, overrides, steps=20):
     """The weights after a run on two devices, in a process of its own."""
     set_up(logical_cpus=2)
     return start(digits("train.devices=mirrored", *overrides, steps=steps), folder / "two")[0]
+
+
+def dry_run_on_five():
+    set_up(logical_cpus=5)
+    dry_run(digits("train.devices=mirrored"))
 
 
 def cluster(workers):
@@ -219,6 +225,11 @@ def test_a_wrong_tf_config_is_refused_with_an_example(monkeypatch, content):
         monkeypatch.setenv("TF_CONFIG", content)
     with pytest.raises(RequestError, match=r"TF_CONFIG.*host1:9000"):
         choose_devices(digits("train.devices=multi_worker"))
+
+
+def test_a_dry_run_refuses_what_the_devices_of_the_machine_cannot_share():
+    (error,) = in_processes(dry_run_on_five, ())
+    assert isinstance(error, RequestError) and "5 devices cannot share" in str(error)
 
 
 def test_devices_that_cannot_share_a_batch_are_refused():

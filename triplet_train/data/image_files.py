@@ -107,7 +107,7 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
 
     Bilinear, and smoothed where an image shrinks; `policy` as in `fitting.make_fit`. Colours turn
     to grey by the weights of ITU-R 601. Of several frames the first is taken; a
-    photograph is turned the way its camera was held; of 16 bits the upper 8 count.
+    photograph is turned the way its camera was held; levels of 16 bits are divided by 257.
 
     Raises:
         RequestError: files have no such number of channels.

@@ -15,12 +15,14 @@ from triplet_train.errors import RequestError
 from triplet_train.files import replacing
 from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.models.tower import build_tower
+from triplet_train.training.devices import choose_devices, kind_of_devices
 
 
 def dry_run(config: Config, preview: Path | None = None) -> str:
     """The resolved configuration as YAML, then what a run would do, as YAML comments.
 
     Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
+    Whether several workers could share a batch is not looked at.
 
     Args:
         preview: a PNG to write, of the images that the first step gives to the tower.
@@ -29,6 +31,8 @@ def dry_run(config: Config, preview: Path | None = None) -> str:
         RequestError: the run would be refused, or a preview needs a set that is not on disk.
     """
     require_weights(config)
+    if kind_of_devices(config) != "multi_worker":  # which would wait for the others
+        choose_devices(config)
     source = open_source(config.data, write=False)
     batch, steps = config.batch, config.train.steps
     size, part, epochs = batch.size, config.train.microbatch, ""

@@ -1,6 +1,5 @@
 """triplet-eval --checkpoint: what a trained tower is worth."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
@@ -28,6 +27,7 @@ def judge_checkpoint(
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     if images.classes:
         about["classes"] = images.classes
-    judged = judge_tables(about, opened.table(images, quiet=quiet), None, quiet, episodes)
-    shown = None if judged.unlabelled else images  # else rows have other numbers
-    return replace(judged, images=shown, run_dir=opened.run_dir)
+    table = opened.table(images, quiet=quiet)
+    return judge_tables(
+        about, table, None, quiet, episodes=episodes, images=images, run_dir=opened.run_dir
+    )

@@ -25,10 +25,12 @@ def judge_files(
     found = read_table(queries)
     about = {"queries_file": str(queries)}
     if gallery is None or gallery.resolve() == queries.resolve():
-        return judge_tables(about, found, None, quiet, episodes)
+        return judge_tables(about, found, None, quiet, episodes=episodes)
     searched = read_table(gallery)
     _require_comparable(found, searched, queries, gallery)
-    return judge_tables(about | {"gallery_file": str(gallery)}, found, searched, quiet, episodes)
+    return judge_tables(
+        about | {"gallery_file": str(gallery)}, found, searched, quiet, episodes=episodes
+    )
 
 
 def _require_comparable(

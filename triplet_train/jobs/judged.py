@@ -46,9 +46,16 @@ def judge_tables(
     queries: EmbeddingTable,
     gallery: EmbeddingTable | None,
     quiet: bool,
+    *,
     episodes: Episodes | None = None,
+    images: ImageStream | None = None,
+    run_dir: Path | None = None,
 ) -> Judged:
     """Each query searches the gallery, or without one the other queries.
+
+    Args:
+        about, run_dir: as in `Judged`.
+        images: of all queries, with a label or without.
 
     Raises:
         RequestError: none of the rows of a table has a label, or see `judge` and `judge_episodes`.
@@ -63,16 +70,19 @@ def judge_tables(
     embeddings, labels = tables[0].embeddings, tables[0].labels
     # First, since it takes seconds and refuses classes that are too few.
     found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+    unlabelled = sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables)
     return Judged(
         about,
         tables[0],
         tables[1] if gallery else None,
-        sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables),
+        unlabelled,
         names,
         judge(
             *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
         ),
-        episodes=found,
+        None if unlabelled else images,  # which have other row numbers then
+        run_dir,
+        found,
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +62,8 @@ def export_and_judge(
             }
     if "projector" in config.embeddings.formats:
         list_exports(run_dir / "tensorboard")
+    # That of an earlier, shorter run says nothing of these figures, should drawing be interrupted.
+    (run_dir / run_folder.REPORT).unlink(missing_ok=True)
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     if shown:
@@ -89,8 +90,7 @@ def _export(
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:
         about["classes"] = images.classes
-    judged = judge_tables(about, table, None, quiet)
-    return replace(judged, images=stream, run_dir=run_dir)
+    return judge_tables(about, table, None, quiet, images=stream, run_dir=run_dir)
 
 
 def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ from triplet_train.training.lines import LINES
 
 _OPTIMIZER = "optimizer.npz"
 _STATE = "state.json"
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass
@@ -114,7 +112,7 @@ class Checkpoints:
         for step in reversed(self._folders()):
             try:
                 progress = self._load(step, tower, optimizer)
-            except _DAMAGE as error:
+            except Exception as error:  # the libraries raise of a damaged file what they like
                 self._damaged.add(step)
                 say(f"warning: the checkpoint {self.path(step)} is damaged: {first_line(error)}")
                 continue

@@ -104,10 +104,7 @@ def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None
         RequestError: TF_CONFIG is missing or wrong, another worker has another configuration, the
             devices cannot share a batch equally, or XLA is asked for on several.
     """
-    asked = config.train.devices
-    if asked == "auto":
-        several = len(tf.config.list_physical_devices("GPU")) > 1
-        asked = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored" if several else "one"
+    asked = kind_of_devices(config)
     if asked == "multi_worker":
         chief, workers = _place_in_cluster()
         say(f"waiting for all of {workers} workers")
@@ -123,6 +120,15 @@ def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None
         devices = Devices(alone, 1, 1, True, _name_of_device())
     _require_equal_shares(config, devices.replicas)
     return devices
+
+
+def kind_of_devices(config: Config) -> str:
+    """`train.devices`, or what `auto` means here."""
+    asked = config.train.devices
+    if asked == "auto":
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        asked = "multi_worker" if "TF_CONFIG" in os.environ else "mirrored" if several else "one"
+    return asked
 
 
 def _multi_worker(chief: bool, workers: int) -> Devices:

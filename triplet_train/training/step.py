@@ -23,7 +23,7 @@ class StepFigures(NamedTuple):
             coincide, at most 1.
         gradient_norm: of all trainable weights together, before clipping.
         learning_rate: of this step.
-        stopping: how many workers have been asked to stop.
+        stopping: on how many replicas the worker has been asked to stop.
     """
 
     triplets: TripletStatistics
