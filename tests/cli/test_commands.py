@@ -446,6 +446,10 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(workplace, com
     assert "step_00000020 is damaged" in err
     assert "resuming from run/checkpoints/step_00000010" in err
     assert result(run) == result(finished_run)
+    environment = json.loads((run / "environment.json").read_text())
+    begun = json.loads((finished_run / "environment.json").read_text())
+    (resumed,) = environment.pop("resumed")
+    assert environment == begun and resumed.keys() == begun.keys() - {"rows_sha256"}
 
 
 @pytest.mark.slow

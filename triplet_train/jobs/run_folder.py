@@ -136,8 +136,13 @@ def opened(
         if overwrite:
             for entry in ENTRIES:
                 remove(run_dir / entry)
-        if not resume:
-            write_json(run_dir / ENVIRONMENT, _environment() | {"rows_sha256": rows})
+        environment = run_dir / ENVIRONMENT
+        if resume:  # the versions and devices of the steps to come may be others
+            begun = read_json(environment)
+            resumed = [*begun.get("resumed", []), _environment()]
+            write_json(environment, begun | {"resumed": resumed})
+        else:
+            write_json(environment, _environment() | {"rows_sha256": rows})
         write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:

@@ -35,8 +35,8 @@ def triplet_hard_loss(
     the margin (`soft`: ln 2) and the gradient of L2 is 0. Among equally far rows one is chosen.
 
     When: labels are clean and training has left its first steps. From scratch it can collapse all
-    embeddings to a point, and the loss then sticks at the margin: warm up with semi-hard, lower the
-    learning rate, or use `soft`. A mislabelled image is always the hardest.
+    embeddings to a point, and the loss then sticks at the margin: warm up with semi-hard, or lower
+    the learning rate. A mislabelled image is always the hardest.
 
     Source: Hermans, Beyer & Leibe, In Defense of the Triplet Loss for Person Re-Identification
     (2017). Value and gradient equal tensorflow_addons 0.23 where every anchor is valid.

@@ -48,4 +48,4 @@ class Collapse:
             advice.append("loss.warmup_steps: 200, which begins with semi_hard")
         if self._config.model.tower == "cnn" and not self._config.model.batch_norm:
             advice.append("model.batch_norm: true")
-        return " or ".join(advice)
+        return ", or ".join(advice)
