@@ -43,7 +43,6 @@ def make(classes=8, per_class=3, shape=(8, 8, 1), spread=1.2, **changes) -> Cont
         gallery=None,
         ids=[f"file__{row}" for row in range(len(labels))],
         images=rng.integers(0, 256, (len(labels), *shape), np.uint8),
-        gallery_images=None,
         log=LOG,
         config="seed: 0\ndata:\n  dataset: '</pre><script>alert(2)</script>'\n",
         environment={

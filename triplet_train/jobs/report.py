@@ -37,7 +37,6 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
         gallery=None if gallery is None else (gallery.embeddings, gallery.labels),
         ids=queries.ids,
         images=None,
-        gallery_images=None,
         log=None,
         config=None,
         environment=None,

@@ -26,8 +26,7 @@ class Contents:
             other queries.
         ids: Q strings.
         images: uint8 [H, W, C] of the queries by row number, C from 1 to 4: an array of all, or
-            those of `sheets.rows_shown` alone.
-        gallery_images: the same of the gallery's rows; not looked at without a gallery.
+            those of `sheets.rows_shown` alone. None with a gallery, whose images nobody has.
         log: the lines of metrics.jsonl: of training, and with "split" of evaluation.
         config: YAML.
         environment: plain JSON.
@@ -43,7 +42,6 @@ class Contents:
     gallery: tuple[np.ndarray, np.ndarray] | None
     ids: list[str]
     images: Images | None
-    gallery_images: Images | None
     log: list[dict[str, Any]] | None
     config: str | None
     environment: dict[str, Any] | None
@@ -54,8 +52,3 @@ class Contents:
     def searched_labels(self) -> np.ndarray:
         """int64 [G], or [Q] without a gallery: of the rows that `judgement.neighbours` counts."""
         return self.labels if self.gallery is None else self.gallery[1]
-
-    @property
-    def searched_images(self) -> Images | None:
-        """Of the rows that `judgement.neighbours` counts."""
-        return self.images if self.gallery is None else self.gallery_images

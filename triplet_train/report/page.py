@@ -78,7 +78,7 @@ def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
             if pairs
             else [],
             "maps": maps,
-            "sheets": sheet_plots(contents) if _has_images(contents) else [],
+            "sheets": [] if contents.images is None else sheet_plots(contents),
             "confusion": (
                 [confusion_plot(judgement, contents.class_names)] if judgement.confusions else []
             ),
@@ -97,10 +97,6 @@ def _picture(plot: Plot) -> Picture:
         plot.alt,
         plot.caption,
     )
-
-
-def _has_images(contents: Contents) -> bool:
-    return contents.images is not None and contents.searched_images is not None
 
 
 def _html(

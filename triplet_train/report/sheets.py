@@ -46,12 +46,11 @@ def typical_queries(contents: Contents, most: int = TYPICAL, seed: int = 0) -> n
 
 
 def rows_shown(contents: Contents) -> set[int]:
-    """Numbers of the rows whose images the sheets show; of a gallery's rows, none."""
+    """Numbers of the rows whose images the sheets show."""
+    judgement = contents.judgement
     positions = np.union1d(worst_queries(contents), typical_queries(contents))
-    rows = set(contents.judgement.rows[positions].tolist())
-    if contents.gallery is None:
-        rows.update(contents.judgement.neighbours[positions, :NEIGHBOURS].ravel().tolist())
-    return rows
+    found = judgement.neighbours[positions, :NEIGHBOURS]
+    return {*judgement.rows[positions].tolist(), *found.ravel().tolist()}
 
 
 def sheet_plots(contents: Contents) -> list[Plot]:
@@ -89,8 +88,8 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
         positions: integers [n], positions in `judgement.rows`, in the order of the lines.
     """
     judgement, right = contents.judgement, hits(contents)
-    images, searched_images = contents.images, contents.searched_images
-    assert images is not None and searched_images is not None
+    images = contents.images
+    assert images is not None
     width = right.shape[1] * _COLUMN + _GAP + 1
     height = len(positions) * _LINE + 0.3
     size = (_INCHES * (width + 0.2), _INCHES * (height + 0.1))
@@ -114,7 +113,7 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
             name = short_name(int(contents.searched_labels[found]), contents.class_names, 9)
             distance = judgement.neighbour_distances[position, column]
             color, dashes = (BLUE, "-") if good else (ORANGE, (0, (3, 1.5)))
-            _draw(axes, left, top, searched_images[found], color, dashes)
+            _draw(axes, left, top, images[found], color, dashes)
             write(left, top + _NAME, name)
             write(left, top + _MARK, f"{'✓' if good else '✗'} {distance:.2f}")
     axes.set(xlim=(-0.1, width + 0.1), ylim=(height - 0.3, -0.4), aspect="equal")
