@@ -44,8 +44,8 @@ Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
-Strategy = Annotated[str, OneOf(STRATEGIES)]
-Tower = Annotated[str, OneOf({name: tower.meaning for name, tower in TOWERS.items()})]
+StrategyName = Annotated[str, OneOf(STRATEGIES)]
+TowerName = Annotated[str, OneOf({name: tower.meaning for name, tower in TOWERS.items()})]
 Format = Annotated[str, OneOf(FORMATS)]
 
 _BYTES = TypeAdapter(ByteSize)
@@ -181,7 +181,9 @@ class AugmentConfig(Section):
 class ModelConfig(Section):
     """the tower: image to unit vector"""
 
-    tower: Tower = Field("cnn", description="image to features; docs/towers.md has what they cost")
+    tower: TowerName = Field(
+        "cnn", description="image to features; docs/towers.md has what they cost"
+    )
     embedding_dim: Width = Field(64, description="D, length of an embedding")
     filters: list[Width] | None = Field(
         None,
@@ -255,7 +257,7 @@ class ModelConfig(Section):
 class LossConfig(Section):
     """what is minimised"""
 
-    strategy: Strategy = Field("semi_hard", description="which triplets of the batch count")
+    strategy: StrategyName = Field("semi_hard", description="which triplets of the batch count")
     margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
     distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
     soft: bool = Field(False, description="hard only: softplus instead of the margin")

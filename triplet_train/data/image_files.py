@@ -34,7 +34,7 @@ _TURNS = {
 Decode = Callable[[Path], np.ndarray]
 
 
-class Found(NamedTuple):
+class FoundImages(NamedTuple):
     """What there is in a folder and in the folders in it: paths in it, with slashes, sorted.
 
     Attributes:
@@ -60,7 +60,7 @@ def shown(path: str | Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def find_images(folder: Path) -> Found:
+def find_images(folder: Path) -> FoundImages:
     """All but names that begin with a dot.
 
     Links to folders are followed, after all that is there without them, so that a folder which is
@@ -73,7 +73,7 @@ def find_images(folder: Path) -> Found:
     def refuse(error: OSError) -> None:
         raise RequestError(f"{shown(error.filename)} cannot be read: {error.strerror}")
 
-    found, seen, places = Found([], [], [], []), set(), [str(folder)]
+    found, seen, places = FoundImages([], [], [], []), set(), [str(folder)]
     for start in places:  # which grows by the links that are met
         for place, folders, files in os.walk(start, onerror=refuse):
             here, real = Path(place).relative_to(folder), os.path.realpath(place)

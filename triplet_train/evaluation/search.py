@@ -23,7 +23,7 @@ SeeBlock = Callable[[slice, np.ndarray], None]
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What the queries with a row of their class in the gallery found, in the caller's order.
 
     Attributes:
@@ -42,7 +42,7 @@ class Found:
 
 def search(
     pairs: Pairs, done: Callable[[int], object], see: SeeBlock = lambda block, keys: None
-) -> Found:
+) -> SearchResult:
     """Exact search, in O(Q G D) time and the memory of a block of distances per thread.
 
     Args:
@@ -72,7 +72,7 @@ def search(
     pairs.each_block(work, done)
     judged = np.sort(pairs.query_rows[pairs.relevant > 0])
     per_query = dict(zip(NAMES, table[judged].T, strict=True))
-    return Found(judged, per_query, neighbours[judged], distances[judged])
+    return SearchResult(judged, per_query, neighbours[judged], distances[judged])
 
 
 def figures_of(hits: np.ndarray, relevant: np.ndarray, largest: int) -> np.ndarray:

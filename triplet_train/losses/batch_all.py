@@ -73,6 +73,8 @@ def triplet_batch_all_statistics(
 ) -> TripletStatistics:
     """`triplet_batch_all_loss` and what a training log needs, from the same distances.
 
+    Arguments, errors and cost are those of the loss.
+
     >>> embeddings = [[0.0], [1.0], [3.0], [1.5]]
     >>> float(triplet_batch_all_statistics([0, 0, 1, 1], embeddings, margin=0.0).active_fraction)
     0.25

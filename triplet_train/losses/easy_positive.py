@@ -71,6 +71,8 @@ def triplet_easy_positive_statistics(
 ) -> TripletStatistics:
     """`triplet_easy_positive_loss` and what a training log needs, from the same distances.
 
+    Arguments, errors and cost are those of the loss.
+
     >>> embeddings = [[0.0], [1.0], [3.0], [1.5], [5.0]]
     >>> statistics = triplet_easy_positive_statistics([0, 0, 0, 1, 1], embeddings)
     >>> round(float(statistics.active_fraction), 4)

@@ -75,6 +75,8 @@ def triplet_hard_statistics(
 ) -> TripletStatistics:
     """`triplet_hard_loss` and what a training log needs, from the same distances.
 
+    Arguments, errors and cost are those of the loss.
+
     >>> embeddings = [[0.0], [1.0], [3.0], [1.5]]
     >>> float(triplet_hard_statistics([0, 0, 1, 1], embeddings).positive_distance)
     1.25

@@ -23,9 +23,8 @@ from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import make_step
-from triplet_train.training.watch import FAILED_BATCH, Watch
+from triplet_train.training.watch import FAILED_BATCH, Figures, Watch
 
-Figures = dict[str, float]
 _LOOK_EVERY = 100  # steps, however rarely they are logged
 
 
