@@ -156,8 +156,10 @@ def test_ray_gives_the_same_rows(workplace, command, finished_run, photos, sourc
         whole, table = (read_table(workplace / f"{name}.parquet") for name in ("whole", "ray"))
         assert (table.ids, table.label_names) == (whole.ids, whole.label_names)
         np.testing.assert_allclose(table.embeddings, whole.embeddings, atol=1e-6)
-    status, _, err = run(command, finished_run, *ray, "--overwrite", "--split", "tset")
+    wrong = [*ray[2:], "--split", "tset", "--output", "wrong.parquet"]
+    status, _, err = run(command, finished_run, *wrong)
     assert status == 2 and err.count("\n") == 1, err
+    assert not (workplace / "wrong.parquet").exists()
     if "--images" in source:
         (workplace / "photos/bad.png").write_bytes(b"no image")
         status, _, err = run(command, finished_run, *ray, "--overwrite")

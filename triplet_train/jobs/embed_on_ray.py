@@ -57,10 +57,20 @@ def embed_on_ray(
                 return {"rows": rows, "width": width, "failure": "", "status": 0}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
+            failure = _failure(parts)
+            if failure and len(list(beside.iterdir())) < shards:
+                raise failure  # and nothing is left of the others
     finally:
         ray.shutdown()
-    failures = dict.fromkeys(part["failure"] for part in parts if part["failure"])
-    if failures:
-        wrong = any(part["status"] == RequestError.exit_status for part in parts)
-        raise (RequestError if wrong else RunError)("\n".join(failures))
+    if failure:
+        raise failure
     return sum(part["rows"] for part in parts), max(part["width"] for part in parts)
+
+
+def _failure(parts: list[dict[str, Any]]) -> CommandError | None:
+    """What the shards could not do; said once, where all of them say the same."""
+    failures = dict.fromkeys(part["failure"] for part in parts if part["failure"])
+    if not failures:
+        return None
+    wrong = any(part["status"] == RequestError.exit_status for part in parts)
+    return (RequestError if wrong else RunError)("\n".join(failures))
