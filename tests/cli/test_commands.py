@@ -26,10 +26,11 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import retrieval_figures
 from triplet_train.jobs import report
-from triplet_train.jobs.run_folder import opened
+from triplet_train.jobs.run_folder import ENTRIES, opened
 from triplet_train.models.embedder import load_embedder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.randomness import step_key
+from triplet_train.training.watch import FAILED_BATCH
 
 SMALL = [
     "batch.per_class=4",
@@ -86,6 +87,8 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "tensorboard",
         "report.html",
     }
+    # --overwrite takes these, the page's pictures and the rows of a batch that failed.
+    assert names | {"plots", FAILED_BATCH} == set(ENTRIES)
     assert {p.name for p in (folder / "embeddings").iterdir()} == {"test.parquet", "test.npz"}
     assert (folder / "tensorboard/test.projector/sprite.png").exists()
     assert (
