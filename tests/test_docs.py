@@ -64,10 +64,10 @@ def test_the_recipe_shows_lines_that_are_there():
     assert shown > 10
 
 
-def test_the_map_has_every_room_and_the_files_that_it_names():
+def test_the_map_has_every_package_and_the_files_that_it_names():
     package, page = ROOT / "triplet_train", (ROOT / "docs/architecture.md").read_text()
-    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
-    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == rooms
+    packages = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == packages
     for file in re.findall(r"\w+/\w+\.py", page):
         assert (package / file).is_file(), file
 
