@@ -2,8 +2,8 @@
 
     python scripts/bench_augmentation.py
 
-Made images, the tower of the shipped MNIST configurations. Rounds of some steps with each choice of
-keys, in random order; ratios are medians over the rounds of each to the plain step of its round.
+Made images, the tower of mnist_semihard. Rounds of some steps with each choice of keys, in random
+order; ratios are medians over the rounds of each to the plain step of its round.
 """
 
 import argparse

@@ -16,7 +16,9 @@ end, when the page is drawn.
 What a configuration promises stands in its first lines, `#  NAME  MEAN +- SD`, over seeds 0 to 2.
 A figure agrees if it is within four standard deviations of the mean, or within 0.002 where they are
 smaller: other processors round differently, and a rounding grows over a training. Exit status 1 if
-one does not agree. What was run is kept in --runs and not run again.
+one does not agree. The seconds are compared with nothing; the table has their median.
+
+What was run is kept in --runs and not run again: delete that folder to measure anew.
 """
 
 import argparse
@@ -93,16 +95,16 @@ def rows(name: str, runs: list[Figures]) -> Iterator[list[str]]:
     for figure, (mean, sd) in promised(name).items():
         values = [run[figure] for run in runs]
         verdict = "agrees" if agrees(values, mean, sd) else "DIFFERS"
-        yield [name, figure, *summary(values, 4), f"{mean:.4f} +- {sd:.4f}", verdict]
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        found = f"{statistics.mean(values):.4f} +- {spread:.4f}"
+        yield [name, figure, shown(values, 4), found, f"{mean:.4f} +- {sd:.4f}", verdict]
     for figure in ("seconds_to_figures", "seconds"):
-        yield [name, figure, *summary([run[figure] for run in runs], 1), "", ""]
+        values = [run[figure] for run in runs]
+        yield [name, figure, shown(values, 1), f"median {statistics.median(values):.1f}", "", ""]
 
 
-def summary(values: list[float], digits: int) -> tuple[str, str]:
-    """Each value, and their mean and standard deviation."""
-    shown = ", ".join(f"{value:.{digits}f}" for value in values)
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return shown, f"{statistics.mean(values):.{digits}f} +- {spread:.{digits}f}"
+def shown(values: list[float], digits: int) -> str:
+    return ", ".join(f"{value:.{digits}f}" for value in values)
 
 
 def parse_options() -> argparse.Namespace:
@@ -121,7 +123,7 @@ def parse_options() -> argparse.Namespace:
 def main() -> None:
     options = parse_options()
     data_dir = ["--data-dir", options.data_dir] if options.data_dir else []
-    table = [["configuration", "figure", "of each seed", "mean", "promised", ""]]
+    table = [["configuration", "figure", "of each seed", "together", "promised", ""]]
     for name in options.names:
         folders = {seed: options.runs / f"{name}-{seed}" for seed in options.seeds}
         found = [measure(name, seed, folder, data_dir) for seed, folder in folders.items()]

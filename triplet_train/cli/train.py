@@ -79,7 +79,7 @@ def train(
       triplet-train --config digits_semihard
       triplet-train --config flowers.yaml --dry-run
       triplet-train --config mnist_hard --set loss.margin=0.3 --run-dir runs/margin_03
-      triplet-train --config mnist_hard --run-dir runs/margin_03 --resume
+      triplet-train --config runs/margin_03/config.yaml --run-dir runs/margin_03 --resume
     """
     from triplet_train.config import config_name, load_config
     from triplet_train.embeddings.formats import refuse_output

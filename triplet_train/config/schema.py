@@ -327,7 +327,10 @@ class Config(Section):
     """A run, section by section in the order in which the data flow."""
 
     seed: int = Field(
-        0, ge=0, lt=2**31, description="decides weights, batches, augmentation, dropout"
+        0,
+        ge=0,
+        lt=2**31,
+        description="decides weights, batches, augmentation, dropout and random triplets",
     )
     data: DataConfig
     batch: BatchConfig = BatchConfig()
