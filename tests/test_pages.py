@@ -16,12 +16,14 @@ import pytest
 import tensorflow as tf
 from made_sets import make_folder
 from PIL import Image
+from tables import table
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig, load_config
 from triplet_train.data.caching import which_fit
+from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import CommandError
 from triplet_train.jobs import report
@@ -151,6 +153,13 @@ def refusal(function, *arguments):
     return str(error.value)
 
 
+class TooLarge:
+    input_shape = (None, 4, 4, 1)
+
+    def __call__(self, images, training):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+
 def without_memory():
     alone = Devices(tf.distribute.get_strategy(), 1, 1, True, "NVIDIA H100")
     with alone.failures_explained():
@@ -173,6 +182,8 @@ def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run,
     assert status == 1 and says(page, err.splitlines()[-1])
 
     assert says(page, f"triplet-train: {refusal(without_memory)}")
+    images = table(np.zeros((5, 4, 4, 1), np.uint8), np.zeros(5, np.int64))
+    assert says(page, refusal(make_embed(TooLarge(), 2), images))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=23.4 * 2**30))
     large = SimpleNamespace(bytes=42 * 2**30, split="train")
     held = DataConfig(dataset="digits", cache="memory")

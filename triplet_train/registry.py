@@ -1,6 +1,6 @@
 """What a run can be made of, by name: a line here is all that makes a name known.
 
-Each name is that of the file that does it, in the room that stands above its table. The file is
+Each name is that of the file that does it, in the package that stands above its table. The file is
 imported when it is needed; this one imports nothing heavy, so that the schema, the help and every
 error know the names without TensorFlow. What follows a name is what --schema and the documentation
 say of it; CONTRIBUTING.md shows how to add one.

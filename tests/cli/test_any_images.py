@@ -162,6 +162,7 @@ def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, com
     judge = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
     assert "\nclasses: all but 0-4\n" in command(evaluate, *judge)[1]
     figures = json.loads(Path("x.json").read_text())
+    assert figures["judged_classes"] == "all but 0-4" and len(figures["classes"]) == 5
     of_the_run = json.loads(Path("run/metrics.json").read_text())
     assert figures["recall_at_1"] == of_the_run["recall_at_1"]
     assert (

@@ -90,8 +90,9 @@ def as_json(judged: Judged) -> dict[str, Any]:
     """All but the arrays that have an entry per query or per pair of classes."""
     judgement, names = judged.judgement, judged.class_names
     distances = asdict(judgement.distances)
+    about = {"judged_classes" if key == "classes" else key: v for key, v in judged.about.items()}
     return {
-        **judged.about,
+        **about,
         **judgement.figures,
         "queries": judgement.queries,
         "queries_without_their_class": judgement.left_out,
