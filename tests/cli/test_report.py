@@ -6,6 +6,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run
+from triplet_train.report import maps
 from triplet_train.training.lines import whole_lines
 
 SHEETS = "neighbours_random.png"
@@ -24,11 +25,18 @@ def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workpl
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):
         assert words in page
     plots = {path.name for path in (workplace / "a run/plots").iterdir()}
-    assert {"loss.png", "distances.png", "map_pca.png", "confusion.png", SHEETS} <= plots
+    expected = {"loss", "distances", "map_pca", "map_tsne", "confusion", "neighbours_random"}
+    assert {f"{name}.png" for name in expected} <= plots
+
+
+@pytest.fixture
+def without_tsne(monkeypatch):
+    """Saves seconds; the page of a run has one."""
+    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 1000)
 
 
 def test_a_checkpoint_is_shown_with_its_run_and_images(
-    workplace, command, finished_run, monkeypatch
+    workplace, command, finished_run, monkeypatch, without_tsne
 ):
     request = ["--checkpoint", finished_run, "--split", "train[:60]", "--report", "x.html"]
     status, out, _ = command(evaluate, *request)
@@ -53,7 +61,9 @@ def test_lines_of_a_log_that_are_not_whole_are_not_drawn(tmp_path):
     assert list(whole_lines(log)) == [{"step": 1, "loss": 0.5}]
 
 
-def test_files_are_shown_without_images_and_with_a_gallery(workplace, command, finished_run):
+def test_files_are_shown_without_images_and_with_a_gallery(
+    workplace, command, finished_run, without_tsne
+):
     for name, split in (("queries.npz", "test[:40]"), ("gallery.npz", "train[:90]")):
         command(embed, "--checkpoint", finished_run, "--split", split, "--output", name)
     request = ["--queries", "queries.npz", "--gallery", "gallery.npz", "--report", "x.html"]

@@ -38,24 +38,23 @@ def texts(figure):
 
 @pytest.mark.parametrize("classes", [1, 2, 12, 13, 100])
 def test_any_number_of_classes_has_a_map(monkeypatch, classes):
-    monkeypatch.setattr(maps, "tsne_map", lambda vectors: vectors[:, :2])  # which takes a second
+    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 1000)  # which takes a second
     plots, remark = map_plots(make(classes, 4 if classes < 100 else 2))
     assert plots[0].name == "map_pca"
     assert len(plots[0].figure.legends[0].get_texts()) == min(classes, 13)  # one for the others
     assert ("lowest figures" in remark) == (classes > 12)
-    assert all(png(plot.figure) for plot in plots)
+    assert png(plots[0].figure)
 
 
 def test_of_more_classes_than_a_map_has_rows_some_are_drawn_and_the_worst_of_these_named(
     monkeypatch,
 ):
-    monkeypatch.setattr(maps, "tsne_map", lambda vectors: vectors[:, :2])
-    contents = make(2500, 2)
+    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 5000)
+    contents = make(2100, 2)
     plots, _ = map_plots(contents)
-    assert len(plots) == 2 and png(plots[0].figure)
-    rows = balanced_rows(contents.labels)
-    drawn = contents.labels[rows]
-    assert len(set(drawn)) == len(drawn) == 2000 and 300 < (drawn >= 2000).sum() < 500
+    assert png(plots[0].figure)
+    drawn = contents.labels[balanced_rows(contents.labels)]
+    assert len(set(drawn)) == len(drawn) == 2000 and 70 < (drawn >= 2000).sum() < 100
 
 
 def test_vectors_that_all_coincide_have_no_map():

@@ -135,7 +135,7 @@ def test_every_optimizer_takes_weight_decay(name):
 @pytest.mark.parametrize(
     "strategy, size",
     [
-        ("semi_hard", 4),
+        ("hard", 4),
         pytest.param("hard", 1, marks=pytest.mark.slow),
         *(pytest.param(strategy, 6, marks=pytest.mark.slow) for strategy in STRATEGIES),
     ],
