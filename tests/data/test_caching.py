@@ -43,11 +43,11 @@ def test_batches_are_the_same_from_memory_and_from_disk(sources, kind):
     (held,) = cached([on_disk], data("memory"), quiet=True)
     assert held.read is not on_disk.read
     assert cached([on_disk], data("disk"), quiet=True) == [on_disk]
-    batches = PKBatches(on_disk.labels, classes=3, per_class=4, seed=0)
-    streams = [
-        training_batches(images, batches, 5, range(1), 1).take(20).as_numpy_iterator()
-        for images in (on_disk, held)
-    ]
+    streams = []
+    for images in (on_disk, held):  # each reads ahead in threads, and draws its own batches
+        batches = PKBatches(images.labels, classes=3, per_class=4, seed=0)
+        stream = training_batches(images, batches, 5, range(1), 1)
+        streams.append(stream.take(20).as_numpy_iterator())
     for one, other in zip(*streams, strict=True):
         for part, same in zip(one, other, strict=True):
             np.testing.assert_array_equal(part, same)

@@ -61,7 +61,7 @@ class PKBatches:
         """Row numbers of batch `step`: int64 [P * K], the K rows of a class side by side.
 
         Depends on `step` and the constructor's arguments only. With C classes, steps in order cost
-        O(C + P K) each; any other step costs up to an epoch of them.
+        O(C + P K) each; any other step costs up to an epoch of them. For one thread at a time.
         """
         chosen, nth = self._schedule.draw(step)
         return np.concatenate([self._streams[c].group(n) for c, n in zip(chosen, nth, strict=True)])
