@@ -175,6 +175,7 @@ def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, com
     assert len(read_table(workplace / "all.npz").ids) == 450
 
 
+@pytest.mark.slow
 def test_class_rotations_are_trained_on_exported_and_judged(workplace, command, data_dir):
     write("turned", dataset="digits", data_dir=str(data_dir), class_rotations=True)
     request = ["--config", "turned.yaml", "--run-dir", "run", "--quiet"]
