@@ -375,8 +375,10 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
             patch.setattr(loop, "_judge", send_signal)
             status, _, err = command(train, *request, *more)
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
-    status, out, err = command(train, *request, "--resume")
-    assert status == 0 and "recall@1" in out
+    status, _, err = command(train, *request, "--resume", "--set", "train.steps=11")
+    assert status == 2 and "train.steps: 20 -> 11" in err
+    status, out, err = command(train, *request, "--resume", "--set", "train.steps=14")
+    assert status == 0 and "recall@1" in out and "another train.steps: 20 -> 14" in err
 
 
 def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_figures(

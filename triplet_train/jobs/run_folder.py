@@ -167,7 +167,7 @@ def _changes(old: Config, new: Config) -> dict[str, str]:
 def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
     changed = _changes(old, new)
     allowed = set(_MAY_CHANGE)
-    if new.train.steps > old.train.steps:
+    if new.train.steps > _newest_step(run_dir):
         allowed.add("train.steps")
     if changed.keys() - allowed:
         lines = [
@@ -179,6 +179,12 @@ def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
                 [f"{run_dir} was started with another configuration, of another result:", *lines]
             )
         )
+
+
+def _newest_step(run_dir: Path) -> int:
+    """Of the run's checkpoints, whether they can be read or not; 0 without any."""
+    folders = (run_dir / "checkpoints").glob("step_" + "[0-9]" * 8)
+    return max((int(folder.name[-8:]) for folder in folders), default=0)
 
 
 def _require_same_rows(run_dir: Path, rows: dict[str, str]) -> None:
