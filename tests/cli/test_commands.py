@@ -275,6 +275,8 @@ def test_a_keras_file_that_was_put_into_a_run_is_not_taken_for_its_tower(
     shutil.copy(finished_run / "embedder.keras", "run/mine.keras")
     status, _, err = command(embed, "--checkpoint", "run/mine.keras", "--output", "x.npz")
     assert status == 2 and "--dataset" in err
+    (workplace / "run").rename("checkpoints")  # a name that a user may give too
+    assert command(evaluate, "--checkpoint", "checkpoints/embedder.keras", "--quiet")[0] == 0
 
 
 def test_a_data_set_of_other_size_is_brought_to_the_tower(

@@ -63,12 +63,7 @@ def _print_version(context: typer.Context, asked: bool) -> None:
 
 Version = Annotated[
     bool,
-    typer.Option(
-        "--version",
-        is_eager=True,
-        callback=_print_version,
-        help="Print the version.",
-    ),
+    typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
 ]
 
 

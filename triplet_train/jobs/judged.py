@@ -90,6 +90,7 @@ def as_json(judged: Judged) -> dict[str, Any]:
     """All but the arrays that have an entry per query or per pair of classes."""
     judgement, names = judged.judgement, judged.class_names
     distances = asdict(judgement.distances)
+    # `classes` is the table of them.
     about = {"judged_classes" if key == "classes" else key: v for key, v in judged.about.items()}
     return {
         **about,

@@ -124,6 +124,8 @@ def _run_of(file: Path) -> Path | None:
     """The folder of the run that `file` is the tower, or a checkpoint, of."""
     if file.name != EMBEDDER:
         return None
+    folders = [file.parent]
     checkpoints = file.resolve().parents[1]
-    folder = checkpoints.parent if checkpoints.name == "checkpoints" else file.parent
-    return folder if run_folder.is_run(folder) else None
+    if checkpoints.name == "checkpoints":
+        folders.append(checkpoints.parent)
+    return next(filter(run_folder.is_run, folders), None)
