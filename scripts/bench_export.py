@@ -37,7 +37,7 @@ def throughput(data_dir: str | None) -> None:
     from triplet_train.data.sources import open_source
     from triplet_train.embeddings.compute import make_embed
     from triplet_train.embeddings.files import writing
-    from triplet_train.jobs.tower_source import OpenTower
+    from triplet_train.jobs.open_tower import OpenTower
     from triplet_train.models.tower import build_tower
 
     config = load_config("mnist_semihard", [f"data.data_dir={data_dir}"] if data_dir else [])
@@ -92,7 +92,7 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
     from triplet_train.config import load_config
     from triplet_train.data.images import ImageSet, ImageStream
     from triplet_train.embeddings.files import writing
-    from triplet_train.jobs.tower_source import OpenTower
+    from triplet_train.jobs.open_tower import OpenTower
     from triplet_train.models.tower import build_tower
 
     config = load_config("digits_semihard")

@@ -31,8 +31,8 @@ from triplet_train.losses.strategies import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
+from triplet_train.training.microbatches import embed_whole
 from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.passes import embed_whole
 from triplet_train.training.step import make_step
 
 TOWERS = {

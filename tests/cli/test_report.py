@@ -7,7 +7,7 @@ from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run
 from triplet_train.report import maps
-from triplet_train.training.lines import whole_lines
+from triplet_train.training.metrics_lines import whole_lines
 
 SHEETS = "neighbours_random.png"
 

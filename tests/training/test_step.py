@@ -10,8 +10,8 @@ from triplet_train.models.tower import build_tower
 from triplet_train.registry import STRATEGIES
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices
+from triplet_train.training.microbatches import embed_in_parts
 from triplet_train.training.optimizers import learning_rate, make_optimizer
-from triplet_train.training.passes import embed_in_parts
 from triplet_train.training.step import make_step
 
 LABELS = np.repeat(np.arange(4), 3)

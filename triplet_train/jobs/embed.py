@@ -8,7 +8,7 @@ from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import shard_of
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
-from triplet_train.jobs.tower_source import open_tower
+from triplet_train.jobs.open_tower import open_tower
 
 
 def embed(

@@ -5,7 +5,7 @@ from pathlib import Path
 from triplet_train.data.classes import judged_rows
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.jobs.judged import Judged, judge_tables
-from triplet_train.jobs.tower_source import open_tower
+from triplet_train.jobs.open_tower import open_tower
 
 
 def judge_checkpoint(

@@ -13,7 +13,7 @@ from triplet_train.jobs.judged import Judged
 from triplet_train.report.contents import Contents
 from triplet_train.report.page import write_report
 from triplet_train.report.sheets import rows_shown
-from triplet_train.training.lines import LINES, whole_lines
+from triplet_train.training.metrics_lines import LINES, whole_lines
 
 _READ = 256  # images at a time
 

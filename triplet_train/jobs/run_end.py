@@ -13,7 +13,7 @@ from triplet_train.evaluation import has_pairs
 from triplet_train.files import write_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
-from triplet_train.jobs.tower_source import OpenTower
+from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 
 

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from triplet_train.losses.distances import Metric
+from triplet_train.losses.each_slot import for_each_slot
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
-from triplet_train.losses.order import as_ordered_integers
-from triplet_train.losses.slots import for_each_slot
+from triplet_train.losses.ordered_integers import as_ordered_integers
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
 from triplet_train.losses.strategies import Strategy
 from triplet_train.losses.xla import compiled_by_xla

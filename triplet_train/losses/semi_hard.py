@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.beyond import nearest_beyond
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import mining_batch
+from triplet_train.losses.nearest_beyond import nearest_beyond
 from triplet_train.losses.statistics import (
     TripletStatistics,
     fraction,

@@ -12,7 +12,7 @@ import numpy as np
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, remove, replacing, sha256
 from triplet_train.models.embedder import EMBEDDER
-from triplet_train.training.lines import LINES
+from triplet_train.training.metrics_lines import LINES
 
 _OPTIMIZER = "optimizer.npz"
 _STATE = "state.json"

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, flush, write_text
-from triplet_train.training.lines import LINES, whole_lines
+from triplet_train.training.metrics_lines import LINES, whole_lines
 
 
 class RunLog:

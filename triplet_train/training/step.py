@@ -10,7 +10,7 @@ from triplet_train.losses.statistics import TripletStatistics
 from triplet_train.losses.strategies import Strategy
 from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
-from triplet_train.training.passes import embed_in_parts, embed_whole
+from triplet_train.training.microbatches import embed_in_parts, embed_whole
 from triplet_train.training.randomness import LAYERS, LOSS, fold, step_key
 
 

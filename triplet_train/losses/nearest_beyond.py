@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from triplet_train.losses.each_slot import for_each_slot
 from triplet_train.losses.mining_batch import MiningBatch
-from triplet_train.losses.order import as_ordered_integers
-from triplet_train.losses.slots import for_each_slot
+from triplet_train.losses.ordered_integers import as_ordered_integers
 from triplet_train.losses.xla import compiled_by_xla
 
 _FEW_SLOTS = 12  # up to here a pass over the matrix for each costs less than the buckets
