@@ -84,10 +84,8 @@ def test_a_nan_among_the_embeddings_is_not_hidden(name, metric):
         assert np.isnan(compiled(name, metric, "float32")(labels, x, 1.0)[0])
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["hard", *(pytest.param(name, marks=pytest.mark.slow) for name in LOSSES if name != "hard")],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOSSES)
 def test_xla_gives_the_same_and_compiles_once_whatever_the_labels(name):
     random = np.random.default_rng(0)
     x = random.normal(size=(24, 5)).astype(np.float32)

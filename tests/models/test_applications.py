@@ -115,10 +115,8 @@ def test_batch_normalisation_is_over_all_replicas_where_there_are_several(synchr
     assert len(layers) == 27 and {layer.synchronized for layer in layers} == {synchronized}
 
 
-@pytest.mark.parametrize(
-    "name, momentum",
-    [("MobileNetV2", 0.99), pytest.param("EfficientNetV2B0", 0.9, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name, momentum", [("MobileNetV2", 0.99), ("EfficientNetV2B0", 0.9)])
 def test_moving_averages_settle_within_a_run_of_some_hundred_steps(name, momentum):
     tower = build_tower(ModelConfig(tower=name), (32, 32, 3))
     layers = [la for la in backbone_of(tower).layers if "BatchNorm" in type(la).__name__]
@@ -135,7 +133,7 @@ def test_a_step_seeds_every_random_layer_of_a_backbone_and_of_the_head():
     assert {id(layer.seed_generator.state) for layer in random} == seeded
 
 
-@pytest.mark.parametrize("format", ["weights.h5", "h5"])
+@pytest.mark.parametrize("format", ["weights.h5", pytest.param("h5", marks=pytest.mark.slow)])
 def test_weights_come_from_either_kind_of_file(mobilenet, tmp_path, format):
     file = tmp_path / f"network.{format}"
     mobilenet.save_weights(file) if format == "weights.h5" else mobilenet.save(file)

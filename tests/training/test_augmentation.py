@@ -226,7 +226,10 @@ def test_xla_gives_the_same_images_but_for_rounding():
     assert np.abs(plain - compiled).max() <= 1 and (plain != compiled).mean() < 0.01
 
 
-@pytest.mark.parametrize("microbatch, precision", [(None, "float32"), (4, "mixed_bfloat16")])
+@pytest.mark.parametrize(
+    "microbatch, precision",
+    [(4, "mixed_bfloat16"), pytest.param(None, "float32", marks=pytest.mark.slow)],
+)
 def test_the_step_gives_the_tower_the_images_of_its_number(monkeypatch, microbatch, precision):
     seen = tf.Variable(tf.zeros_like(IMAGES))
 
