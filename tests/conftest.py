@@ -71,6 +71,14 @@ def command(capfd, monkeypatch):
     return run
 
 
+@pytest.fixture
+def without_tsne(monkeypatch):
+    """Saves seconds a page; the page of a run in tests/cli/test_report.py has one."""
+    from triplet_train.report import maps
+
+    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 10_000)
+
+
 @pytest.fixture(scope="session")
 def digits_config(data_dir):
     """Overrides that make the demo's configuration a matter of seconds."""

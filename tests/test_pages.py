@@ -15,6 +15,7 @@ import psutil
 import pytest
 import tensorflow as tf
 from made_sets import make_folder
+from networks import TooLarge
 from PIL import Image
 from tables import table
 
@@ -151,13 +152,6 @@ def refusal(function, *arguments):
     with pytest.raises(CommandError) as error:
         function(*arguments)
     return str(error.value)
-
-
-class TooLarge:
-    input_shape = (None, 4, 4, 1)
-
-    def __call__(self, images, training):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 
 def without_memory():

@@ -540,8 +540,9 @@ def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
 def test_damaged_figures_of_a_finished_run_are_made_anew(workplace, command, finished_run):
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     figures = workplace / "run/metrics.json"
-    figures.write_text('{"steps": 20, "splits": 3}')
-    assert not is_finished(load_config("run/config.yaml"), workplace / "run")
+    for damage in ("[]", '{"steps": 20, "splits": 3}'):
+        figures.write_text(damage)
+        assert not is_finished(load_config("run/config.yaml"), workplace / "run")
     figures.write_text("{")
     request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
     assert command(train, *request)[0] == 0

@@ -116,7 +116,12 @@ def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finis
 
 @pytest.mark.parametrize(
     "name, source",
-    [("x.parquet", ["--split", "test[:50]"]), ("x.npz", ["--images", "photos"])],
+    [
+        ("x.parquet", ["--split", "test[:50]"]),
+        ("x.npz", ["--images", "photos"]),
+        pytest.param("x.npz", ["--split", "test[:50]"], marks=pytest.mark.slow),
+        pytest.param("x.parquet", ["--images", "photos"], marks=pytest.mark.slow),
+    ],
 )
 def test_shards_read_together_are_the_whole_row_for_row(
     workplace, command, finished_run, photos, source, name

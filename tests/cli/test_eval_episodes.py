@@ -11,7 +11,6 @@ from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation.episodes import Episodes, judge_episodes
 from triplet_train.jobs import judged
-from triplet_train.report import maps
 
 
 @pytest.fixture
@@ -32,9 +31,8 @@ def small_file(workplace):
 
 
 def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
-    workplace, command, finished_run, monkeypatch
+    workplace, command, finished_run, without_tsne
 ):
-    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 1000)  # which takes seconds
     file = finished_run / "embeddings/test.npz"
     request = ["--episodes", "300", "--ways", "4", "--shots", "2", "--seed", "7", "--json"]
     status, out, err = command(evaluate, "--checkpoint", finished_run, *request, "a.json")

@@ -6,7 +6,6 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run
-from triplet_train.report import maps
 from triplet_train.training.metrics_lines import whole_lines
 
 SHEETS = "neighbours_random.png"
@@ -27,12 +26,6 @@ def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workpl
     plots = {path.name for path in (workplace / "a run/plots").iterdir()}
     expected = {"loss", "distances", "map_pca", "map_tsne", "confusion", "neighbours_random"}
     assert {f"{name}.png" for name in expected} <= plots
-
-
-@pytest.fixture
-def without_tsne(monkeypatch):
-    """Saves seconds; the page of a run has one."""
-    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 1000)
 
 
 def test_a_checkpoint_is_shown_with_its_run_and_images(

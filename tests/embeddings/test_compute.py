@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from networks import TooLarge
 from tables import table
 
 from triplet_train.config import load_config
@@ -15,13 +15,6 @@ def test_what_bounds_training_bounds_judging_too(microbatch, size):
     small = ["batch.classes=10", "batch.per_class=200", f"train.microbatch={microbatch}"]
     assert at_once(load_config("digits_semihard", small)) == size
     assert at_once(None) == 512
-
-
-class TooLarge:
-    input_shape = (None, 4, 4, 1)
-
-    def __call__(self, images, training):
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\n a tensor")
 
 
 def test_too_little_memory_is_said_with_what_takes_less():

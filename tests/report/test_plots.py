@@ -7,7 +7,6 @@ import pytest
 from report_contents import HOSTILE, LOG, make
 
 from triplet_train.evaluation.judgement import judge
-from triplet_train.report import maps
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.curves import curve_plots
 from triplet_train.report.distances import distance_plot
@@ -37,8 +36,7 @@ def texts(figure):
 
 
 @pytest.mark.parametrize("classes", [1, 2, 12, 13, 100])
-def test_any_number_of_classes_has_a_map(monkeypatch, classes):
-    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 1000)  # which takes a second
+def test_any_number_of_classes_has_a_map(without_tsne, classes):
     plots, remark = map_plots(make(classes, 4 if classes < 100 else 2))
     assert plots[0].name == "map_pca"
     assert len(plots[0].figure.legends[0].get_texts()) == min(classes, 13)  # one for the others
@@ -47,9 +45,8 @@ def test_any_number_of_classes_has_a_map(monkeypatch, classes):
 
 
 def test_of_more_classes_than_a_map_has_rows_some_are_drawn_and_the_worst_of_these_named(
-    monkeypatch,
+    without_tsne,
 ):
-    monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 5000)
     contents = make(2100, 2)
     plots, _ = map_plots(contents)
     assert png(plots[0].figure)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from kill_and_resume import log_without_clock
 from networks import application
-from small_runs import LABELS, build_small, figures, start
+from small_runs import LABELS, build_small, figures, recalls, start
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from triplet_train.data.batches import PKBatches
@@ -29,12 +29,6 @@ EVERYTHING = [
     "train.checkpoint_every=3",
     "train.keep=2",
 ]
-
-
-def recalls(*values):
-    """An evaluation that gives these, one after the other."""
-    left = iter(values)
-    return lambda: figures(next(left))
 
 
 @pytest.fixture(scope="module")

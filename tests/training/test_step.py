@@ -137,6 +137,7 @@ def test_every_optimizer_takes_weight_decay(name):
     [
         ("hard", 4),
         pytest.param("hard", 1, marks=pytest.mark.slow),
+        pytest.param("semi_hard", 4, marks=pytest.mark.slow),
         *(pytest.param(strategy, 6, marks=pytest.mark.slow) for strategy in STRATEGIES),
     ],
 )
