@@ -55,15 +55,25 @@ def _end(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def _print_version(context: typer.Context, asked: bool) -> None:
-    if asked and not context.resilient_parsing:  # as while the shell completes
-        typer.echo(f"triplet-train {__version__}")
-        raise typer.Exit()
+def answer(text: Callable[[], str]) -> Callable[[typer.Context, bool], None]:
+    """The callback of an option that prints a text and ends, whatever else is given."""
+
+    def callback(context: typer.Context, asked: bool) -> None:
+        if asked and not context.resilient_parsing:  # as while the shell completes
+            typer.echo(text(), nl=False)
+            raise typer.Exit()
+
+    return callback
 
 
 Version = Annotated[
     bool,
-    typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+    typer.Option(
+        "--version",
+        is_eager=True,
+        callback=answer(lambda: f"triplet-train {__version__}\n"),
+        help="Print the version.",
+    ),
 ]
 
 

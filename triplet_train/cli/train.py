@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch
+from triplet_train.cli.command import Version, answer, import_with_tensorflow, launch
 from triplet_train.registry import shipped_configs
 
 
@@ -17,13 +17,11 @@ def configurations(incomplete: str) -> list[str]:
     return shipped + sorted(glob(f"{escape(incomplete)}*.y*ml"))
 
 
-def print_schema(context: typer.Context, asked: bool) -> None:
-    """What --schema does, whatever else is given."""
-    if asked and not context.resilient_parsing:  # as while the shell completes
-        from triplet_train.config import schema_as_yaml
+def schema_text() -> str:
+    """Every key, as YAML."""
+    from triplet_train.config import schema_as_yaml  # takes a moment that --help does without
 
-        typer.echo(schema_as_yaml(), nl=False)
-        raise typer.Exit()
+    return schema_as_yaml()
 
 
 def train(
@@ -66,7 +64,7 @@ def train(
         typer.Option(
             "--schema",
             is_eager=True,
-            callback=print_schema,
+            callback=answer(schema_text),
             help="Print every key of a configuration, with its default, type and meaning.",
         ),
     ] = False,

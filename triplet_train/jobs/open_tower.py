@@ -16,6 +16,7 @@ from triplet_train.errors import RequestError
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER, embedder_file, load_embedder
 from triplet_train.registry import SOURCES
+from triplet_train.training.saved_steps import CHECKPOINTS
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,6 @@ def _run_of(file: Path) -> Path | None:
         return None
     folders = [file.parent]
     checkpoints = file.resolve().parents[1]
-    if checkpoints.name == "checkpoints":
+    if checkpoints.name == CHECKPOINTS:
         folders.append(checkpoints.parent)
     return next(filter(run_folder.is_run, folders), None)

@@ -23,6 +23,8 @@ from triplet_train.files import (
     write_json,
     write_text,
 )
+from triplet_train.training.metrics_lines import LINES
+from triplet_train.training.saved_steps import CHECKPOINTS, saved_steps
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -33,8 +35,8 @@ ENTRIES = (
     FIGURES,
     REPORT,
     "plots",
-    "metrics.jsonl",
-    "checkpoints",
+    LINES,
+    CHECKPOINTS,
     "embedder.keras",
     "embeddings",
     "tensorboard",
@@ -131,7 +133,7 @@ def opened(
         check(run_dir, config, resume=resume, overwrite=overwrite)  # still so, now that it is ours
         if resume:
             _require_same_rows(run_dir, rows)
-        for folder in (".", "checkpoints", "embeddings", "plots", "tensorboard"):
+        for folder in (".", CHECKPOINTS, "embeddings", "plots", "tensorboard"):
             remove_partial(run_dir / folder)
         if overwrite:
             for entry in ENTRIES:
@@ -167,7 +169,7 @@ def _changes(old: Config, new: Config) -> dict[str, str]:
 def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
     changed = _changes(old, new)
     allowed = set(_MAY_CHANGE)
-    if new.train.steps > _newest_step(run_dir):
+    if new.train.steps > max(saved_steps(run_dir), default=0):
         allowed.add("train.steps")
     if changed.keys() - allowed:
         lines = [
@@ -179,12 +181,6 @@ def _require_same_result(old: Config, new: Config, run_dir: Path) -> None:
                 [f"{run_dir} was started with another configuration, of another result:", *lines]
             )
         )
-
-
-def _newest_step(run_dir: Path) -> int:
-    """Of the run's checkpoints, whether they can be read or not; 0 without any."""
-    folders = (run_dir / "checkpoints").glob("step_" + "[0-9]" * 8)
-    return max((int(folder.name[-8:]) for folder in folders), default=0)
 
 
 def _require_same_rows(run_dir: Path, rows: dict[str, str]) -> None:

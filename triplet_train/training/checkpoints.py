@@ -13,6 +13,7 @@ from triplet_train.errors import RunError
 from triplet_train.files import first_line, remove, replacing, sha256
 from triplet_train.models.embedder import EMBEDDER
 from triplet_train.training.metrics_lines import LINES
+from triplet_train.training.saved_steps import CHECKPOINTS, saved_steps, step_folder
 
 _OPTIMIZER = "optimizer.npz"
 _STATE = "state.json"
@@ -45,15 +46,15 @@ class Checkpoints:
 
     def __init__(self, run_dir: Path, keep: int) -> None:
         self._run_dir, self._keep = run_dir, keep
-        self._folder = run_dir / "checkpoints"
+        self._folder = run_dir / CHECKPOINTS
         self._damaged: set[int] = set()
 
     def path(self, step: int) -> Path:
-        return self._folder / f"step_{step:08d}"
+        return step_folder(self._run_dir, step)
 
     def steps(self) -> list[int]:
         """Steps that have a checkpoint which is not known to be damaged, ascending."""
-        return [step for step in self._folders() if step not in self._damaged]
+        return [step for step in saved_steps(self._run_dir) if step not in self._damaged]
 
     def newest(self) -> str:
         """Names the newest checkpoint, which this object has read or written, for a message."""
@@ -87,7 +88,7 @@ class Checkpoints:
             ) from error
         self._damaged.discard(progress.step)
         kept = self.steps()[-self._keep :]
-        for step in self._folders():
+        for step in saved_steps(self._run_dir):
             if step not in (*kept, progress.best_step):
                 remove(self.path(step))
 
@@ -106,10 +107,10 @@ class Checkpoints:
         Raises:
             RunError: no checkpoint is whole.
         """
-        if not self._folders() and not (self._run_dir / LINES).exists():
+        if not saved_steps(self._run_dir) and not (self._run_dir / LINES).exists():
             say("nothing had been saved; beginning at step 0")
             return Progress()
-        for step in reversed(self._folders()):
+        for step in reversed(saved_steps(self._run_dir)):
             try:
                 progress = self._load(step, tower, optimizer)
             except Exception as error:  # the libraries raise of a damaged file what they like
@@ -132,13 +133,6 @@ class Checkpoints:
             with replacing(best / EMBEDDER) as beside:
                 shutil.copyfile(self._run_dir / EMBEDDER, beside)
         self._point_to_best(best)
-
-    def _folders(self) -> list[int]:
-        """Steps that have a folder, ascending."""
-        return sorted(
-            int(path.name.removeprefix("step_"))
-            for path in self._folder.glob("step_" + "[0-9]" * 8)
-        )
 
     def _load(self, step: int, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
         path = self.path(step)
