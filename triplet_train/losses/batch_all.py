@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from triplet_train.losses.distances import Metric
-from triplet_train.losses.each_slot import for_each_slot
 from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import MiningBatch, mining_batch
+from triplet_train.losses.mining_batch import AT_ONCE, MiningBatch, mining_batch
 from triplet_train.losses.ordered_integers import as_ordered_integers
+from triplet_train.losses.slot_blocks import for_each_block
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
 from triplet_train.losses.strategies import Strategy
 from triplet_train.losses.xla import compiled_by_xla
@@ -106,7 +106,7 @@ def _active_triplets(batch: MiningBatch, margin: float) -> tuple[tf.Tensor, tf.T
     distances = tf.stop_gradient(batch.distances)
     reach = tf.stop_gradient(batch.at(batch.positives)) + margin
     if compiled_by_xla():
-        return _active_by_slots(batch, distances, reach)
+        return _active_by_blocks(batch, distances, reach)
     reach = as_ordered_integers(tf.where(batch.counted, reach, distances.dtype.max))
     order = tf.argsort(reach, axis=1)
     cuts = tf.gather(reach, order, batch_dims=1)
@@ -124,17 +124,21 @@ def _active_triplets(batch: MiningBatch, margin: float) -> tuple[tf.Tensor, tf.T
     return tf.where(batch.counted, reached, 0), reaching
 
 
-def _active_by_slots(
+def _active_by_blocks(
     batch: MiningBatch, distances: tf.Tensor, reach: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """O(B^2 S); XLA has no kernel for bincount, and searches no faster than this."""
+    """O(B^2 S), in reductions over [B, B, `AT_ONCE`] that XLA fuses; it has no kernel for bincount,
+    and searches no faster than this."""
 
-    def count(reach: tf.Tensor, reaching: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        active = tf.cast((distances < reach[:, tf.newaxis]) & ~batch.same, tf.int32)
-        return tf.reduce_sum(active, axis=1), reaching + active
+    def count(block: tf.Tensor, reaching: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        reached = distances[:, :, tf.newaxis] < block[:, tf.newaxis, :]
+        active = tf.cast(reached & ~batch.same[:, :, tf.newaxis], tf.int32)
+        return tf.reduce_sum(active, axis=1), reaching + tf.reduce_sum(active, axis=2)
 
     reach = tf.where(batch.counted, reach, distances.dtype.min)
-    return for_each_slot(count, reach, batch.slots, tf.zeros(tf.shape(distances), tf.int32))
+    width = min(reach.shape[1] or AT_ONCE, AT_ONCE)
+    zeros = tf.zeros(tf.shape(distances), tf.int32)
+    return for_each_block(count, reach, batch.slots, width, zeros)
 
 
 def strategy(margin: float, metric: str) -> Strategy:

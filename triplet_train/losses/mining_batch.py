@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from triplet_train.losses.distances import (
@@ -14,12 +15,16 @@ from triplet_train.losses.distances import (
 from triplet_train.losses.labels import class_labels
 from triplet_train.losses.xla import compiled_by_xla
 
+AT_ONCE = 16  # slots that XLA searches in one pass; fewer are more passes, more are no faster
+
 
 class MiningBatch(NamedTuple):
     """A batch in the order of its labels, so that the positives of an anchor lie side by side.
 
-    S is the size of the largest class less one, or B - 1 under XLA, which would compile anew for
-    every S.
+    S is the size of the largest class less one, where XLA compiles rounded up to a multiple of
+    `AT_ONCE` if it is larger than that. Where the labels are known when a function is traced, so is
+    S. Otherwise it is found out in each call or, by XLA, which would compile anew for every S, taken
+    for B - 1.
 
     Attributes:
         embeddings: float32 or float64 [B, D].
@@ -28,7 +33,8 @@ class MiningBatch(NamedTuple):
         positives: int32 [B, S], the columns of each anchor's positives; 0 in slots not filled.
         filled: bool [B, S], whether a slot holds a positive.
         negatives: int32 [B], how many each anchor has.
-        slots: int32 [], the size of the largest class less one.
+        slots: int32 [], the size of the largest class less one; a constant where it is known when
+            the function is traced.
         metric: of the distances.
     """
 
@@ -81,6 +87,7 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
     """
     embeddings = raise_precision(y_pred)
     labels = class_labels(y_true, embeddings)
+    known = tf.get_static_value(tf.convert_to_tensor(y_true))
     if labels.shape[0] is None:
         # A replica may be left without rows at the end of the data, and argmax needs one.
         missing = tf.cast(tf.equal(tf.size(labels), 0), tf.int32)
@@ -92,9 +99,10 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
     sizes = tf.searchsorted(labels, labels, side="right") - starts
     rows = tf.range(tf.size(labels))
     slots = tf.maximum(tf.reduce_max(sizes) - 1, 1)  # argmax needs one
+    if known is not None and known.size:
+        slots = tf.constant(max(np.unique(known, return_counts=True)[1].max() - 1, 1), tf.int32)
     # An anchor's slots are the rest of its class, from the row after it around to the one before.
-    width = tf.maximum(tf.size(labels) - 1, 1) if compiled_by_xla() else slots
-    offsets = 1 + tf.range(width)
+    offsets = 1 + tf.range(_width(slots, labels) if compiled_by_xla() else slots)
     ahead = (rows - starts)[:, tf.newaxis] + offsets
     filled = offsets < sizes[:, tf.newaxis]
     ahead -= tf.where(ahead < sizes[:, tf.newaxis], 0, sizes[:, tf.newaxis])
@@ -108,6 +116,15 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
         slots,
         distance_metric,
     )
+
+
+def _width(slots: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """S where XLA compiles, which must not depend on what the labels are in a call."""
+    known = tf.get_static_value(slots)
+    if known is not None and known <= AT_ONCE:
+        return slots
+    width = tf.size(labels) - 1 if known is None else slots
+    return tf.maximum(-(-width // AT_ONCE), 1) * AT_ONCE
 
 
 @tf.custom_gradient

@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.each_slot import for_each_slot
-from triplet_train.losses.mining_batch import MiningBatch
+from triplet_train.losses.mining_batch import AT_ONCE, MiningBatch
 from triplet_train.losses.ordered_integers import as_ordered_integers
+from triplet_train.losses.slot_blocks import for_each_block
 from triplet_train.losses.xla import compiled_by_xla
 
+_COLUMNS = 2**21  # more than a batch has rows
 _FEW_SLOTS = 12  # up to here a pass over the matrix for each costs less than the buckets
 
 
@@ -15,7 +16,7 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
 
     Where there is none, the column of the largest negative distance; where the slot holds no
     positive, any column. O(B^2 log S) time for float32; O(B^2 S) for few slots, where that is less,
-    for float64 and under XLA, which sorts and searches no faster. O(B^2) memory.
+    for float64 and under XLA, whose sorting and searching take as long. O(B^2) memory.
     """
     lowest, highest = batch.distances.dtype.min, batch.distances.dtype.max
     distances = tf.stop_gradient(batch.distances)
@@ -25,12 +26,18 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
     def by_slots() -> tf.Tensor:
         return _beyond_by_slots(negatives, positives, batch.slots)
 
-    if compiled_by_xla() or distances.dtype != tf.float32:
+    def by_buckets() -> tf.Tensor:
+        return _beyond_by_buckets(negatives, positives)
+
+    few = tf.get_static_value(batch.slots <= _FEW_SLOTS)
+    if distances.dtype != tf.float32:
         beyond = by_slots()
+    elif compiled_by_xla():
+        beyond = _beyond_by_blocks(negatives, positives, batch.slots)
+    elif few is not None:  # no waiting for a GPU to say which
+        beyond = by_slots() if few else by_buckets()
     else:
-        beyond = tf.cond(
-            batch.slots <= _FEW_SLOTS, by_slots, lambda: _beyond_by_buckets(negatives, positives)
-        )
+        beyond = tf.cond(batch.slots <= _FEW_SLOTS, by_slots, by_buckets)
     farthest = tf.argmax(negatives, axis=1, output_type=tf.int32)
     return tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
 
@@ -39,14 +46,30 @@ def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tenso
     """int32 [B, S], -1 where nothing is beyond: a masked minimum of every row for each slot."""
     rows = tf.range(tf.shape(negatives)[0])
 
-    def nearest(positive: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        limit = positive[:, tf.newaxis]
+    def nearest(limit: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         masked = tf.where(negatives > limit, negatives, negatives.dtype.max)
         column = tf.argmin(masked, axis=1, output_type=tf.int32)
-        found = tf.gather_nd(negatives, tf.stack([rows, column], axis=1)) > positive
-        return tf.where(found, column, -1), state
+        found = tf.gather_nd(negatives, tf.stack([rows, column], axis=1)) > limit[:, 0]
+        return tf.where(found, column, -1)[:, tf.newaxis], state
 
-    columns, _ = for_each_slot(nearest, positives, slots, state=tf.constant(0))
+    columns, _ = for_each_block(nearest, positives, slots, width=1, state=tf.constant(0))
+    return columns
+
+
+def _beyond_by_blocks(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
+    """The same in reductions over [B, B, `AT_ONCE`] that XLA fuses, so that they are in no memory.
+
+    One kernel reads a negative once for all slots of a block.
+    """
+    packed = _packed(negatives)
+
+    def nearest(block: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        beyond = negatives[:, :, tf.newaxis] > block[:, tf.newaxis, :]
+        found = tf.reduce_min(tf.where(beyond, packed[:, :, tf.newaxis], tf.int64.max), axis=1)
+        return tf.where(found < tf.int64.max, _column(found), -1), state
+
+    width = min(positives.shape[1] or AT_ONCE, AT_ONCE)
+    columns, _ = for_each_block(nearest, positives, slots, width, state=tf.constant(0))
     return columns
 
 
@@ -58,25 +81,34 @@ def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
     they are a short sorted list, in which every positive is searched.
     """
     rows = tf.shape(negatives)[0]
-    negatives, positives = as_ordered_integers(negatives), as_ordered_integers(positives)
-    cuts = tf.sort(positives, axis=1)
+    cuts = tf.sort(as_ordered_integers(positives), axis=1)
     buckets = tf.shape(cuts)[1] + 1
     # Bucket 0 is beyond no positive, bucket j strictly beyond the first j.
-    bucket = tf.searchsorted(cuts, negatives, side="left")
+    bucket = tf.searchsorted(cuts, as_ordered_integers(negatives), side="left")
     segment = tf.range(rows)[:, tf.newaxis] * buckets + bucket
-    # The column in the low half: the minimum brings it along.
-    packed = _shifted(negatives) + tf.range(rows, dtype=tf.int64)
+    # As float64, which holds them exactly: of int64 there is no such minimum on a GPU.
+    packed = tf.cast(_packed(negatives), tf.float64)
     nearest = tf.math.unsorted_segment_min(
         tf.reshape(packed, [-1]), tf.reshape(segment, [-1]), rows * buckets
     )
     nearest = tf.reshape(nearest, [rows, buckets])[:, 1:]
-    nearest = tf.pad(nearest, [[0, 0], [0, 1]], constant_values=tf.int64.max)
-    nearest = tf.sort(nearest, axis=1)  # empty buckets, tf.int64.max, to the end
-    next_up = _shifted(positives) + 2**32  # whatever the column
+    nearest = tf.pad(nearest, [[0, 0], [0, 1]], constant_values=tf.float64.max)
+    nearest = tf.sort(nearest, axis=1)  # empty buckets, tf.float64.max, to the end
+    next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # whatever the column
     found = tf.gather(nearest, tf.searchsorted(nearest, next_up, side="left"), batch_dims=1)
-    column = tf.cast(tf.bitwise.bitwise_and(found, 2**32 - 1), tf.int32)
-    return tf.where(found < tf.int64.max, column, -1)
+    empty = found == tf.float64.max
+    return tf.where(empty, -1, _column(tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)))
 
 
-def _shifted(keys: tf.Tensor) -> tf.Tensor:
-    return tf.cast(keys, tf.int64) * 2**32
+def _packed(distances: tf.Tensor) -> tf.Tensor:
+    """int64 [B, B] in the order of the distances, with the column in the low bits: a minimum
+    brings it along. Below 2**53, so that float64 holds it too."""
+    return _above_columns(distances) + tf.range(tf.shape(distances)[1], dtype=tf.int64)
+
+
+def _above_columns(distances: tf.Tensor) -> tf.Tensor:
+    return tf.cast(as_ordered_integers(distances), tf.int64) * _COLUMNS
+
+
+def _column(packed: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.bitwise.bitwise_and(packed, _COLUMNS - 1), tf.int32)
