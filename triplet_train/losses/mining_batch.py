@@ -21,10 +21,9 @@ AT_ONCE = 16  # slots that XLA searches in one pass; fewer are more passes, more
 class MiningBatch(NamedTuple):
     """A batch in the order of its labels, so that the positives of an anchor lie side by side.
 
-    S is the size of the largest class less one, where XLA compiles rounded up to a multiple of
-    `AT_ONCE` if it is larger than that. Where the labels are known when a function is traced, so is
-    S. Otherwise it is found out in each call or, by XLA, which would compile anew for every S, taken
-    for B - 1.
+    S is the size of the largest class less one. It is known when a function is traced if the labels
+    are. Otherwise it is found out in each call, but for XLA, which would compile anew for every S:
+    there it is B - 1. More than `AT_ONCE` are rounded up to a multiple of it under XLA.
 
     Attributes:
         embeddings: float32 or float64 [B, D].

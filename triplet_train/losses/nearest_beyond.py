@@ -97,7 +97,8 @@ def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
     next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # whatever the column
     found = tf.gather(nearest, tf.searchsorted(nearest, next_up, side="left"), batch_dims=1)
     empty = found == tf.float64.max
-    return tf.where(empty, -1, _column(tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)))
+    found = tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)
+    return tf.where(empty, -1, _column(found))
 
 
 def _packed(distances: tf.Tensor) -> tf.Tensor:

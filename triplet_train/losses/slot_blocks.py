@@ -1,4 +1,4 @@
-"""A loop over the slots of a batch, for what has to be done for each of them with the whole batch."""
+"""A loop over the slots of a batch, for what each of them needs the whole batch for."""
 
 from collections.abc import Callable
 
