@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
+from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 
@@ -123,6 +124,37 @@ def test_a_black_image_among_others_does_not_keep_them_from_being_learned(
     training = [line for line in lines if "loss" in line]
     assert all(0 < line["gradient_norm"] < 10 for line in training)
     assert training[-1]["loss"] < 0.95 * training[0]["loss"]
+
+
+def with_kernel_times(factor):
+    """A tower with its last kernel multiplied."""
+
+    def build(*arguments, **options):
+        tower = build_small(*arguments, **options)
+        kernel = tower.layers[-2].kernel
+        kernel.assign(factor * kernel)
+        return tower
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "precision, factor, in_a_row, message",
+    [
+        ("float32", 0, 16, "hardly trained: 8 of 8 steps .*gradient was 0"),
+        # Short vectors have a large gradient.
+        ("mixed_float16", 1e-6, 16, "hardly trained: 8 of 8 steps .*overflowed.*mixed_bfloat16"),
+        ("mixed_float16", 1e-6, 5, r"no longer finite \(5 steps in a row\) at step 5; its batch"),
+    ],
+)
+def test_a_run_whose_steps_change_nothing_fails(
+    tmp_path, digits_config, monkeypatch, precision, factor, in_a_row, message
+):
+    monkeypatch.setattr(watch, "_OVERFLOWS", in_a_row)
+    every = ["batch.classes=6", "train.log_every=1", "model.batch_norm=false", "train.steps=8"]
+    config = digits_config(*every, f"train.precision={precision}")
+    with pytest.raises(RunError, match=message):
+        start(config, tmp_path, build=with_kernel_times(factor))
 
 
 @pytest.mark.slow

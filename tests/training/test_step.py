@@ -212,6 +212,16 @@ def test_figures_are_those_of_the_batch_and_the_rate_of_its_step():
     assert float(step(1).learning_rate) == pytest.approx(float(schedule(1)))
 
 
+def test_vectors_that_are_all_zero_have_no_spread_and_no_gradient():
+    """A tower whose units are all dead, say; its biases may be zero."""
+    tower, step = make(learning_rate=0.4, warmup_steps=4)
+    for weight in tower.layers[-2].weights:
+        weight.assign(np.zeros(weight.shape))
+    figures = step(0)
+    assert float(figures.embedding_spread) == float(figures.gradient_norm) == 0
+    assert float(figures.triplets.loss) == 1  # the margin
+
+
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )
