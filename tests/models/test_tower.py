@@ -10,6 +10,7 @@ from tables import pixels
 import triplet_train
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
+from triplet_train.models.embedder import embedder_file
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS, TOWERS
 
@@ -173,6 +174,19 @@ def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
             archive.writestr("config.json", "{}")
     with pytest.raises(RequestError, match=kind):
         triplet_train.load_embedder(path)
+
+
+def test_of_a_run_that_was_stopped_before_its_first_evaluation_the_newest_checkpoint_is_named(
+    tmp_path,
+):
+    steps = [tmp_path / f"checkpoints/step_{step:08d}" for step in (0, 5, 120)]
+    for step in steps[:2]:
+        step.mkdir(parents=True)
+        (step / "embedder.keras").touch()
+    steps[2].mkdir()  # holds no tower
+    with pytest.raises(RequestError, match=f"first evaluation; .*{steps[1]}, which can be named"):
+        triplet_train.load_embedder(tmp_path)
+    assert embedder_file(steps[1]) == steps[1] / "embedder.keras"
 
 
 def test_a_model_that_is_no_embedder_is_refused(tmp_path):
