@@ -108,10 +108,11 @@ def test_a_step_is_a_function_of_weights_seed_and_step(strategy):
 
 
 @pytest.mark.slow
-def test_xla_gives_the_same_step():
-    for plain, compiled in zip(
-        weights_after([0, 1]), weights_after([0, 1], jit_compile=True), strict=True
-    ):
+@pytest.mark.parametrize("strategy", ["hard", "naive"])
+def test_xla_gives_the_same_step(strategy):
+    loss = {"strategy": strategy}
+    both = (weights_after([0, 1], loss=loss, jit_compile=xla) for xla in (False, True))
+    for plain, compiled in zip(*both, strict=True):
         np.testing.assert_allclose(plain, compiled, atol=1e-4)
 
 

@@ -89,7 +89,7 @@ def make_step(
         embeddings, own_rows = _from_all_replicas(own, context)
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
-            triplets = strategy(labels, embeddings, fold(key, LOSS, 0), step)
+            triplets = strategy(labels, embeddings, fold(key, LOSS), step)
         pull = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
 
         scale = _loss_scale(optimizer)
