@@ -10,6 +10,7 @@ from tables import pixels
 import triplet_train
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
+from triplet_train.models.embedder import embedder_file
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS, TOWERS
 
@@ -42,7 +43,47 @@ def test_the_configuration_describes_the_tower():
     assert layers(filters=[4, 4, 4]).count("Conv2D") == 3
     assert "BatchNormalization" in layers(batch_norm=True)
     assert "Dropout" in layers(dropout=0.1) and "Dropout" not in layers()
-    assert layers()[-1] == "UnitNormalization"
+
+
+@pytest.fixture(scope="module")
+def unit_length():
+    """What a tower does after its dense layer: vectors [N, 8] to length one."""
+    tower = build_tower(ModelConfig(filters=[2], embedding_dim=8), (4, 4, 1))
+    return keras.Model(tower.layers[-2].output, tower.output)
+
+
+def value_and_gradient(model, x, pull):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x)
+    return y, tape.gradient(y, x, output_gradients=pull)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_a_zero_vector_has_no_gradient_and_every_other_its_own(unit_length, xla):
+    """Zero vectors among others, and such as are so short that their squares vanish."""
+    random = np.random.default_rng(0)
+    lengths = np.array([1, 0, *(10.0**n for n in range(-30, 13)), 0, 1])[:, np.newaxis]
+    directions, pull = random.normal(size=(2, len(lengths), 8))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    seen = tf.constant(lengths * directions, tf.float32), tf.constant(pull, tf.float32)
+    compiled = tf.function(value_and_gradient, jit_compile=xla)
+    value, gradient = (x.numpy() for x in compiled(unit_length, *seen))
+    beyond = np.maximum(lengths, 1e-12)
+    along = np.sum(pull * directions, axis=1, keepdims=True) * directions
+    expected = np.where(lengths > 0, pull - np.where(lengths >= 1e-12, along, 0), 0)
+    np.testing.assert_allclose(value, lengths / beyond * directions, rtol=1e-5)
+    np.testing.assert_allclose(gradient * beyond, expected, rtol=1e-4, atol=1e-5)
+    assert not gradient[lengths[:, 0] == 0].any()
+
+
+def test_vectors_are_bit_for_bit_those_of_keras_own_normalisation(unit_length):
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(5000, 8)) * 10.0 ** random.uniform(-11, 30, (5000, 1))
+    vectors = np.concatenate([vectors, np.zeros((1, 8)), np.full((1, 8), np.nan)])
+    vectors = vectors.astype(np.float32)
+    normalised = keras.layers.UnitNormalization()(vectors)
+    np.testing.assert_array_equal(unit_length(vectors), normalised)
 
 
 @pytest.mark.parametrize("filters, convolutions", [([4], 5), ([4, 6], 10), ([4, 4, 8], 15)])
@@ -93,6 +134,15 @@ def test_an_embedder_loads_in_safe_mode_where_this_package_is_not_installed(tmp_
     np.testing.assert_allclose(vectors, tower(IMAGES), atol=1e-6)
 
 
+@pytest.mark.slow
+def test_a_saved_model_that_keras_exports_gives_the_vectors_of_the_tower(tmp_path):
+    tower = build_tower(ModelConfig(filters=[4, 6], embedding_dim=7), (12, 10, 3))
+    images = np.concatenate([IMAGES, np.zeros_like(IMAGES[:1])])
+    tower.export(tmp_path, verbose=False)
+    served = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(served.serve(images), tower(images), atol=1e-6)
+
+
 def test_the_embedder_of_a_run_gives_the_vectors_of_its_export(finished_run, data_dir):
     from triplet_train.config import DataConfig
     from triplet_train.data.sources import open_source
@@ -124,6 +174,19 @@ def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
             archive.writestr("config.json", "{}")
     with pytest.raises(RequestError, match=kind):
         triplet_train.load_embedder(path)
+
+
+def test_of_a_run_that_was_stopped_before_its_first_evaluation_the_newest_checkpoint_is_named(
+    tmp_path,
+):
+    steps = [tmp_path / f"checkpoints/step_{step:08d}" for step in (0, 5, 120)]
+    for step in steps[:2]:
+        step.mkdir(parents=True)
+        (step / "embedder.keras").touch()
+    steps[2].mkdir()  # holds no tower
+    with pytest.raises(RequestError, match=f"first evaluation; .*{steps[1]}, which can be named"):
+        triplet_train.load_embedder(tmp_path)
+    assert embedder_file(steps[1]) == steps[1] / "embedder.keras"
 
 
 def test_a_model_that_is_no_embedder_is_refused(tmp_path):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from kill_and_resume import log_without_clock
 from networks import application
-from small_runs import LABELS, build_small, figures, recalls, start
+from small_runs import LABELS, PIXELS, build_small, figures, recalls, start
+from tables import table
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
+from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 
@@ -50,6 +52,14 @@ def stop_at(number):
     return evaluate
 
 
+def with_keras_normalisation(*arguments, **options):
+    """The tower as it was saved when Keras's own layer made the vectors' lengths one."""
+    tower = build_small(*arguments, **options)
+    dense = tower.layers[-2].output
+    vectors = keras.layers.UnitNormalization(dtype="float32", name="embedding")(dense)
+    return keras.Model(tower.input, vectors, name="embedder")
+
+
 def with_augmentation(*arguments, **options):
     """The tower behind a layer that shifts its images at random."""
     tower = build_small(*arguments, **options)
@@ -82,6 +92,69 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
+
+
+def test_a_run_that_began_with_keras_own_normalisation_goes_on_as_if_it_had_not(
+    tmp_path, digits_config, whole
+):
+    config, folder = digits_config(*EVERYTHING), tmp_path / "broken"
+    with pytest.raises(Stopped):
+        start(config, folder, build=with_keras_normalisation, evaluate=stop_at(1))
+    resumed, _ = start(config, folder, resume=True, evaluate=recalls(0.2, 0.3))
+    for a, b in zip(whole[1], resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("float32", marks=pytest.mark.slow)]
+)
+def test_a_black_image_among_others_does_not_keep_them_from_being_learned(
+    tmp_path, digits_config, precision
+):
+    """Without batch normalisation its vector is zero before the first step."""
+    black = table(np.where(np.arange(60) > 0, PIXELS.T, 0).T.astype(np.uint8), LABELS)
+    every = ["batch.classes=6", "batch.per_class=10", "train.log_every=1"]
+    sgd = ["optimizer.name=sgd", "optimizer.learning_rate=0.05", "loss.strategy=semi_hard"]
+    start(
+        digits_config(*every, *sgd, f"train.precision={precision}"),
+        tmp_path / "run",
+        images=black,
+    )
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    training = [line for line in lines if "loss" in line]
+    assert all(0 < line["gradient_norm"] < 10 for line in training)
+    assert training[-1]["loss"] < 0.95 * training[0]["loss"]
+
+
+def with_kernel_times(factor):
+    """A tower with its last kernel multiplied."""
+
+    def build(*arguments, **options):
+        tower = build_small(*arguments, **options)
+        kernel = tower.layers[-2].kernel
+        kernel.assign(factor * kernel)
+        return tower
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "precision, factor, in_a_row, message",
+    [
+        ("float32", 0, 16, "hardly trained: 8 of 8 steps .*gradient was 0"),
+        # Short vectors have a large gradient.
+        ("mixed_float16", 1e-6, 16, "hardly trained: 8 of 8 steps .*overflowed.*mixed_bfloat16"),
+        ("mixed_float16", 1e-6, 5, r"no longer finite \(5 steps in a row\) at step 5; its batch"),
+    ],
+)
+def test_a_run_whose_steps_change_nothing_fails(
+    tmp_path, digits_config, monkeypatch, precision, factor, in_a_row, message
+):
+    monkeypatch.setattr(watch, "_OVERFLOWS", in_a_row)
+    every = ["batch.classes=6", "train.log_every=1", "model.batch_norm=false", "train.steps=8"]
+    config = digits_config(*every, f"train.precision={precision}")
+    with pytest.raises(RunError, match=message):
+        start(config, tmp_path, build=with_kernel_times(factor))
 
 
 @pytest.mark.slow

@@ -108,10 +108,11 @@ def test_a_step_is_a_function_of_weights_seed_and_step(strategy):
 
 
 @pytest.mark.slow
-def test_xla_gives_the_same_step():
-    for plain, compiled in zip(
-        weights_after([0, 1]), weights_after([0, 1], jit_compile=True), strict=True
-    ):
+@pytest.mark.parametrize("strategy", ["hard", "naive"])
+def test_xla_gives_the_same_step(strategy):
+    loss = {"strategy": strategy}
+    both = (weights_after([0, 1], loss=loss, jit_compile=xla) for xla in (False, True))
+    for plain, compiled in zip(*both, strict=True):
         np.testing.assert_allclose(plain, compiled, atol=1e-4)
 
 
@@ -210,6 +211,16 @@ def test_figures_are_those_of_the_batch_and_the_rate_of_its_step():
     schedule = learning_rate(OptimizerConfig(learning_rate=0.4, warmup_steps=4), 10)
     assert float(figures.learning_rate) == pytest.approx(float(schedule(0)))
     assert float(step(1).learning_rate) == pytest.approx(float(schedule(1)))
+
+
+def test_vectors_that_are_all_zero_have_no_spread_and_no_gradient():
+    """A tower whose units are all dead, say; its biases may be zero."""
+    tower, step = make(learning_rate=0.4, warmup_steps=4)
+    for weight in tower.layers[-2].weights:
+        weight.assign(np.zeros(weight.shape))
+    figures = step(0)
+    assert float(figures.embedding_spread) == float(figures.gradient_norm) == 0
+    assert float(figures.triplets.loss) == 1  # the margin
 
 
 @pytest.mark.parametrize(

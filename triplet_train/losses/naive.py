@@ -9,6 +9,7 @@ from triplet_train.losses.distances import check_metric, raise_precision, row_di
 from triplet_train.losses.labels import class_labels
 from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
 from triplet_train.losses.strategies import Strategy
+from triplet_train.losses.uniform import uniform
 
 
 def triplet_loss(
@@ -59,7 +60,7 @@ def random_triplet_statistics(
     Args:
         y_true: integer labels [B] or [B, 1].
         y_pred: embeddings [B, D].
-        seed: int32 [2]; the same seed draws the same triplets.
+        seed: int32 [2]; the same seed draws the same triplets, with XLA and without.
         margin, distance_metric: as in `triplet_loss`.
 
     Returns:
@@ -69,7 +70,7 @@ def random_triplet_statistics(
     labels = class_labels(y_true, embeddings)
     same = labels[:, tf.newaxis] == labels
     others = tf.linalg.set_diag(same, tf.zeros_like(labels, tf.bool))
-    lots = tf.random.stateless_uniform(tf.shape(same), seed)
+    lots = uniform(tf.shape(same), seed)
     positive = tf.gather(embeddings, tf.argmax(tf.where(others, lots, -1.0), axis=1))
     negative = tf.gather(embeddings, tf.argmax(tf.where(same, -1.0, lots), axis=1))
     terms, to_positive, to_negative = _hinges(

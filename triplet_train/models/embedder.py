@@ -22,6 +22,12 @@ def embedder_file(path: str | os.PathLike[str]) -> Path:
         raise RequestError(f"no checkpoint at {path}: no such file or folder")
     file = path / EMBEDDER if path.is_dir() else path
     if not file.is_file():
+        saved = sorted(path.glob(f"checkpoints/step_*/{EMBEDDER}"))
+        if saved:
+            raise RequestError(
+                f"{path} holds no {EMBEDDER} yet: a run writes it at its first evaluation; "
+                f"its newest checkpoint is {saved[-1].parent}, which can be named instead"
+            )
         raise RequestError(
             f"{path} is no checkpoint: it holds no {EMBEDDER}; expected a run folder, "
             "a folder in its checkpoints/, or a .keras file"

@@ -11,6 +11,7 @@ from triplet_train.registry import APPLICATIONS
 # Images uint8 [N, H, W, C], the section of the configuration, the policy of all layers, whether
 # batch normalisation is over all replicas -> [N, F].
 Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy, bool], keras.KerasTensor]
+_SHORTEST = 1e-12  # as in keras.layers.UnitNormalization
 
 
 def build_tower(
@@ -21,13 +22,13 @@ def build_tower(
 ) -> keras.Model:
     """A backbone, which scales the images itself, then dropout, dense and unit normalisation.
 
-    Scaling is a layer, so that the saved model takes images as they are in the data set; the last
-    layer computes in float32 under any precision, so that vectors are of unit length to 1e-7.
+    Scaling is a layer, so that the saved model takes images as they are in the data set. Vectors
+    are normalised in float32 under any precision, so that they are of unit length to 1e-7.
 
     Args:
         model: the `model` section of a configuration.
         image_shape: (H, W, C).
-        precision: a Keras dtype policy for all but the last layer.
+        precision: a Keras dtype policy for all but the normalisation.
         synchronized: whether batch normalisation takes its statistics over all replicas, as one
             device with the whole batch would.
 
@@ -45,8 +46,25 @@ def build_tower(
     if model.dropout:
         x = layers.Dropout(model.dropout, dtype=policy)(x)
     x = layers.Dense(model.embedding_dim, dtype=policy)(x)
-    x = layers.UnitNormalization(dtype="float32", name="embedding")(x)
-    return keras.Model(images, x, name="embedder")
+    return keras.Model(images, _unit_length(x), name="embedder")
+
+
+def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Each vector divided by its length; vectors shorter than 1e-12, by 1e-12. In float32.
+
+    The vectors are those of `keras.layers.UnitNormalization`, whose gradient at the zero vector is
+    1e12 or NaN (keras#23075). Here it is 0: one black image gives a zero vector in a tower whose
+    biases are zero, and must not decide a step. Made of Keras's own operations, so that the saved
+    tower loads in safe mode without this package.
+
+    [N, D] -> float32 [N, D].
+    """
+    ops = keras.ops
+    x = ops.cast(x, "float32")
+    squared = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    factor = ops.rsqrt(ops.maximum(squared, _SHORTEST**2))
+    factor = ops.where(ops.any(x, axis=-1, keepdims=True), factor, 0.0)
+    return keras.layers.Multiply(dtype="float32", name="embedding")([x, factor])
 
 
 def _features(tower: str) -> Features:

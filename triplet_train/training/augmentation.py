@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from triplet_train.config import AugmentConfig
+from triplet_train.losses.uniform import uniform
 from triplet_train.training.randomness import IMAGES, fold
 from triplet_train.training.warp import warp
 
@@ -50,7 +51,7 @@ def make_augmentation(settings: AugmentConfig) -> Augment | None:
         return None
 
     def augment(images: tf.Tensor, key: tf.Tensor, rows: tf.Tensor, total: int) -> tf.Tensor:
-        table = _uniform([total, len(Draws._fields)], fold(key, IMAGES))
+        table = uniform([total, len(Draws._fields)], fold(key, IMAGES))
         return augmented(settings, images, Draws(*tf.unstack(table, axis=1)), rows)
 
     return augment
@@ -146,16 +147,6 @@ def _within(sides: list[tf.Tensor], rows: tf.Tensor, height: int, width: int) ->
 def _per_image(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Of values [B] those of the given rows: [n, 1, 1, 1]."""
     return tf.gather(values, rows)[:, tf.newaxis, tf.newaxis, tf.newaxis]
-
-
-def _uniform(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
-    """In [0, 1), float32; the same numbers with XLA and without.
-
-    They would not be if floats were asked for (tensorflow#121243), or of a negative seed.
-    """
-    seed = tf.bitwise.bitwise_and(seed, 2**31 - 1)
-    bits = tf.random.stateless_uniform(shape, seed, minval=None, maxval=None, dtype=tf.uint32)
-    return tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
 
 
 def _either_way(draw: tf.Tensor) -> tf.Tensor:

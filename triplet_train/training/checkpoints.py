@@ -28,12 +28,14 @@ class Progress:
         best_step: the step that was judged best so far, 0 if none was.
         best_figures: what it was judged by.
         best_sha256: of its tower's file. Says nothing of the run, as the file holds its date.
+        lost: steps done that changed nothing; see `LostSteps`.
     """
 
     step: int = 0
     best_step: int = 0
     best_figures: dict[str, float] | None = None
     best_sha256: str | None = field(default=None, compare=False)
+    lost: int = 0
 
 
 class Checkpoints:

@@ -51,7 +51,8 @@ def train(
         resume: go on from the newest checkpoint instead of from step 0.
 
     Raises:
-        RunError: the loss is not finite, or something cannot be written.
+        RunError: the loss is not finite, hardly a step changes the tower, or something cannot be
+            written.
         Stopped: Ctrl-C or SIGTERM; what was done is saved.
     """
     settings = config.train
@@ -96,7 +97,7 @@ def train(
                 log.say(warning)
             if begun:
                 log.say(f"resuming from {checkpoints.path(first)}")
-        watch = Watch(config, tower, images, checkpoints, log)
+        watch = Watch(config, tower, images, checkpoints, progress, log)
         clock = Clock(first)
         for step in range(first + 1, last + 1):
             with clock.waiting(), watch.of_reading(step):

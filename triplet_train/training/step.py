@@ -89,7 +89,7 @@ def make_step(
         embeddings, own_rows = _from_all_replicas(own, context)
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
-            triplets = strategy(labels, embeddings, fold(key, LOSS, 0), step)
+            triplets = strategy(labels, embeddings, fold(key, LOSS), step)
         pull = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
 
         scale = _loss_scale(optimizer)
@@ -101,7 +101,7 @@ def make_step(
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale, use_norm=norm)
         figures = StepFigures(
             triplets,
-            1.0 - tf.reduce_sum(tf.square(tf.reduce_mean(embeddings, axis=0))),
+            _spread(embeddings),
             norm / scale,
             tf.convert_to_tensor(optimizer.learning_rate),
             stopping,
@@ -132,6 +132,12 @@ def _from_all_replicas(
     shape = [replicas * own.shape[0], own.shape[1]]
     buffer = tf.scatter_nd(rows[:, tf.newaxis], own, shape)
     return context.all_reduce(tf.distribute.ReduceOp.SUM, buffer), rows
+
+
+def _spread(embeddings: tf.Tensor) -> tf.Tensor:
+    """Not 1 - |mean|^2: vectors may be zero."""
+    differences = embeddings - tf.reduce_mean(embeddings, axis=0)
+    return tf.reduce_mean(tf.reduce_sum(tf.square(differences), axis=1))
 
 
 def _loss_scale(optimizer: keras.Optimizer) -> tf.Tensor:

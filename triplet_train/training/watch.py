@@ -14,9 +14,10 @@ from triplet_train.data.batches import make_batches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, write_json
-from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.collapse import Collapse
 from triplet_train.training.log import RunLog
+from triplet_train.training.lost_steps import LostSteps
 from triplet_train.training.step import StepFigures
 
 FAILED_BATCH = "failed_batch.json"
@@ -27,7 +28,7 @@ _OF_DEVICES = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
 )
-_OVERFLOWS = 30  # steps in a row; a loss scale of 2**15 is then at 2**-15
+_OVERFLOWS = 16  # steps in a row; a loss scale of 2**15 is then below 1 and of no use
 
 
 class Watch:
@@ -35,6 +36,7 @@ class Watch:
 
     Args:
         images: what is trained on.
+        progress: of the run; steps that change nothing are counted in it.
         log: is told of a collapse; in its folder the rows of a batch that fails are written down.
             None: another worker does so.
     """
@@ -45,6 +47,7 @@ class Watch:
         tower: keras.Model,
         images: ImageTable,
         checkpoints: Checkpoints,
+        progress: Progress,
         log: RunLog | None,
     ) -> None:
         self._config, self._tower = config, tower
@@ -53,6 +56,7 @@ class Watch:
         self._unseen: list[tuple[int, StepFigures]] = []
         self._overflows = 0
         self._collapse = Collapse(config)
+        self._lost = LostSteps(config, progress)
 
     def note(self, step: int, figures: StepFigures) -> None:
         self._unseen.append((step, figures))
@@ -61,14 +65,18 @@ class Watch:
         """The figures of the last step, when all steps since the last call have been looked at.
 
         Raises:
-            RunError: a loss, a gradient or a weight is not finite.
+            RunError: a loss, a gradient or a weight is not finite, or hardly a step changes the
+                tower.
         """
         for step, figures in self._unseen:
             numbers = _numbers(figures)
             self._require_finite(step, numbers)
-            warning = self._collapse.warning(step, numbers)
-            if warning and self._log:
-                self._log.say(warning)
+            self._lost.count(numbers)
+            if failure := self._lost.failure(step):
+                self._fail(failure)
+            for warning in (self._collapse.warning(step, numbers), self._lost.warning(step)):
+                if warning and self._log:
+                    self._log.say(warning)
         self._unseen.clear()
         # A loss tells of the weights before its step's update; look at those after it too.
         if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):
@@ -102,8 +110,9 @@ class Watch:
         self._overflows = 0 if math.isfinite(numbers["gradient_norm"]) else self._overflows + 1
         # With a scaled loss single steps may overflow; they are left out and the scale is halved.
         scaled = self._config.train.precision == "mixed_float16"
-        if self._overflows > (_OVERFLOWS if scaled else 0):
-            self._fail_of_batch(step, "the gradient is no longer finite")
+        if self._overflows == (_OVERFLOWS if scaled else 1):
+            times = f" ({_OVERFLOWS} steps in a row)" if scaled else ""
+            self._fail_of_batch(step, f"the gradient is no longer finite{times}")
 
     def _fail_of_batch(self, step: int, what: str) -> None:
         rows = [self._images.ids[row] for row in self._rows(step)]
@@ -118,9 +127,11 @@ class Watch:
         )
 
     def _fail(self, what: str) -> None:
+        scaled = self._config.train.precision == "mixed_float16"
         raise RunError(
             f"{what}; {self._checkpoints.newest()}. "
-            "Try a smaller optimizer.learning_rate or set optimizer.clip_norm"
+            f"Try {'train.precision: mixed_bfloat16, ' if scaled else ''}"
+            "a smaller optimizer.learning_rate or set optimizer.clip_norm"
         )
 
 

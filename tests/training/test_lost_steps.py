@@ -1,0 +1,56 @@
+import math
+
+import pytest
+
+from triplet_train.config import load_config
+from triplet_train.training.checkpoints import Progress
+from triplet_train.training.lost_steps import LostSteps
+
+MADE, OVERFLOWED, STOOD_STILL, LEARNED_ALL = (0.1, 0.3), (math.inf, 0.3), (0.0, 0.3), (0.0, 0.0)
+
+
+def told(steps, progress=None, precision="float32"):
+    """The failure that ends these steps, or what is said after them, and the progress."""
+    progress = progress or Progress()
+    config = load_config("digits_semihard", ["train.steps=300", f"train.precision={precision}"])
+    watch = LostSteps(config, progress)
+    said = None
+    for step, (norm, loss) in enumerate(steps, progress.step + 1):
+        progress.step = step
+        watch.count({"gradient_norm": norm, "loss": loss})
+        if failure := watch.failure(step):
+            return failure, progress
+        said = watch.warning(step)
+    return said, progress
+
+
+@pytest.mark.parametrize("lost", [OVERFLOWED, STOOD_STILL])
+def test_a_run_that_changes_nothing_ends_after_a_hundred_steps(lost):
+    failure, progress = told([lost] * 300, precision="mixed_float16")
+    assert progress.step == 100 and "hardly trained: 100 of 100 steps" in failure
+    assert "overflowed float16" in failure
+
+
+def test_what_did_not_overflow_is_not_said_to_have():
+    failure, _ = told([STOOD_STILL] * 300)
+    assert "float16" not in failure
+
+
+def test_a_run_fails_once_fewer_than_a_tenth_of_its_steps_have_changed_the_tower():
+    """With a tenth or a little more it ends with a warning."""
+    assert "hardly trained: 262 of 291 steps" in told([MADE] * 29 + [STOOD_STILL] * 271)[0]
+    assert told([MADE] * 30 + [STOOD_STILL] * 270)[0].startswith("warning: 270 of 300 steps")
+    assert told([MADE] * 30 + [STOOD_STILL] * 269)[0] is None
+
+
+def test_lost_steps_are_counted_across_a_resume():
+    steps = [MADE] * 29 + [STOOD_STILL] * 271
+    _, progress = told(steps[:250])
+    again = Progress(**vars(progress))
+    assert told(steps[250:], again)[0] == told(steps)[0]
+
+
+@pytest.mark.parametrize("rest", [LEARNED_ALL, MADE])
+def test_nothing_is_said_of_a_run_with_nothing_left_to_learn_or_a_few_overflows(rest):
+    said, progress = told([OVERFLOWED] * 15 + [rest] * 285, precision="mixed_float16")
+    assert said is None and progress.lost == 15

@@ -1,0 +1,49 @@
+"""Tells when steps leave the tower as it was, so that a run ends with one that is not trained."""
+
+import math
+
+from triplet_train.config import Config
+from triplet_train.training.checkpoints import Progress
+
+_ENOUGH = 100  # steps to tell by; a shorter run is told by all of its own
+_FEW = 0.1  # of all steps
+
+
+class LostSteps:
+    """Looks at one step after the other, and counts those that are lost in `progress.lost`.
+
+    A step is lost where its gradient overflows float16, with which the optimizer leaves it out, and
+    where its gradient is exactly 0 although the loss is not, as when all images have one vector.
+
+    Args:
+        progress: of the run, so that the count goes on when it is resumed.
+    """
+
+    def __init__(self, config: Config, progress: Progress) -> None:
+        self._config, self._progress = config, progress
+
+    def count(self, figures: dict[str, float]) -> None:
+        norm = figures["gradient_norm"]
+        if not math.isfinite(norm) or (norm == 0.0 and figures["loss"] > 0.0):
+            self._progress.lost += 1
+
+    def failure(self, step: int) -> str | None:
+        """The reason for which the run is to end after this step, if there is one."""
+        enough = step >= min(_ENOUGH, self._config.train.steps)
+        if enough and step - self._progress.lost < _FEW * step:
+            return f"the tower is hardly trained: {self._told(step)}"
+        return None
+
+    def warning(self, step: int) -> str | None:
+        """What to say of a run that ends with this step and has lost more than a few."""
+        last = step == self._config.train.steps
+        return (
+            f"warning: {self._told(step)}" if last and self._progress.lost > _FEW * step else None
+        )
+
+    def _told(self, step: int) -> str:
+        scaled = self._config.train.precision == "mixed_float16"
+        return (
+            f"{self._progress.lost:,} of {step:,} steps have changed nothing, as their gradient "
+            f"{'overflowed float16 or ' * scaled}was 0 although the loss was not"
+        )
