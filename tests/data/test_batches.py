@@ -69,14 +69,25 @@ def test_a_batch_is_a_function_of_seed_and_step_in_whatever_order_they_are_asked
         np.testing.assert_array_equal(shuffled.rows(step), expected[step])
 
 
+def test_batches_of_several_steps_are_those_of_each():
+    batches = PKBatches(labels_of([9, 30, 4, 7]), classes=3, per_class=5, seed=0)
+    expected = [batches.rows(step) for step in range(5, 40)]
+    np.testing.assert_array_equal(batches.rows_of(range(5, 40)), expected)
+
+
+@pytest.mark.parametrize("step", [1700, 10**6, 10**9])
+def test_any_batch_of_large_groups_can_be_had_whatever_came_before(step):
+    labels = labels_of([1801] * 3)
+    rows = PKBatches(labels, classes=2, per_class=1200, seed=0).rows(step)
+    assert len(set(rows)) == 2400 and (np.unique(labels[rows], return_counts=True)[1] == 1200).all()
+
+
 def test_over_a_run_every_row_is_used_about_equally_often_however_unequal_the_classes():
     sizes = np.random.default_rng(1).integers(4, 60, 100)
     labels = labels_of(sizes)
     batches = PKBatches(labels, classes=8, per_class=4, seed=0)
-    uses = np.zeros(len(labels), int)
     epochs = 40
-    for step in range(epochs * batches.steps_per_epoch):
-        uses[batches.rows(step)] += 1
+    uses = np.bincount(batches.rows_of(range(epochs * batches.steps_per_epoch)).ravel())
     assert uses.mean() == pytest.approx(epochs, rel=0.02)
     assert 0.75 * epochs < uses.min() and uses.max() < 1.25 * epochs
 

@@ -25,7 +25,7 @@ def training_batches(
 
     def block(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         first = start + int(number) * _BLOCK
-        rows = [batches.rows(step) for step in range(first, first + _BLOCK)]
+        rows = batches.rows_of(range(first, first + _BLOCK))
         own = [step_rows[replica::replicas] for step_rows in rows for replica in local]
         return np.stack(own), images.labels[np.repeat(rows, len(local), axis=0)]
 
