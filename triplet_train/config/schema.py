@@ -298,7 +298,9 @@ class TrainConfig(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32", description="of the tower; vectors and losses are float32 in any case"
     )
-    jit_compile: bool = Field(False, description="XLA; slower for small towers on a CPU")
+    jit_compile: bool | Literal["auto"] = Field(
+        "auto", description="XLA; auto: on one GPU, and not on a CPU, where small towers are slower"
+    )
     log_every: PositiveInt = Field(50, description="steps from one line of the log to the next")
     eval_every: PositiveInt = Field(
         250, description="steps from one judging of eval_split to the next"

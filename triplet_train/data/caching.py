@@ -72,7 +72,7 @@ def _decoded(table: ImageTable, quiet: bool) -> ImageTable:
         more = [f"and {len(failures) - _LISTED:,} more"] if len(failures) > _LISTED else []
         heading = f"{len(failures):,} images of {table.split} cannot be read:"
         raise RunError("\n  ".join([heading, *failures[:_LISTED], *more]))
-    return replace(table, read=lambda rows: images[rows])
+    return replace(table, read=lambda rows: images[rows], pixels=images)
 
 
 def _failures(table: ImageTable, rows: np.ndarray) -> list[str]:

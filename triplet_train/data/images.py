@@ -71,6 +71,7 @@ class ImageTable:
             Raises RunError where it is not an image. None: all are stored as they are read.
         notes: what a user should know of the split, a line each.
         classes: those that were chosen, as people write them; None: all.
+        pixels: all images, uint8 [N, H, W, C], where they are held in memory.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ImageTable:
     size_of: SizeOf | None
     notes: tuple[str, ...] = ()
     classes: str | None = None
+    pixels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -131,4 +133,5 @@ def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
         ids=[table.ids[row] for row in rows],
         read=lambda some: table.read(rows[some]),
         size_of=size_through(table, lambda row: rows[row]),
+        pixels=None,
     )

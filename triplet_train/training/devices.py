@@ -57,6 +57,11 @@ class Devices:
             lambda value: self.distribution.experimental_local_results(value)[0], returned
         )
 
+    @property
+    def one_gpu(self) -> bool:
+        """True if one GPU, and nothing else, trains."""
+        return self.replicas == 1 and bool(tf.config.list_logical_devices("GPU"))
+
     def same_everywhere(self, number: float) -> bool:
         """Whether all workers, each of which has to ask, give the same number."""
         if self.workers == 1:
@@ -190,8 +195,16 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
             "on one device; leave out train.microbatch, or take a tower without (a cnn without "
             "model.batch_norm, ConvNeXt, VGG)"
         )
-    if train.jit_compile and replicas > 1:
+    if train.jit_compile is True and replicas > 1:
         raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")
+
+
+def gpu_memory() -> int:
+    """Bytes of the first GPU that TensorFlow may take; 0 where there is none."""
+    from tensorflow.python.client import device_lib  # no public function tells
+
+    found = [each for each in device_lib.list_local_devices() if each.device_type == "GPU"]
+    return int(found[0].memory_limit) if found else 0
 
 
 def _logical_devices() -> list[tf.config.LogicalDevice]:

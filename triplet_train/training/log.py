@@ -55,8 +55,8 @@ class RunLog:
         self._bar.close()
         self._scalars.close()
 
-    def step_done(self) -> None:
-        self._bar.update()
+    def steps_done(self, number: int) -> None:
+        self._bar.update(number)
 
     def say(self, message: str) -> None:
         if not self._quiet:

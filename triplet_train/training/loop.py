@@ -4,18 +4,18 @@ import shlex
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
-from triplet_train.data.pipeline import training_batches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.strategies import make_strategy
 from triplet_train.training.augmentation import make_augmentation
+from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.clock import Clock
 from triplet_train.training.devices import Devices
@@ -67,7 +67,8 @@ def train(
             f"here the newest checkpoint is of step {progress.step}, on another worker of another; "
             f"all have to see the same files in {run_dir}"
         )
-    step_function = make_step(
+    make = partial(
+        make_step,
         tower,
         optimizer,
         make_strategy(config.loss),
@@ -76,12 +77,9 @@ def train(
         augment=make_augmentation(config.augment),
         clip_norm=config.optimizer.clip_norm,
         microbatch=settings.microbatch,
-        jit_compile=settings.jit_compile,
     )
     first, last = progress.step, settings.steps
-    data = devices.batches(
-        lambda local: training_batches(images, batches, first, local, devices.replicas)
-    )
+    often = settings.log_every, settings.eval_every, settings.checkpoint_every
     with ExitStack() as stack:
         interrupted = stack.enter_context(interruption())
         log = None
@@ -98,30 +96,35 @@ def train(
             if begun:
                 log.say(f"resuming from {checkpoints.path(first)}")
         watch = Watch(config, tower, images, checkpoints, progress, log)
+        calls = make_calls(
+            config,
+            lambda xla: make(jit_compile=xla),
+            images,
+            batches,
+            devices,
+            range(first + 1, last + 1),
+            lambda step: min(step - step % every + every for every in often),
+            log.say if log else lambda _: None,
+        )
         clock = Clock(first)
-        for step in range(first + 1, last + 1):
-            with clock.waiting(), watch.of_reading(step):
-                pixels, labels = next(data)
+        while progress.step < last:
+            with clock.waiting(), watch.of_reading(progress.step + 1):
+                steps, run = next(calls)
             asked = interrupted()
-            figures = step_function(
-                tf.constant(step - 1), tf.constant(int(asked is not None)), pixels, labels
-            )
-            progress.step = step
-            watch.note(step, figures)
+            figures = run(asked is not None)
+            progress.step = step = steps[-1]
+            watch.note(steps, figures)
             stopping = interrupted()
             if devices.workers > 1:  # all stop after the step in which all were told
                 stopping = (asked or signal.SIGTERM) if int(figures.stopping) else None
-            logging, judging, saving = (
-                step % every == 0 or step == last
-                for every in (settings.log_every, settings.eval_every, settings.checkpoint_every)
-            )
+            logging, judging, saving = (step % every == 0 or step == last for every in often)
             saving |= stopping is not None
-            if logging or judging or saving or step % _LOOK_EVERY == 0:
+            if logging or judging or saving or steps[0] // _LOOK_EVERY < (step + 1) // _LOOK_EVERY:
                 numbers = watch.look()
-            if step == first + 1 and not logging:
+            if steps[0] == first + 1 and not logging:
                 clock = Clock(step)  # the first step was compiled
             if log:
-                log.step_done()
+                log.steps_done(len(steps))
                 if logging:
                     rate, wait = clock.look(step)
                     numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}

@@ -1,7 +1,6 @@
 """One training step, compiled: embed, take the loss on the embeddings, go back to the weights."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -33,7 +32,7 @@ class StepFigures(NamedTuple):
     stopping: tf.Tensor
 
 
-Step = Callable[..., StepFigures]
+Step = Any  # a traced function; its arguments are those that `make_step` names
 
 
 def make_step(

@@ -53,13 +53,14 @@ class Watch:
         self._config, self._tower = config, tower
         self._images = images
         self._checkpoints, self._log = checkpoints, log
-        self._unseen: list[tuple[int, StepFigures]] = []
+        self._unseen: list[tuple[range, StepFigures]] = []
         self._overflows = 0
         self._collapse = Collapse(config)
         self._lost = LostSteps(config, progress)
 
-    def note(self, step: int, figures: StepFigures) -> None:
-        self._unseen.append((step, figures))
+    def note(self, steps: range, figures: StepFigures) -> None:
+        """Keep the figures of some steps, as scalars or, of several, [steps] each."""
+        self._unseen.append((steps, figures))
 
     def look(self) -> Figures:
         """The figures of the last step, when all steps since the last call have been looked at.
@@ -68,8 +69,7 @@ class Watch:
             RunError: a loss, a gradient or a weight is not finite, or hardly a step changes the
                 tower.
         """
-        for step, figures in self._unseen:
-            numbers = _numbers(figures)
+        for step, numbers in (each for kept in self._unseen for each in _numbers(*kept)):
             self._require_finite(step, numbers)
             self._lost.count(numbers)
             if failure := self._lost.failure(step):
@@ -141,6 +141,13 @@ def _cause(error: tf.errors.OpError) -> str:
     return raised[1] if raised else first_line(error)
 
 
-def _numbers(figures: StepFigures) -> Figures:
+def _numbers(steps: range, figures: StepFigures) -> Iterator[tuple[int, Figures]]:
+    """Each step with its figures."""
     named = figures.triplets._asdict() | figures._asdict()
-    return {name: float(named[name]) for name in named if name not in ("triplets", "stopping")}
+    columns = {
+        name: np.atleast_1d(value).tolist()
+        for name, value in named.items()
+        if name not in ("triplets", "stopping")
+    }
+    for index, step in enumerate(steps):
+        yield step, {name: column[index] for name, column in columns.items()}

@@ -1,0 +1,95 @@
+"""Several steps in one call, as on one GPU; here XLA compiles them for the CPU."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_runs import IMAGES, recalls, start
+
+from triplet_train.config import load_config
+from triplet_train.training import calls
+from triplet_train.training.calls import SeveralSteps
+from triplet_train.training.devices import Devices
+from triplet_train.training.metrics_lines import whole_lines
+
+HELD = replace(IMAGES, pixels=IMAGES.read(np.arange(len(IMAGES))))
+SETTINGS = [
+    "batch={classes: 3, per_class: 4}",
+    "model.filters=[4]",
+    "optimizer.schedule=constant",
+]
+
+
+def config_of(*changes, **train):
+    train = {"steps": 24, "log_every": 10, "eval_every": 12, "checkpoint_every": 5} | train
+    return load_config(
+        "digits_semihard", [*SETTINGS, *(f"train.{k}={v}" for k, v in train.items())]
+    )
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Several steps a call on the CPU, as many as 7; the ranges that were made."""
+    monkeypatch.setattr(Devices, "one_gpu", True)
+    monkeypatch.setattr(calls, "gpu_memory", lambda: 2**20)
+    monkeypatch.setattr(calls, "_MOST", 7)
+    monkeypatch.setattr(calls, "_SECONDS", 10.0)
+    made = []
+    several = SeveralSteps.calls
+
+    def remembered(self, steps, end):
+        for these, run in several(self, steps, end):
+            made.append(these)
+            yield these, run
+
+    monkeypatch.setattr(SeveralSteps, "calls", remembered)
+    return made
+
+
+def evaluate():
+    return recalls(*[0.5] * 9)
+
+
+def test_several_steps_a_call_are_the_steps_one_by_one(tmp_path, as_on_a_gpu, monkeypatch):
+    config = config_of()
+    weights, _ = start(config, tmp_path / "several", evaluate=evaluate(), images=HELD)
+    assert [step for steps in as_on_a_gpu for step in steps] == list(range(1, 25))
+    ends = {steps[-1] for steps in as_on_a_gpu}
+    assert ends >= {5, 10, 12, 15, 20, 24} and max(map(len, as_on_a_gpu)) == 5
+    monkeypatch.setattr(Devices, "one_gpu", False)
+    alone, _ = start(config, tmp_path / "alone", evaluate=evaluate(), images=HELD)
+    for one, other in zip(weights, alone, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    lines, expected = (
+        whole_lines(tmp_path / name / "metrics.jsonl") for name in ("several", "alone")
+    )
+    assert [list(line) for line in lines] == [list(line) for line in expected]
+    for line, wanted in zip(lines, expected, strict=True):
+        for name in set(line) - {"split", "images_per_second", "data_wait"}:
+            assert line[name] == pytest.approx(wanted[name], abs=1e-4)
+
+
+@pytest.mark.slow
+def test_several_steps_a_call_resume_bit_for_bit_with_images_on_the_device_or_sent_to_it(
+    tmp_path, as_on_a_gpu
+):
+    drops = "model.dropout=0.2"
+    whole, _ = start(config_of(drops), tmp_path / "whole", evaluate=evaluate(), images=HELD)
+    start(config_of(drops, steps=11), tmp_path / "parts", evaluate=evaluate(), images=IMAGES)
+    config = config_of(drops, checkpoint_every=3)
+    parts, _ = start(config, tmp_path / "parts", resume=True, evaluate=evaluate(), images=IMAGES)
+    assert all((a == b).all() for a, b in zip(whole, parts, strict=True))
+
+
+def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_for(
+    tmp_path, as_on_a_gpu, monkeypatch, capsys
+):
+    def refuse(self):
+        raise tf.errors.UnimplementedError(None, None, "no such kernel")
+
+    monkeypatch.setattr(SeveralSteps, "compile", refuse)
+    start(config_of(steps=2), tmp_path / "auto", evaluate=evaluate())
+    assert not as_on_a_gpu
+    with pytest.raises(tf.errors.UnimplementedError):
+        start(config_of(steps=2, jit_compile="true"), tmp_path / "asked", evaluate=evaluate())
