@@ -46,6 +46,17 @@ def replacing(path: Path) -> Iterator[Path]:
         remove(beside)
 
 
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """An OSError from within it says that it is about `path`, unless it names a file itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:  # of a read or a write, when the file is open
+            error.filename = str(path)
+        raise
+
+
 def remove_partial(folder: Path) -> None:
     """Remove what killed processes were writing in `folder`."""
     for path in folder.glob(".*"):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from small_runs import IMAGES, recalls, start
 
 from triplet_train.config import load_config
+from triplet_train.errors import RunError
 from triplet_train.training import calls
 from triplet_train.training.calls import SeveralSteps
 from triplet_train.training.devices import Devices
@@ -93,3 +94,13 @@ def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_f
     assert not as_on_a_gpu
     with pytest.raises(tf.errors.UnimplementedError):
         start(config_of(steps=2, jit_compile="true"), tmp_path / "asked", evaluate=evaluate())
+
+
+def test_an_image_that_cannot_be_read_for_several_steps_is_named_with_the_checkpoint(
+    tmp_path, as_on_a_gpu
+):
+    def fail(rows):
+        raise RunError("row 3 is no image")
+
+    with pytest.raises(RunError, match="step 1 or soon after: row 3 is no image; the newest good"):
+        start(config_of(), tmp_path / "run", images=replace(IMAGES, read=fail))

@@ -65,22 +65,12 @@ def _decoded(table: ImageTable, quiet: bool) -> ImageTable:
             rows = np.arange(start, min(start + _READ, len(table)))
             try:
                 images[rows] = table.read(rows)
-            except RunError:
-                failures += _failures(table, rows)
+            except RunError:  # of one of them, or of a moment
+                images[rows], lines = table.read_each(rows)
+                failures += lines
             progress.update(len(rows))
     if failures:
         more = [f"and {len(failures) - _LISTED:,} more"] if len(failures) > _LISTED else []
         heading = f"{len(failures):,} images of {table.split} cannot be read:"
         raise RunError("\n  ".join([heading, *failures[:_LISTED], *more]))
     return replace(table, read=lambda rows: images[rows], pixels=images)
-
-
-def _failures(table: ImageTable, rows: np.ndarray) -> list[str]:
-    """What is wrong with each of `rows` that cannot be read."""
-    failures = []
-    for row in rows:
-        try:
-            table.read(np.array([row]))
-        except RunError as error:
-            failures.append(str(error))
-    return failures

@@ -49,19 +49,19 @@ class ClassSchedule:
         self._period = _EPOCHS * epoch
         self._counts = appearances(sizes, classes, self._period)
         self._ahead: list[_Block] = []  # of steps in a row, the first ones last
-        self._dealt: tuple[range, np.ndarray, np.ndarray] = range(0), sizes, sizes
+        self._hands: tuple[range, np.ndarray, np.ndarray] = range(0), sizes, sizes
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The classes of a step, and in how many steps before each has been: int64 [P] both.
 
         Steps in order cost O(P log(size / K)) each on average, any other O(C log(steps)).
         """
-        steps, classes, nth = self._dealt
+        steps, classes, nth = self._hands
         if step not in steps:
             block = self._block(step)
             steps = range(block.start, block.start + block.steps)
             classes, nth = _dealt(block, self._classes, self._seed)
-            self._dealt = steps, classes, nth
+            self._hands = steps, classes, nth
         return classes[step - steps.start], nth[step - steps.start]
 
     def _block(self, step: int) -> _Block:

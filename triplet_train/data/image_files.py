@@ -123,6 +123,12 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
     fit = fits[policy]
 
     def decode(path: Path) -> np.ndarray:
+        try:
+            return read(path)
+        except OSError:  # some pass, as those of a disk in a network or of too many open files
+            return read(path)
+
+    def read(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             upright = _upright(image)
             if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255

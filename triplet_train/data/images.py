@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from triplet_train.errors import RunError
+
 Shape = tuple[int, int, int]
 SizeOf = Callable[[int], tuple[int, int]]
 
@@ -99,6 +101,17 @@ class ImageTable:
         digest = hashlib.sha256("\n".join(self.ids).encode())
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
+
+    def read_each(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """`read`, one row by one, and a line for each that cannot be read; its image is black."""
+        images = np.zeros((len(rows), *self.image_shape), np.uint8)
+        failures = []
+        for place, row in enumerate(rows):
+            try:
+                (images[place],) = self.read(np.array([row]))
+            except RunError as error:
+                failures.append(str(error))
+        return images, failures
 
     def batches(self, size: int) -> Iterator[ImageSet]:
         """All rows in order, at most `size` at a time."""

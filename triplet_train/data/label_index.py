@@ -40,7 +40,7 @@ def file_index(
         progress: called with the number of further records.
 
     Raises:
-        tf.errors.OpError, RuntimeError: the file is damaged.
+        tf.errors.OpError, RuntimeError, OSError: the file is damaged, or cannot be read.
     """
     kept = file.parent / FOLDER / f"{file.name}.{(label_key or '').replace('/', '.')}.npz"
     status = file.stat()

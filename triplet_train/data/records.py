@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from triplet_train.data.label_index import file_index
+from triplet_train.files import naming
 from triplet_train.progress import progress_bar
 
 _BEFORE, _AFTER = 12, 4  # bytes of length and checksums around a record of a TFRecord file
@@ -44,7 +45,7 @@ def open_records(
         write: keep the index of labels beside the files; see `label_index`.
 
     Raises:
-        tf.errors.OpError, RuntimeError: a file is damaged.
+        tf.errors.OpError, RuntimeError, OSError: a file is damaged, or cannot be read.
     """
     pieces = builder.info.splits[split].file_instructions
     ids: list[str] = []
@@ -81,7 +82,7 @@ def _read_tfrecords(
     """Records by where they lie, of which the format has no index; one file open at a time."""
     records = [b""] * len(files)
     for file in np.unique(files).tolist():
-        with open(names[file], "rb", buffering=0) as content:
+        with naming(names[file]), open(names[file], "rb", buffering=0) as content:
             for place in np.flatnonzero(files == file).tolist():
                 records[place] = os.pread(content.fileno(), lengths[place], starts[place])
     return records

@@ -15,7 +15,8 @@ def key_of(*numbers: int | np.ndarray) -> np.ndarray:
         key = key + np.asarray(number, np.uint64)
         for odd in _ODD:
             key = (key ^ (key >> 32)) * odd
-    return key ^ (key >> 32)
+    hashed: np.ndarray = key ^ (key >> 32)
+    return hashed
 
 
 def shuffled(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -123,14 +123,16 @@ class TfdsSource:
         def read(rows: np.ndarray) -> np.ndarray:
             try:
                 return decoded(rows)
-            except (*_DAMAGE, OSError):
-                for row in rows:  # one by one, to name it
-                    with self._damage_explained(f"{split} {records.ids[row]}"):
-                        decoded(np.array([row]))
-                raise
+            except (*_DAMAGE, OSError):  # of one of them, which is named, or of a moment
+                return np.concatenate([named(row) for row in rows])
+
+        def named(row: int) -> np.ndarray:
+            with self._damage_explained(f"{split} {records.ids[row]}"):
+                return decoded(np.array([row]))
 
         def size_of(row: int) -> tuple[int, int]:
-            (record,) = records.read(np.array([row]))
+            with self._damage_explained(f"{split} {records.ids[row]}"):
+                (record,) = records.read(np.array([row]))
             example = tf.train.Example.FromString(record)
             (encoded,) = example.features.feature[self.data.image_key].bytes_list.value
             try:
@@ -155,6 +157,8 @@ class TfdsSource:
     def _damage_explained(self, what: str) -> Iterator[None]:
         try:
             yield
+        except OSError as error:
+            raise RunError(f"{self.name} {what} cannot be read: {error}") from error
         except _DAMAGE as error:
             raise RunError(
                 f"{self.name} {what} cannot be read: {_cause(error)}. If its files in "

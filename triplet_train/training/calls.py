@@ -11,6 +11,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
+from triplet_train.errors import RunError
 from triplet_train.files import first_line
 from triplet_train.losses.statistics import TripletStatistics
 from triplet_train.training.devices import Devices, gpu_memory
@@ -160,8 +161,19 @@ class SeveralSteps:
             return steps, self._pool, tf.constant(rows)
         rows[:] = np.arange(rows.size).reshape(rows.shape)
         pixels = np.zeros((rows.size, *self._images.image_shape), np.uint8)
-        pixels[: chosen.size] = self._images.read(chosen.reshape(-1))
+        pixels[: chosen.size] = _read(self._images, chosen.reshape(-1))
         return steps, tf.constant(pixels), tf.constant(rows)
+
+
+def _read(images: ImageTable, rows: np.ndarray) -> np.ndarray:
+    """Images of the rows, a second time one by one where that fails. Raises RunError."""
+    try:
+        return images.read(rows)
+    except RunError:
+        pixels, failures = images.read_each(rows)
+        if failures:
+            raise RunError(failures[0]) from None
+        return pixels
 
 
 class _SeveralOnce:

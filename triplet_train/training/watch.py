@@ -90,11 +90,16 @@ class Watch:
             yield
         except _OF_DEVICES:
             raise
+        except RunError as error:  # of several steps, read at once
+            raise RunError(
+                f"step {step} or soon after: {error}; {self._checkpoints.newest()}"
+            ) from error
         except tf.errors.OpError as error:
-            try:
-                self._images.read(self._rows(step))
-            except RunError as same:
-                raise RunError(f"step {step}: {same}; {self._checkpoints.newest()}") from same
+            _, failures = self._images.read_each(self._rows(step))
+            if failures:
+                raise RunError(
+                    f"step {step}: {failures[0]}; {self._checkpoints.newest()}"
+                ) from error
             raise RunError(
                 f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
                 f"{self._checkpoints.newest()}. The same command with --resume goes on from there"

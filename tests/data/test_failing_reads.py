@@ -1,0 +1,176 @@
+"""A read that fails for a moment gives the right images, one that fails for good a line."""
+
+import os
+from errno import EIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from array_record.python.array_record_data_source import ArrayRecordDataSource
+from failing_reads import FOR_GOOD, MOMENTARY, failing
+from made_sets import make_folder
+from PIL import Image
+from small_runs import start
+from tables import pixels
+
+from triplet_train.config import DataConfig
+from triplet_train.data.caching import cached
+from triplet_train.data.classes import rotated
+from triplet_train.data.digits import Digits
+from triplet_train.data.folder_stream import folder_stream
+from triplet_train.data.images import selected
+from triplet_train.data.label_index import FOLDER
+from triplet_train.data.sources import open_source
+from triplet_train.data.summary import summary
+from triplet_train.errors import RunError
+
+READERS = {
+    "folder": (Image, "open"),
+    "tfrecord": (os, "pread"),
+    "array_record": (ArrayRecordDataSource, "__getitems__"),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    place = tmp_path_factory.mktemp("sets")
+    for format in ("tfrecord", "array_record"):
+        Digits(data_dir=place / format, file_format=format).download_and_prepare()
+    make_folder(place / "folder", [f"train/{i % 3}/{i}.png" for i in range(30)])
+    return place
+
+
+def table_of(place, kind):
+    if kind == "folder":
+        where = {"dataset": "image_folder", "path": str(place / kind), "image_size": (8, 8)}
+        return open_source(DataConfig(**where)).table("train")
+    return open_source(DataConfig(dataset="digits", data_dir=str(place / kind))).table("test[:70]")
+
+
+def hold(table):
+    (held,) = cached([table], DataConfig(dataset="digits"), quiet=True)
+    return held
+
+
+@pytest.mark.parametrize("number", MOMENTARY, ids=os.strerror)
+@pytest.mark.parametrize("kind", READERS)
+def test_a_read_that_fails_once_gives_the_right_images(place, kind, number):
+    table = table_of(place, kind)
+    expected = pixels(table)
+    for use in (pixels, lambda table: pixels(hold(table)), lambda table: table.stream()):
+        with failing(*READERS[kind], number) as failed:
+            images = use(table)
+            if not isinstance(images, np.ndarray):
+                images = np.concatenate([batch.images for batch in images.batches(16)])
+        assert failed
+        np.testing.assert_array_equal(images, expected)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_read_that_fails_again_is_never_taken_for_images(place, kind):
+    table = table_of(place, kind)
+    expected, refused = pixels(table), 0
+    for times in range(1, 12):
+        with failing(*READERS[kind], times=times):
+            try:
+                np.testing.assert_array_equal(pixels(hold(table)), expected)
+            except RunError as error:
+                assert "cannot be read" in str(error)
+                refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("number", MOMENTARY, ids=os.strerror)
+@pytest.mark.parametrize("kind", READERS)
+def test_a_read_that_fails_for_good_names_image_and_cause(place, kind, number):
+    table = table_of(place, kind)
+    turned = rotated(selected(table, np.arange(9, 20)))
+    for use in (pixels, hold, lambda table: list(table.stream().batches(4))):
+        for some in (table, turned):
+            first = some.ids[0].split("@")[0]
+            with (
+                failing(*READERS[kind], number, FOR_GOOD),
+                pytest.raises(RunError, match=rf"{first}.*{os.strerror(number)}"),
+            ):
+                use(some)
+
+
+def test_records_that_fail_otherwise_are_named_too(place):
+    table = table_of(place, "array_record")
+    reader, expected = READERS["array_record"], pixels(table)
+    with failing(*reader, kind=RuntimeError):
+        np.testing.assert_array_equal(pixels(table), expected)
+    with (
+        failing(*reader, times=FOR_GOOD, kind=RuntimeError),
+        pytest.raises(RunError, match=f"{table.ids[0]} cannot be read: Input/output"),
+    ):
+        pixels(table)
+
+
+def test_the_file_of_records_that_cannot_be_read_is_named(place):
+    table = table_of(place, "tfrecord")
+    with (
+        failing(*READERS["tfrecord"], times=FOR_GOOD),
+        pytest.raises(RunError, match=r"digits-test\.tfrecord.*__0 cannot be read.*/digits-test"),
+    ):
+        pixels(table)
+
+
+@pytest.mark.parametrize("format", ["tfrecord", "array_record"])
+def test_a_file_whose_labels_cannot_be_read_is_named_and_read_the_next_time(place, format):
+    expected = table_of(place, format).labels
+    source = open_source(DataConfig(dataset="digits", data_dir=str(place / format)))
+    (file,) = (place / format).rglob(f"digits-test.{format}*-of-00001")
+    stat = Path.stat
+
+    def fails(path, **options):
+        if path == file:
+            raise OSError(EIO, os.strerror(EIO), str(path))
+        return stat(path, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "stat", fails)
+        with pytest.raises(RunError, match=f"test cannot be read: .*Input/output.*{file}"):
+            source.table("test")
+    with failing(np, "load") as failed:  # of what is kept; the labels are found again
+        np.testing.assert_array_equal(source.table("test[:70]").labels, expected)
+    assert FOLDER in str(failed)
+
+
+def test_images_of_any_folder_that_fail_once_are_embedded_and_for_good_are_listed(place):
+    def images(strict=False):
+        stream = folder_stream(place / "folder", (8, 8, 3), "pad", strict=strict)
+        return stream, [batch.images for batch in stream.batches(7)]
+
+    expected = np.concatenate(images()[1])
+    for number in MOMENTARY:
+        with failing(Image, "open", number):
+            stream, some = images()
+        assert not stream.unreadable
+        np.testing.assert_array_equal(np.concatenate(some), expected)
+        with failing(Image, "open", number, FOR_GOOD):
+            stream, some = images()
+            assert not sum(map(len, some)) and len(stream.unreadable) == 30
+            assert all(os.strerror(number) in line for line in stream.unreadable)
+            with pytest.raises(RunError, match=os.strerror(number)):
+                images(strict=True)
+
+
+def test_sizes_that_cannot_be_looked_up_are_told(place):
+    table = table_of(place, "folder")
+    with failing(Image, "open", times=FOR_GOOD):
+        told = "\n".join(summary(table, DataConfig(dataset="digits"), held=True))
+    assert f"cannot be read: {place}/folder/{table.ids[0]}: [Errno 5]" in told
+
+
+def test_training_that_cannot_read_a_batch_names_image_step_and_checkpoint(
+    tmp_path, digits_config, place
+):
+    images = table_of(place, "tfrecord")
+    with (
+        failing(*READERS["tfrecord"], times=FOR_GOOD),
+        pytest.raises(
+            RunError, match=r"step 1: .*__\d+ cannot be read: .*Input/output.*; .*step_0"
+        ),
+    ):
+        start(digits_config("batch.classes=3"), tmp_path, images=images)

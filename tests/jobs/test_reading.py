@@ -1,0 +1,43 @@
+"""What reads images after training ends in one line where it cannot, and leaves nothing."""
+
+import os
+
+import numpy as np
+import pytest
+from failing_reads import FOR_GOOD, failing
+
+from triplet_train.data.sources import open_source
+from triplet_train.embeddings.compute import make_embed
+from triplet_train.errors import RunError
+from triplet_train.jobs.embed import embed
+from triplet_train.jobs.evaluate_checkpoint import judge_checkpoint
+from triplet_train.jobs.open_tower import open_tower
+from triplet_train.jobs.report import write_page
+
+
+def refused(use):
+    """That `use` ends with an image's name and the cause."""
+    with (
+        failing(os, "pread", times=FOR_GOOD),
+        pytest.raises(RunError, match=r"digits-test.*__0 cannot be read: .*Input/output"),
+    ):
+        use()
+
+
+def test_evaluation_export_and_page_name_the_image_and_leave_nothing(finished_run, tmp_path):
+    file = tmp_path / "vectors.npz"
+    refused(lambda: embed(finished_run, file, "npz", quiet=True))
+    refused(lambda: judge_checkpoint(finished_run, split="test", quiet=True))
+    judged = judge_checkpoint(finished_run, split="test", quiet=True)
+    refused(lambda: write_page(judged, tmp_path / "page.html", "page"))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_moment_in_which_nothing_can_be_read_changes_no_vector(finished_run):
+    opened = open_tower(finished_run)
+    table = open_source(opened.config.data).table("test[:40]")
+    vectors = make_embed(opened.tower, 16)
+    expected = vectors(table)
+    with failing(os, "pread", after=20) as failed:
+        np.testing.assert_array_equal(vectors(table), expected)
+    assert failed
