@@ -142,7 +142,8 @@ def _embeddings(place, run):
         ("g", {"seed": 1}),
         ("wide", {"seed": 1, "width": 5}),
         ("known", {"seed": 1, "checkpoint_sha256": "a"}),
-        ("renamed", {"seed": 1, "names": ("cat", "cow")}),
+        ("renamed", {"seed": 1, "names": ("ox", "cow")}),
+        ("unnamed", {"seed": 1, "names": ("", "")}),
         ("unlabelled", {"seed": 1, "labels": [-1, -1]}),
     ):
         embedding_file(place / f"{name}.npz", **({"labels": labels} | more))
