@@ -14,6 +14,8 @@ from triplet_train.data.image_files import (
     class_of,
     find_images,
     make_decode,
+    numbered,
+    passed_over,
     why_unreadable,
 )
 from triplet_train.data.images import ImageSet, ImageStream, Shape
@@ -34,7 +36,7 @@ def folder_stream(
 
     Files whose names end in one of `SUFFIXES` are images; those that begin with a dot are left out.
     An image's class is the folder it lies in, by its path; images in `folder` itself have no label.
-    Labels number the classes in the order of their names.
+    Labels number the classes; see `numbered`.
 
     Args:
         image_shape: H, W and C (1, 3 or 4) to bring them to; see `make_decode`.
@@ -49,11 +51,11 @@ def folder_stream(
     if not folder.is_dir():
         raise RequestError(f"--images {folder}: no such folder")
     decode = make_decode(image_shape, policy)
-    paths = find_images(folder).images
+    found = find_images(folder)
+    paths = found.images
     if not paths:
         raise RequestError(f"--images {folder}: no files that end in {', '.join(SUFFIXES)}")
-    names = sorted({class_of(path) for path in paths} - {""})
-    numbers = {name: number for number, name in enumerate(names)} | {"": -1}
+    numbers = numbered({class_of(path) for path in paths} - {""}) | {"": -1}
     class_names = {number: name for name, number in numbers.items()}
     index, shards = shard
     share = paths[len(paths) * (index - 1) // shards : len(paths) * index // shards]
@@ -71,7 +73,13 @@ def folder_stream(
             yield ImageSet(images, labels, [path for path, _ in good], class_names)
 
     return ImageStream(
-        str(folder.absolute()), None, len(share), image_shape, batches, unreadable=unreadable
+        str(folder.absolute()),
+        None,
+        len(share),
+        image_shape,
+        batches,
+        unreadable=unreadable,
+        notes=tuple(passed_over(found, folder)) if index == 1 else (),
     )
 
 

@@ -43,6 +43,7 @@ class ImageStream:
         classes: those that were chosen, as people write them; None: all.
         unreadable: a line for each image that could not be read and is left out: path and reason.
             Grows while batches are taken.
+        notes: what a user should know of them, a line each.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ImageStream:
     batches: Callable[[int], Iterator[ImageSet]]
     classes: str | None = None
     unreadable: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class ImageTable:
             Raises RunError where it is not an image. None: all are stored as they are read.
         notes: what a user should know of the split, a line each.
         classes: those that were chosen, as people write them; None: all.
+        new_labels: of classes that the splits of the configuration do not have. A number or a range
+            in data.eval_classes means none of them.
     """
 
     name: str
@@ -83,6 +87,7 @@ class ImageTable:
     size_of: SizeOf | None
     notes: tuple[str, ...] = ()
     classes: str | None = None
+    new_labels: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -107,7 +112,13 @@ class ImageTable:
 
     def stream(self) -> ImageStream:
         return ImageStream(
-            self.name, self.split, len(self), self.image_shape, self.batches, self.classes
+            self.name,
+            self.split,
+            len(self),
+            self.image_shape,
+            self.batches,
+            self.classes,
+            notes=self.notes,
         )
 
 

@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
-from triplet_train.files import is_partial
+from triplet_train.files import PROJECTOR_CONFIG, is_partial
 from triplet_train.registry import FILES, FORMATS, either
 
-PROJECTOR_CONFIG = "projector_config.pbtxt"
 SUFFIXES = tuple(f".{name}" for name in FILES)
 _PROJECTOR_FILES = {
     *(PROJECTOR_CONFIG, "vectors.tsv", "metadata.tsv", "metadata.json", "sprite.png"),

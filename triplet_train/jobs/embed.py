@@ -47,9 +47,9 @@ def embed(
     else:
         source = opened.source(**wanted)
         table = source.table(split or opened.default_split(source), quiet=quiet)
-        for note in () if quiet else table.notes:
-            print(note, file=sys.stderr)
         stream = shard_of(judged_rows(table, source.data), *part).stream()
+    for note in () if quiet else stream.notes:
+        print(note, file=sys.stderr)
     metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
     width = opened.tower.output_shape[-1]
     written = 0

@@ -1,5 +1,6 @@
 """triplet-eval --checkpoint: what a trained tower is worth."""
 
+import sys
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
@@ -24,6 +25,8 @@ def judge_checkpoint(
     source = opened.source(**wanted)
     split = split or opened.default_split(source)
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
+    for note in () if quiet else images.notes:
+        print(note, file=sys.stderr)
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     if images.classes:
         about["classes"] = images.classes

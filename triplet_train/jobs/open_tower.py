@@ -53,7 +53,9 @@ class OpenTower:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
         height, width, channels = self.tower.input_shape[1:]
         trained_on = self.config.data.model_dump() if self.config else {}
+        classes_of_run = run_folder.classes_of(self.run_dir) if self.run_dir else None
         if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
+            classes_of_run = None
             kept = ("data_dir", "resize_policy")
             trained_on = {key: trained_on[key] for key in kept if key in trained_on}
         if trained_on.get("dataset") in SOURCES and "data_dir" in given:
@@ -66,7 +68,9 @@ class OpenTower:
             "image_size": (height, width),
             "channels": channels if channels in (1, 3) else None,
         }
-        source = open_source(make_data_config(**(trained_on | given | shape)))
+        source = open_source(
+            make_data_config(**(trained_on | given | shape)), classes=classes_of_run
+        )
         if source.image_shape[2] != channels:
             raise RequestError(
                 f"{self.file} takes images with {channels} channels, those of {source.name} have "
