@@ -87,7 +87,7 @@ def evaluate(
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
     """
-    from triplet_train.embeddings.formats import refuse_output
+    from triplet_train.embeddings.formats import format_of, refuse_output
     from triplet_train.errors import RequestError
     from triplet_train.evaluation.episodes import Episodes
     from triplet_train.files import write_json
@@ -112,6 +112,8 @@ def evaluate(
         )
     asked = None if episodes is None else Episodes(episodes, **draws)
     if json is not None:
+        if format_of(json):
+            raise RequestError(f"--json {json}: ends like an embedding file")
         refuse_output(json, folder=False, overwrite=overwrite)
     if report is not None:
         if report.suffix != ".html":
