@@ -193,7 +193,7 @@ def test_a_run_keeps_its_list_of_classes_whatever_comes_into_the_folder(splits):
     train, test = again.table("train"), again.table("test")
     assert train.labels.tolist() == [3, 0, 1, 1] and test.labels.tolist() == [3, 1, 2]
     assert train.class_names == {0: "ant", 1: "bee", 2: "cat", 3: "aaa"}
-    (note,) = train.notes
+    (note,) = [note for note in train.notes if "the run" in note]
     assert note == (
         f"the run began without 1 of the classes in {splits}/train, which are numbered after its "
         "own: aaa"
@@ -219,6 +219,35 @@ def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration
     table = FolderSource(source(tmp_path).data, kept).table("train")
     found = labels_of(classes, table.class_names, "", strict=False, new_labels=table.new_labels)
     assert found == labels
+
+
+def test_a_file_in_two_classes_is_said_in_training_and_for_images(splits):
+    content = (splits / "train/ant/1.png").read_bytes()
+    (splits / "train/ant/again.png").write_bytes(content)  # of one class, which is no contradiction
+    for name, more in (("bee/copy", content), ("bee/other", content[:-1] + b"x"), ("bee/z", b"")):
+        (splits / f"train/{name}.png").write_bytes(more)
+    os.symlink(splits / "train/bee/1.png", splits / "train/ant/linked.png")
+    os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
+    stream = folder_stream(splits / "train", (8, 8, 3), "pad")
+    for notes, root in ((source(splits).table("train").notes, "train/"), (stream.notes, "")):
+        assert notes == (
+            "warning: 2 image files are in two classes, byte for byte: "
+            f"{root}ant/1.png = {root}bee/copy.png, {root}ant/linked.png = {root}bee/1.png",
+        )
+    assert not source(splits).table("test").notes
+
+
+def test_files_of_other_kinds_are_said_for_images_and_once_for_all_shards(splits):
+    for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
+        (splits / "train" / name).touch()
+    shards = [
+        folder_stream(splits / "train", (8, 8, 3), "pad", shard=(number, 2)).notes
+        for number in (1, 2)
+    ]
+    assert shards[1] == () and len(shards[0]) == 1
+    assert shards[0][0].startswith(f"left out: 5 files in {splits}/train whose names do not end in")
+    for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
+        assert kind in shards[0][0]
 
 
 def test_classes_are_numbered_alike_in_training_and_for_images(tmp_path):
@@ -265,8 +294,7 @@ def test_links_are_followed_once(splits):
         "train/bee/2.png",
         "train/bee/linked.png",
     ]
-    (note,) = table.notes
-    assert note.endswith("links to folders that are read anyway: train/bee/loop")
+    assert table.notes[0].endswith("links to folders that are read anyway: train/bee/loop")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")

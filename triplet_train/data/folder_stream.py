@@ -13,6 +13,7 @@ from triplet_train.data.image_files import (
     Decode,
     class_of,
     find_images,
+    in_two_classes,
     make_decode,
     numbered,
     passed_over,
@@ -59,6 +60,9 @@ def folder_stream(
     class_names = {number: name for name, number in numbers.items()}
     index, shards = shard
     share = paths[len(paths) * (index - 1) // shards : len(paths) * index // shards]
+    notes = passed_over(found, folder) if index == 1 else []
+    if index == 1:
+        notes += in_two_classes(folder, {p: class_of(p) for p in paths if class_of(p)})
     unreadable: list[str] = []
 
     def batches(size: int) -> Iterator[ImageSet]:
@@ -79,7 +83,7 @@ def folder_stream(
         image_shape,
         batches,
         unreadable=unreadable,
-        notes=tuple(passed_over(found, folder)) if index == 1 else (),
+        notes=tuple(notes),
     )
 
 

@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,10 +14,11 @@ from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
-from triplet_train.files import first_line, is_written, plots_name
+from triplet_train.files import first_line, is_written, plots_name, sha256
 from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_START = 4096  # bytes, in which two images differ
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What Pillow raises of files that are damaged or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -133,6 +135,35 @@ def passed_over(found: FoundImages, place: Path) -> list[str]:
             f"{either(SUFFIXES)}: {counts}"
         )
     return lines
+
+
+def in_two_classes(folder: Path, classes: dict[str, str]) -> list[str]:
+    """A line on files of the same bytes in two classes, if there are any.
+
+    Args:
+        classes: path in `folder` -> class. Of most files only the first bytes are read.
+    """
+
+    def alike(paths: Iterable[str], by: Callable[[Path], Hashable]) -> list[list[str]]:
+        """Those for which `by` is the same, where they are of two classes."""
+        groups: defaultdict[Hashable, list[str]] = defaultdict(list)
+        for path in paths:
+            with suppress(OSError):  # which is said when the image is read
+                groups[by(folder / path)].append(path)
+        return [group for group in groups.values() if len({classes[p] for p in group}) > 1]
+
+    candidates = alike(sorted(classes), _size_and_start)
+    same = [group for paths in candidates for group in alike(paths, sha256)]
+    if not same:
+        return []
+    of_each = ({classes[path]: path for path in reversed(group)} for group in same)
+    examples = listed((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
+    return [f"warning: {len(same):,} image files are in two classes, byte for byte: {examples}"]
+
+
+def _size_and_start(path: Path) -> tuple[int, int]:
+    with path.open("rb", buffering=0) as file:
+        return os.fstat(file.fileno()).st_size, hash(file.read(_START))
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:

@@ -19,6 +19,7 @@ from triplet_train.data.image_files import (
     FoundImages,
     class_of,
     find_images,
+    in_two_classes,
     listed,
     make_decode,
     numbered,
@@ -115,7 +116,10 @@ class FolderSource:
             {number: name for name, number in numbers.items()},
             read,
             size_of,
-            tuple(self._notes(split, new)),
+            (
+                *self._notes(split, new),
+                *in_two_classes(self._root, {path: self._class_of(path) for path in paths}),
+            ),
             new_labels=frozenset(new.values()),
         )
 
