@@ -14,6 +14,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.config import DataConfig
 from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table
+from triplet_train.errors import RequestError
 
 
 @pytest.fixture
@@ -104,6 +105,21 @@ def test_a_shard_of_which_no_image_can_be_read_is_written_without_rows(
     request = ["--images", "photos", "--output", "x.npz"]
     statuses = [run(command, finished_run, *request, "--shard", f"{n}/2")[0] for n in (1, 2)]
     assert statuses == [1, 0] and read_table(workplace / "x.npz").ids == ["b.png"]
+
+
+def test_shards_of_a_folder_that_lies_elsewhere_are_one_export_if_its_files_are_the_same(
+    workplace, command, finished_run, photos
+):
+    shutil.copytree("photos", "elsewhere")
+    for number, folder in ((1, "photos"), (2, "elsewhere")):
+        more = ["--output", "x.npz", "--shard", f"{number}/2"]
+        assert run(command, finished_run, "--images", folder, *more)[0] == 0
+    table = read_table(workplace / "x.npz")
+    assert len(table.ids) == 20 and table.metadata["dataset"] == str(workplace / "photos")
+    shutil.copy("elsewhere/19.png", "elsewhere/20.png")
+    assert run(command, finished_run, "--images", "elsewhere", *more, "--overwrite")[0] == 0
+    with pytest.raises(RequestError, match="different exports"):
+        read_table(workplace / "x.npz")
 
 
 def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finished_run):

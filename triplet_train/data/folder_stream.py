@@ -19,7 +19,7 @@ from triplet_train.data.image_files import (
     passed_over,
     why_unreadable,
 )
-from triplet_train.data.images import ImageSet, ImageStream, Shape
+from triplet_train.data.images import ImageSet, ImageStream, Shape, fingerprint
 from triplet_train.errors import RequestError, RunError
 
 _THREADS = os.cpu_count() or 1
@@ -84,6 +84,7 @@ def folder_stream(
         batches,
         unreadable=unreadable,
         notes=tuple(notes),
+        whole=fingerprint(paths, np.array([numbers[class_of(path)] for path in paths], np.int64)),
     )
 
 

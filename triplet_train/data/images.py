@@ -1,7 +1,7 @@
 """Images with their labels: known row by row, and read as they are needed."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,6 +44,7 @@ class ImageStream:
         unreadable: a line for each image that could not be read and is left out: path and reason.
             Grows while batches are taken.
         notes: what a user should know of them, a line each.
+        whole: tells all the rows that these are a shard of, read or not, from others.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ImageStream:
     classes: str | None = None
     unreadable: list[str] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,7 @@ class ImageTable:
         return len(self) * int(np.prod(self.image_shape))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
-        digest = hashlib.sha256("\n".join(self.ids).encode())
-        digest.update(self.labels.tobytes())
-        return digest.hexdigest()
+        return fingerprint(self.ids, self.labels)
 
     def batches(self, size: int) -> Iterator[ImageSet]:
         """All rows in order, at most `size` at a time."""
@@ -120,6 +119,13 @@ class ImageTable:
             self.classes,
             notes=self.notes,
         )
+
+
+def fingerprint(ids: Sequence[str], labels: np.ndarray) -> str:
+    """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
+    digest = hashlib.sha256("\n".join(ids).encode(errors="surrogateescape"))
+    digest.update(labels.tobytes())
+    return digest.hexdigest()
 
 
 def shard_of(table: ImageTable, index: int, shards: int) -> ImageTable:

@@ -1,6 +1,7 @@
 """triplet-embed: the embeddings of a split or a folder, in a file that explains itself."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
@@ -47,10 +48,13 @@ def embed(
     else:
         source = opened.source(**wanted)
         table = source.table(split or opened.default_split(source), quiet=quiet)
-        stream = shard_of(judged_rows(table, source.data), *part).stream()
+        rows = judged_rows(table, source.data)
+        stream = replace(shard_of(rows, *part).stream(), whole=rows.fingerprint())
     for note in () if quiet else stream.notes:
         print(note, file=sys.stderr)
-    metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
+    metadata = opened.metadata(stream)
+    if shard:
+        metadata |= {"shard": list(shard), "shards_of": stream.whole}
     width = opened.tower.output_shape[-1]
     written = 0
     if shard:
@@ -59,9 +63,9 @@ def embed(
         stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet
     )
     with writing(output, format, width, metadata) as append:
-        for rows in tables:
-            append(rows)
-            written += len(rows.ids)
+        for some in tables:
+            append(some)
+            written += len(some.ids)
         if stream.unreadable and not written and not shard:
             raise RunError(_list(stream.unreadable, "none of the images can be read"))
     if stream.unreadable:
