@@ -114,6 +114,8 @@ def _towers(place, run):
         ("images", (8, 8, 1), layers.Conv2D(3, 1)),
     ):
         keras.Sequential([keras.Input(shape), layer]).save(place / f"{name}.keras")
+    head = [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3, activation="softmax")]
+    keras.Sequential(head).save(place / "classifier.keras")
     with (
         zipfile.ZipFile(place / "tower.keras") as tower,
         zipfile.ZipFile(place / "plain.keras") as other,

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +69,46 @@ def test_a_bare_keras_file_embeds_a_folder_without_a_data_set(
     shutil.copy(finished_run / "embedder.keras", "tower.keras")
     status, _, err = run(command, "tower.keras", "--images", "photos", "--output", "x.npz")
     assert (status, err) == (0, "")
+
+
+def test_what_is_unusual_about_a_network_of_others_is_said(workplace, command, photos):
+    layers = keras.layers
+    features = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()]
+    towers = {
+        "bare": [*features],
+        "scaled": [layers.Rescaling(1 / 255), *features],
+        "unit": [layers.BatchNormalization(), *features, layers.UnitNormalization()],
+        "classifier": [layers.Rescaling(1 / 255), *features, layers.Softmax()],
+    }
+    said = {}
+    for name, some in towers.items():
+        keras.Sequential([keras.Input((8, 8, 1)), *some]).save(f"{name}.keras")
+        request = ["--checkpoint", f"{name}.keras", "--images", "photos", "--output", f"{name}.npz"]
+        more = ["--any-model"] if name == "classifier" else []
+        status, _, err = command(embed, *request, *more)
+        assert status == 0
+        said[name] = ["of length" in err, "no layer in it scales" in err, err.count("\n")]
+        lengths = np.linalg.norm(read_table(workplace / f"{name}.npz").embeddings, axis=1)
+        between = f"20 vectors are of length {lengths.min():.4g} to {lengths.max():.4g}, not 1"
+        assert (between in err) == (name != "unit")
+    assert said == {
+        "bare": [True, True, 2],
+        "scaled": [True, False, 1],
+        "unit": [False, False, 0],
+        "classifier": [True, False, 1],
+    }
+
+
+@pytest.mark.slow
+def test_a_pretrained_network_that_scales_its_images_is_taken_and_its_lengths_said(
+    workplace, command, photos, pretrained
+):
+    network = keras.models.load_model(pretrained, compile=False)
+    keras.Sequential([keras.Input((64, 64, 3)), network]).save("lite.keras")
+    request = ["--checkpoint", "lite.keras", "--images", "photos", "--output", "x.npz"]
+    status, _, err = command(embed, *request)
+    assert status == 0 and "vectors are of length" in err and err.count("\n") == 1
+    assert read_table(workplace / "x.npz").embeddings.shape == (20, 1280)
 
 
 def test_images_of_other_sizes_and_colours_are_brought_to_the_tower(
