@@ -36,7 +36,7 @@ def golden():
 
 @pytest.fixture(scope="session")
 def pretrained():
-    """A network that others trained on ImageNet, without its classes; it takes images of any size."""
+    """A network that others trained on ImageNet, without its top; it takes images of any size."""
     file = SHARED / "pretrained/efficientnet_lite0_imagenet.keras"
     if not file.is_file():
         pytest.skip(f"no network {file}")
