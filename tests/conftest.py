@@ -35,6 +35,15 @@ def golden():
 
 
 @pytest.fixture(scope="session")
+def pretrained():
+    """A network that others trained on ImageNet, without its top; it takes images of any size."""
+    file = SHARED / "pretrained/efficientnet_lite0_imagenet.keras"
+    if not file.is_file():
+        pytest.skip(f"no network {file}")
+    return file
+
+
+@pytest.fixture(scope="session")
 def mnist_dir(tmp_path_factory):
     """A TFDS folder that holds MNIST: links, as an index of labels is kept beside the files."""
     folder = SHARED / "tfds"

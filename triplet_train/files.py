@@ -5,12 +5,29 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from triplet_train.errors import RequestError
+
+RUN_FILES = ("config.yaml", "environment.json")  # a folder that holds both is that of a run
+PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder that holds it is an export for TensorBoard
+
+
+def is_written(files: Collection[str]) -> bool:
+    """Whether a folder with these files was written by a command, so that its images are no data.
+
+    >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
+    (True, False)
+    """
+    return PROJECTOR_CONFIG in files or all(name in files for name in RUN_FILES)
+
+
+def plots_name(page: str) -> str:
+    """The name of the folder beside a page that holds its plots."""
+    return "plots" if page == "report.html" else f"{page.removesuffix('.html')}_plots"
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """The progress bar of everything that goes through images and takes more than a moment."""
 
+import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from tqdm import tqdm
+
+Say = Callable[[str], object]
 
 
 def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
@@ -15,3 +19,8 @@ def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
         leave=False,
         disable=True if quiet else None,
     )
+
+
+def speaker(quiet: bool) -> Say:
+    """A function that prints a line to standard error, above a bar that is there; or none."""
+    return lambda line: quiet or tqdm.write(line, file=sys.stderr)

@@ -91,18 +91,29 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
 def test_a_run_goes_on_with_the_images_it_began_with_wherever_they_are_and_no_others(
     photos, command
 ):
-    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]
-    assert command(train, *request, "--quiet")[0] == 0
-    request += ["--set", "train.steps=12", "--resume", "--quiet"]
+    """Though the run lies in their folder, with pictures of its own."""
+    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--quiet"]
+    assert command(train, *request, "--run-dir", "photos/runs/1")[0] == 0
+    make_folder(photos / "photos/runs/1/plots", ["map.png"])
+    request += ["--set", "train.steps=12", "--resume", "--run-dir"]
     extra = make_folder(photos / "photos", ["digit 1/extra.png"]) / "digit 1/extra.png"
-    status, _, err = command(train, *request)
+    status, _, err = command(train, *request, "photos/runs/1")
     assert status == 2 and "was started with other images or labels in" in err
     extra.unlink()
     (photos / "photos").rename("elsewhere")
-    status, _, err = command(evaluate, "--checkpoint", "run", "--quiet")
+    run = "elsewhere/runs/1"
+    status, _, err = command(evaluate, "--checkpoint", run, "--quiet")
     assert status == 2 and "photos" in err
-    assert command(evaluate, "--checkpoint", "run", "--data-dir", "elsewhere", "--quiet")[0] == 0
-    assert command(train, *request, "--set", "data.path=elsewhere")[0] == 0
+    assert command(evaluate, "--checkpoint", run, "--data-dir", "elsewhere", "--quiet")[0] == 0
+    assert command(train, *request, run, "--set", "data.path=elsewhere")[0] == 0
+    make_folder(photos / "elsewhere", ["a new class/1.png", "a new class/2.png"])
+    status, _, err = command(embed, "--checkpoint", run, "--split", ":", "--output", "x.npz")
+    assert status == 0 and "the run began without 1 of the classes" in err
+    table = read_table(photos / "x.npz")
+    assert set(zip(table.labels.tolist(), table.label_names, strict=True)) == {
+        *((n, f"digit {n}") for n in range(5)),
+        (5, "a new class"),
+    }
 
 
 @pytest.mark.slow

@@ -55,8 +55,9 @@ def place(tmp_path_factory, finished_run, data_dir):
     os.symlink(data_dir, place / "sets")
     for name in ("a_file", "there.png", "taken_plots", "empty.yaml", "empty.h5"):
         (place / name).touch()
-    (place / "folder").mkdir()
-    (place / "folder/thesis.txt").write_text("years of work")
+    for folder in ("folder", "folder.npz"):
+        (place / folder).mkdir()
+        (place / folder / "thesis.txt").write_text("years of work")
     _configurations(place)
     _images(place, data_dir)
     _towers(place, finished_run)
@@ -113,6 +114,8 @@ def _towers(place, run):
         ("images", (8, 8, 1), layers.Conv2D(3, 1)),
     ):
         keras.Sequential([keras.Input(shape), layer]).save(place / f"{name}.keras")
+    head = [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3, activation="softmax")]
+    keras.Sequential(head).save(place / "classifier.keras")
     with (
         zipfile.ZipFile(place / "tower.keras") as tower,
         zipfile.ZipFile(place / "plain.keras") as other,
@@ -142,7 +145,8 @@ def _embeddings(place, run):
         ("g", {"seed": 1}),
         ("wide", {"seed": 1, "width": 5}),
         ("known", {"seed": 1, "checkpoint_sha256": "a"}),
-        ("renamed", {"seed": 1, "names": ("cat", "cow")}),
+        ("renamed", {"seed": 1, "names": ("ox", "cow")}),
+        ("unnamed", {"seed": 1, "names": ("", "")}),
         ("unlabelled", {"seed": 1, "labels": [-1, -1]}),
     ):
         embedding_file(place / f"{name}.npz", **({"labels": labels} | more))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
 from triplet_train.data.batches import make_batches
 from triplet_train.data.sources import open_source
-from triplet_train.embeddings.files import read_table
+from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import retrieval_figures
 from triplet_train.jobs import report
@@ -358,6 +359,38 @@ def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
     assert "having no row in the gallery of their class to find: 1 (owl)" in out
 
 
+@pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
+def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
+    """Judged as if one file had numbered them all, whatever each file calls them."""
+    everything = ("0001", "0002", "0003", "0007", "0009")
+    found = embedding_file(workplace / f"q.{suffix}", [0, 0, 1, 2], names=("0002", "0007", "0009"))
+    searched = embedding_file(
+        workplace / f"g.{suffix}", [0, 1, 1, 2, 3], names=everything, width=4, seed=1
+    )
+    for path in (found, searched):
+        table = read_table(path)
+        numbers = np.array([everything.index(name) for name in table.label_names])
+        vectors = np.eye(5, dtype=np.float32)[numbers] * (1 + np.arange(len(numbers))[:, None])
+        table = replace(table, embeddings=vectors.astype(np.float32))
+        write_table(table, path, suffix)
+        write_table(replace(table, labels=numbers), workplace / f"all_{path.name}", suffix)
+    answers = []
+    for prefix in ("", "all_"):
+        files = ["--queries", f"{prefix}q.{suffix}", "--gallery", f"{prefix}g.{suffix}"]
+        status, out, err = command(evaluate, *files, "--json", "x", "--overwrite")
+        assert status == 0, err
+        assert "having no row in the gallery of their class to find: 1 (0009)\n" in out
+        answers.append(json.loads((workplace / "x").read_text()))
+    assert answers[0]["recall_at_1"] == 1
+    for name in (*FIGURES, "queries", "queries_without_their_class", "intervals", "distances"):
+        assert answers[0][name] == answers[1][name]
+    assert answers[0]["classes_left_out"] == [{"label": 2, "name": "0009"}]
+    assert sorted((row["name"], row["label"]) for row in answers[0]["classes"]) == [
+        ("0002", 0),
+        ("0007", 1),
+    ]
+
+
 def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
     workplace, command, data_dir, monkeypatch
 ):
@@ -403,18 +436,18 @@ def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_
     assert figures["splits"]["train[:1]"] == {}
 
 
-@pytest.mark.parametrize("options", [["--format", "projector"], ["--format", "npz"]])
+@pytest.mark.parametrize("name, options", [("out", ["--format", "projector"]), ("out.npz", [])])
 def test_overwriting_never_takes_a_folder_that_is_not_an_export(
-    workplace, command, finished_run, options
+    workplace, command, finished_run, name, options
 ):
-    (workplace / "precious").mkdir()
-    (workplace / "precious" / "thesis.txt").write_text("years of work")
-    request = ["--checkpoint", finished_run, "--output", "precious", "--overwrite", *options]
+    (workplace / name).mkdir()
+    (workplace / name / "thesis.txt").write_text("years of work")
+    request = ["--checkpoint", finished_run, "--output", name, "--overwrite", *options]
     status, _, err = command(embed, *request)
-    assert status == 2 and "precious is a folder of something else" in err
-    json_ = ["--checkpoint", finished_run, "--json", "precious", "--overwrite"]
+    assert status == 2 and f"{name} is a folder of something else" in err
+    json_ = ["--checkpoint", finished_run, "--json", name, "--overwrite"]
     assert command(evaluate, *json_)[0] == 2
-    assert (workplace / "precious" / "thesis.txt").read_text() == "years of work"
+    assert (workplace / name / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_second_process_in_a_run_folder_is_refused(workplace):
@@ -458,7 +491,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(workplace, com
     environment = json.loads((run / "environment.json").read_text())
     begun = json.loads((finished_run / "environment.json").read_text())
     (resumed,) = environment.pop("resumed")
-    assert environment == begun and resumed.keys() == begun.keys() - {"rows_sha256"}
+    assert environment == begun and resumed.keys() == begun.keys() - {"rows_sha256", "classes"}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.config import DataConfig
 from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table
+from triplet_train.errors import RequestError
 
 
 @pytest.fixture
@@ -69,6 +71,46 @@ def test_a_bare_keras_file_embeds_a_folder_without_a_data_set(
     assert (status, err) == (0, "")
 
 
+def test_what_is_unusual_about_a_network_of_others_is_said(workplace, command, photos):
+    layers = keras.layers
+    features = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()]
+    towers = {
+        "bare": [*features],
+        "scaled": [layers.Rescaling(1 / 255), *features],
+        "unit": [layers.BatchNormalization(), *features, layers.UnitNormalization()],
+        "classifier": [layers.Rescaling(1 / 255), *features, layers.Softmax()],
+    }
+    said = {}
+    for name, some in towers.items():
+        keras.Sequential([keras.Input((8, 8, 1)), *some]).save(f"{name}.keras")
+        request = ["--checkpoint", f"{name}.keras", "--images", "photos", "--output", f"{name}.npz"]
+        more = ["--any-model"] if name == "classifier" else []
+        status, _, err = command(embed, *request, *more)
+        assert status == 0
+        said[name] = ["of length" in err, "no layer in it scales" in err, err.count("\n")]
+        lengths = np.linalg.norm(read_table(workplace / f"{name}.npz").embeddings, axis=1)
+        between = f"20 vectors are of length {lengths.min():.4g} to {lengths.max():.4g}, not 1"
+        assert (between in err) == (name != "unit")
+    assert said == {
+        "bare": [True, True, 2],
+        "scaled": [True, False, 1],
+        "unit": [False, False, 0],
+        "classifier": [True, False, 1],
+    }
+
+
+@pytest.mark.slow
+def test_a_pretrained_network_that_scales_its_images_is_taken_and_its_lengths_said(
+    workplace, command, photos, pretrained
+):
+    network = keras.models.load_model(pretrained, compile=False)
+    keras.Sequential([keras.Input((64, 64, 3)), network]).save("lite.keras")
+    request = ["--checkpoint", "lite.keras", "--images", "photos", "--output", "x.npz"]
+    status, _, err = command(embed, *request)
+    assert status == 0 and "vectors are of length" in err and err.count("\n") == 1
+    assert read_table(workplace / "x.npz").embeddings.shape == (20, 1280)
+
+
 def test_images_of_other_sizes_and_colours_are_brought_to_the_tower(
     workplace, command, finished_run
 ):
@@ -104,6 +146,21 @@ def test_a_shard_of_which_no_image_can_be_read_is_written_without_rows(
     request = ["--images", "photos", "--output", "x.npz"]
     statuses = [run(command, finished_run, *request, "--shard", f"{n}/2")[0] for n in (1, 2)]
     assert statuses == [1, 0] and read_table(workplace / "x.npz").ids == ["b.png"]
+
+
+def test_shards_of_a_folder_that_lies_elsewhere_are_one_export_if_its_files_are_the_same(
+    workplace, command, finished_run, photos
+):
+    shutil.copytree("photos", "elsewhere")
+    for number, folder in ((1, "photos"), (2, "elsewhere")):
+        more = ["--output", "x.npz", "--shard", f"{number}/2"]
+        assert run(command, finished_run, "--images", folder, *more)[0] == 0
+    table = read_table(workplace / "x.npz")
+    assert len(table.ids) == 20 and table.metadata["dataset"] == str(workplace / "photos")
+    shutil.copy("elsewhere/19.png", "elsewhere/20.png")
+    assert run(command, finished_run, "--images", "elsewhere", *more, "--overwrite")[0] == 0
+    with pytest.raises(RequestError, match="different exports"):
+        read_table(workplace / "x.npz")
 
 
 def test_images_that_none_can_be_read_of_leave_no_file(workplace, command, finished_run):

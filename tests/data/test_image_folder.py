@@ -12,7 +12,8 @@ from tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import labels_of
-from triplet_train.data.image_files import make_decode
+from triplet_train.data.folder_stream import folder_stream
+from triplet_train.data.image_files import find_images, make_decode
 from triplet_train.data.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError, RunError
@@ -138,8 +139,127 @@ def test_what_is_no_image_of_a_class_is_left_out_and_said(splits):
     assert [note.removeprefix("left out: ") for note in table.notes] == [
         f"1 images that lie in no class's folder of {splits}/train",
         f"1 class folders without images in {splits}/train: empty",
-        f"2 files that are no images in {splits}/train (no suffix, .txt)",
+        f"2 files in {splits}/train whose names do not end in .bmp, .gif, .jpeg, .jpg, .png or "
+        ".webp: no suffix (1), .txt (1)",
     ]
+
+
+def test_what_the_commands_write_into_a_folder_is_no_split_and_no_class(tmp_path):
+    """A run, an export for TensorBoard and the plots of a page: images, but no data."""
+    written = {
+        "runs/first": ["config.yaml", "environment.json", "plots/map.png"],
+        "map": ["projector_config.pbtxt", "sprite.png"],
+        "page_plots": ["map.png"],
+        "plots": ["map.png"],
+    }
+    images = ["bee/1.png", "bee/2.png", "cat/1.png"]
+    for root, train_split, split in (("shares", "50%", ":"), ("splits", "train", "train")):
+        place = tmp_path / root
+        make_folder(place, [f"train/{path}" if split == "train" else path for path in images])
+        before = source(place, train_split).table(split)
+        for folder, names in written.items():
+            make_folder(place, [f"{folder}/{name}" for name in names if name.endswith(".png")])
+            for name in names:
+                (place / folder / name).touch()
+        for name in ("page.html", "report.html"):
+            (place / name).touch()
+        table = source(place, train_split).table(split)
+        assert (table.ids, table.class_names) == (before.ids, {0: "bee", 1: "cat"})
+        (note,) = [note for note in table.notes if "a command wrote" in note] or [""]
+        assert (": map, page_plots, plots, runs/first" in note) == (root == "shares")
+    with pytest.raises(RequestError, match="runs holds no image"):
+        source(place).table("runs")
+    assert find_images(tmp_path / "shares").images == images
+    assert find_images(tmp_path / "shares/runs/first").images == ["plots/map.png"]
+
+
+def test_a_folder_that_is_no_split_of_the_run_does_not_shift_the_numbers_of_classes(splits):
+    before = [source(splits).table(split) for split in ("train", "test")]
+    make_folder(splits, ["fig/a/1.png", "more/bee/1.png", "more/aaa/1.png", "fig/BEE/1.png"])
+    (splits / os.fsdecode(b"fig/\xff.png")).touch()
+    found = source(splits)
+    assert [found.table(split).labels.tolist() for split in ("train", "test")] == [
+        table.labels.tolist() for table in before
+    ]
+    more = found.table("more")
+    assert more.labels.tolist() == [3, 1] and more.class_names[3] == "aaa"
+
+
+def test_a_run_keeps_its_list_of_classes_whatever_comes_into_the_folder(splits):
+    kept = source(splits).classes
+    assert list(kept) == ["ant", "bee", "cat"]
+    make_folder(splits, ["train/aaa/1.png", "test/10/1.png"])
+    again = FolderSource(source(splits).data, kept)
+    train, test = again.table("train"), again.table("test")
+    assert train.labels.tolist() == [3, 0, 1, 1] and test.labels.tolist() == [3, 1, 2]
+    assert train.class_names == {0: "ant", 1: "bee", 2: "cat", 3: "aaa"}
+    (note,) = [note for note in train.notes if "the run" in note]
+    assert note == (
+        f"the run began without 1 of the classes in {splits}/train, which are numbered after its "
+        "own: aaa"
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "classes", "labels"),
+    [
+        ("junk", ["5-7"], {1, 2}),
+        ("junk", ["junk"], {3}),
+        ("6", ["5-7"], {1, 2, 3}),
+        ("6", [2], set()),
+    ],
+)
+def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration(
+    tmp_path, more, classes, labels
+):
+    """With all names numbers, 5-7 are names; one that is none would make them labels."""
+    make_folder(tmp_path, [f"train/{name}/1.png" for name in ("3", "5", "7")])
+    kept = source(tmp_path).classes
+    make_folder(tmp_path, [f"train/{more}/1.png"])
+    table = FolderSource(source(tmp_path).data, kept).table("train")
+    found = labels_of(classes, table.class_names, "", strict=False, new_labels=table.new_labels)
+    assert found == labels
+
+
+def test_a_file_in_two_classes_is_said_in_training_and_for_images(splits):
+    content = (splits / "train/ant/1.png").read_bytes()
+    (splits / "train/ant/again.png").write_bytes(content)  # of one class, which is no contradiction
+    for name, more in (("bee/copy", content), ("bee/other", content[:-1] + b"x"), ("bee/z", b"")):
+        (splits / f"train/{name}.png").write_bytes(more)
+    os.symlink(splits / "train/bee/1.png", splits / "train/ant/linked.png")
+    os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
+    stream = folder_stream(splits / "train", (8, 8, 3), "pad")
+    for notes, root in ((source(splits).table("train").notes, "train/"), (stream.notes, "")):
+        assert notes == (
+            "warning: 2 image files are in two classes, byte for byte: "
+            f"{root}ant/1.png = {root}bee/copy.png, {root}ant/linked.png = {root}bee/1.png",
+        )
+    assert not source(splits).table("test").notes
+
+
+def test_files_of_other_kinds_are_said_for_images_and_once_for_all_shards(splits):
+    for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
+        (splits / "train" / name).touch()
+    shards = [
+        folder_stream(splits / "train", (8, 8, 3), "pad", shard=(number, 2)).notes
+        for number in (1, 2)
+    ]
+    assert shards[1] == () and len(shards[0]) == 1
+    assert shards[0][0].startswith(f"left out: 5 files in {splits}/train whose names do not end in")
+    for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
+        assert kind in shards[0][0]
+
+
+def test_classes_are_numbered_alike_in_training_and_for_images(tmp_path):
+    for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
+        root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
+        (batch,) = folder_stream(root / "train", (8, 8, 3), "pad").batches(9)
+        table = source(root).table("train")
+        assert [i.removeprefix("train/") for i in table.ids] == batch.ids
+        assert table.labels.tolist() == batch.labels.tolist()
+        assert batch.class_names == table.class_names | {-1: ""}
+        in_order = list(table.class_names.values())
+        assert in_order == sorted(names, key=None if "b" in names else int)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +294,7 @@ def test_links_are_followed_once(splits):
         "train/bee/2.png",
         "train/bee/linked.png",
     ]
-    (note,) = table.notes
-    assert note.endswith("links to folders that are read anyway: train/bee/loop")
+    assert table.notes[0].endswith("links to folders that are read anyway: train/bee/loop")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")

@@ -123,6 +123,29 @@ def test_shards_read_together_are_the_whole(tmp_path, table, format):
         read_table(folder)
 
 
+def test_shards_belong_together_where_they_are_of_the_same_rows_wherever_these_lie(tmp_path, table):
+    (tmp_path / "x.npz").mkdir()
+
+    def read(first, second):
+        for number, more in ((1, first), (2, second)):
+            about = {"split": None, "shard": [number, 2]} | more
+            part = rows_of(table, slice(3 * number - 3, 3 * number))
+            file = tmp_path / "x.npz" / part_name((number, 2), "npz")
+            write_table(replace(part, metadata=about), file, "npz")
+        return read_table(tmp_path / "x.npz")
+
+    here, there = {"dataset": "/mnt/photos"}, {"dataset": "/home/me/photos"}
+    both = read(here | {"shards_of": "a"}, there | {"shards_of": "a"})
+    assert both.ids == table.ids and both.metadata == here | {"split": None}
+    for first, second in (
+        (here | {"shards_of": "a"}, here | {"shards_of": "b"}),  # a file came in between
+        (here, there),  # of a version that kept no digest
+        ({"dataset": "mnist/1", "shards_of": "a"}, {"dataset": "mnist/2", "shards_of": "a"}),
+    ):
+        with pytest.raises(RequestError, match=r"part-00001-of-00002.npz and part-00002"):
+            read(first, second)
+
+
 def test_pandas_reads_the_parquet(tmp_path, table):
     write_table(table, tmp_path / "x.parquet", "parquet")
     frame = pd.read_parquet(tmp_path / "x.parquet")

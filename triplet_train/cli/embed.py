@@ -77,6 +77,10 @@ def embed(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that cannot be read.")
     ] = False,
+    any_model: Annotated[
+        bool,
+        typer.Option("--any-model", help="Take probabilities of classes for embeddings, too."),
+    ] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="TFDS folder.  [default: that of the run]")
     ] = None,
@@ -111,6 +115,7 @@ def embed(
         "split": split,
         "batch_size": batch_size,
         "strict": strict,
+        "any_model": any_model,
     }
     file = output
     if engine == "ray":

@@ -42,6 +42,13 @@ def evaluate(
             "[default: those that the run judges]"
         ),
     ] = None,
+    any_model: Annotated[
+        bool,
+        typer.Option(
+            "--any-model",
+            help="With --checkpoint: take probabilities of classes for embeddings, too.",
+        ),
+    ] = False,
     queries: Annotated[
         Path | None, typer.Option(help=f"An embedding file ({either(FILES)}) instead.")
     ] = None,
@@ -87,7 +94,7 @@ def evaluate(
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
     """
-    from triplet_train.embeddings.formats import refuse_output
+    from triplet_train.embeddings.formats import format_of, refuse_output
     from triplet_train.errors import RequestError
     from triplet_train.evaluation.episodes import Episodes
     from triplet_train.files import write_json
@@ -100,7 +107,7 @@ def evaluate(
     if gallery is not None and queries is None:
         raise RequestError("--gallery goes with --queries")
     source = source_options(dataset, data_dir, image_key, label_key, classes)
-    if queries is not None and (split or any(source.values())):
+    if queries is not None and (split or any_model or any(source.values())):
         raise RequestError("--split, --dataset and the like go with --checkpoint, not --queries")
     given = {"ways": ways, "shots": shots, "seed": seed}
     draws = {name: value for name, value in given.items() if value is not None}
@@ -112,6 +119,8 @@ def evaluate(
         )
     asked = None if episodes is None else Episodes(episodes, **draws)
     if json is not None:
+        if format_of(json):
+            raise RequestError(f"--json {json}: ends like an embedding file")
         refuse_output(json, folder=False, overwrite=overwrite)
     if report is not None:
         if report.suffix != ".html":
@@ -129,7 +138,7 @@ def evaluate(
     else:
         job = import_with_tensorflow("triplet_train.jobs.evaluate_checkpoint")
         judged = job.judge_checkpoint(
-            checkpoint, split=split, quiet=quiet, episodes=asked, **source
+            checkpoint, split=split, quiet=quiet, any_model=any_model, episodes=asked, **source
         )
     if json is not None:
         write_json(json, as_json(judged))

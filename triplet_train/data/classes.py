@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -36,9 +36,10 @@ def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
 def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> ImageTable:
     """The rows of the classes in the list `key` of `data`, or else of those not in `other`."""
     spec, spec_of_others = getattr(data, key) or [], getattr(data, other) or []
-    kept = labels_of(spec, table.class_names, f"data.{key}")
+    known, new = table.class_names, table.new_labels
+    kept = labels_of(spec, known, f"data.{key}", new_labels=new)
     # What this split has none of, another may have.
-    others = labels_of(spec_of_others, table.class_names, f"data.{other}", strict=False)
+    others = labels_of(spec_of_others, known, f"data.{other}", strict=False, new_labels=new)
     both = sorted(kept & others)
     if both:
         names = ", ".join(table.class_names[label] for label in both[:5])
@@ -56,11 +57,17 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
 
 
 def labels_of(
-    spec: ClassSpec, class_names: dict[int, str], key: str, strict: bool = True
+    spec: ClassSpec,
+    class_names: dict[int, str],
+    key: str,
+    *,
+    strict: bool = True,
+    new_labels: Collection[int] = (),
 ) -> set[int]:
     """Labels of the classes that `spec` names: by name, by number, or from one number to another.
 
-    A number is a label; but where the names of all classes are numbers, it is a name.
+    A number is a label; but where the names of all classes are numbers, it is a name. Classes of
+    `new_labels` do not change what a number means.
 
     >>> sorted(labels_of([0, "dog", "3-4"], {0: "ant", 1: "cat", 2: "dog", 3: "eel", 4: "fox"}, ""))
     [0, 2, 3, 4]
@@ -72,7 +79,7 @@ def labels_of(
     for label, name in class_names.items():
         if label >= 0:
             labels_by_name.setdefault(name, []).append(label)
-    numbers = _numbers(labels_by_name)
+    numbers = _numbers(labels_by_name, new_labels)
     chosen: set[int] = set()
     for item in map(str, spec):
         bounds = re.fullmatch(rf"({_NUMBER})-({_NUMBER})", item)
@@ -95,13 +102,15 @@ def labels_of(
     return chosen
 
 
-def _numbers(labels_by_name: dict[str, list[int]]) -> dict[int, int]:
+def _numbers(labels_by_name: dict[str, list[int]], new_labels: Collection[int]) -> dict[int, int]:
     """The label that each number means: where all names are numbers, these, else labels."""
-    if all(name.isdecimal() and len(labels) == 1 for name, labels in labels_by_name.items()):
-        named = {int(name): labels[0] for name, labels in labels_by_name.items()}
-        if len(named) == len(labels_by_name):  # no 1 beside 01
-            return named
-    return {label: label for labels in labels_by_name.values() for label in labels}
+    old = {name: n for name, n in labels_by_name.items() if not set(n).issubset(new_labels)}
+    if all(name.isdecimal() and len(labels) == 1 for name, labels in old.items()):
+        named = {int(name): labels[0] for name, labels in old.items()}
+        if len(named) == len(old):  # no 1 beside 01
+            new = {int(name): n[0] for name, n in labels_by_name.items() if name.isdecimal()}
+            return new | named
+    return {label: label for labels in old.values() for label in labels}
 
 
 def rotated(table: ImageTable) -> ImageTable:

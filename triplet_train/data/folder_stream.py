@@ -13,10 +13,13 @@ from triplet_train.data.image_files import (
     Decode,
     class_of,
     find_images,
+    in_two_classes,
     make_decode,
+    numbered,
+    passed_over,
     why_unreadable,
 )
-from triplet_train.data.images import ImageSet, ImageStream, Shape
+from triplet_train.data.images import ImageSet, ImageStream, Shape, fingerprint
 from triplet_train.errors import RequestError, RunError
 
 _THREADS = os.cpu_count() or 1
@@ -34,7 +37,7 @@ def folder_stream(
 
     Files whose names end in one of `SUFFIXES` are images; those that begin with a dot are left out.
     An image's class is the folder it lies in, by its path; images in `folder` itself have no label.
-    Labels number the classes in the order of their names.
+    Labels number the classes; see `numbered`.
 
     Args:
         image_shape: H, W and C (1, 3 or 4) to bring them to; see `make_decode`.
@@ -49,14 +52,17 @@ def folder_stream(
     if not folder.is_dir():
         raise RequestError(f"--images {folder}: no such folder")
     decode = make_decode(image_shape, policy)
-    paths = find_images(folder).images
+    found = find_images(folder)
+    paths = found.images
     if not paths:
         raise RequestError(f"--images {folder}: no files that end in {', '.join(SUFFIXES)}")
-    names = sorted({class_of(path) for path in paths} - {""})
-    numbers = {name: number for number, name in enumerate(names)} | {"": -1}
+    numbers = numbered({class_of(path) for path in paths} - {""}) | {"": -1}
     class_names = {number: name for name, number in numbers.items()}
     index, shards = shard
     share = paths[len(paths) * (index - 1) // shards : len(paths) * index // shards]
+    notes = passed_over(found, folder) if index == 1 else []
+    if index == 1:
+        notes += in_two_classes(folder, {p: class_of(p) for p in paths if class_of(p)})
     unreadable: list[str] = []
 
     def batches(size: int) -> Iterator[ImageSet]:
@@ -71,7 +77,14 @@ def folder_stream(
             yield ImageSet(images, labels, [path for path, _ in good], class_names)
 
     return ImageStream(
-        str(folder.absolute()), None, len(share), image_shape, batches, unreadable=unreadable
+        str(folder.absolute()),
+        None,
+        len(share),
+        image_shape,
+        batches,
+        unreadable=unreadable,
+        notes=tuple(notes),
+        whole=fingerprint(paths, np.array([numbers[class_of(path)] for path in paths], np.int64)),
     )
 
 

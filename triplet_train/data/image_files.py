@@ -2,7 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -11,9 +14,11 @@ from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
-from triplet_train.files import first_line
+from triplet_train.files import first_line, is_written, plots_name, sha256
+from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_START = 4096  # bytes, in which two images differ
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What Pillow raises of files that are damaged or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -39,15 +44,17 @@ class FoundImages(NamedTuple):
 
     Attributes:
         images: files whose names end in one of `SUFFIXES`, in any case.
-        others: files that are no images.
+        others: files whose names do not.
         folders: all of them.
         twice: links to folders that are among them by another way.
+        written: folders that a command wrote, such as that of a run; nothing in them is listed.
     """
 
     images: list[str]
     others: list[str]
     folders: list[str]
     twice: list[str]
+    written: list[str]
 
 
 def why_unreadable(path: Path, error: BaseException) -> str:
@@ -61,7 +68,7 @@ def shown(path: str | Path) -> str:
 
 
 def find_images(folder: Path) -> FoundImages:
-    """All but names that begin with a dot.
+    """All but names that begin with a dot, and what the commands have written there.
 
     Links to folders are followed, after all that is there without them, so that a folder which is
     reached twice has its own place.
@@ -73,7 +80,7 @@ def find_images(folder: Path) -> FoundImages:
     def refuse(error: OSError) -> None:
         raise RequestError(f"{shown(error.filename)} cannot be read: {error.strerror}")
 
-    found, seen, places = FoundImages([], [], [], []), set(), [str(folder)]
+    found, seen, places = FoundImages([], [], [], [], []), set(), [str(folder)]
     for start in places:  # which grows by the links that are met
         for place, folders, files in os.walk(start, onerror=refuse):
             here, real = Path(place).relative_to(folder), os.path.realpath(place)
@@ -82,7 +89,13 @@ def find_images(folder: Path) -> FoundImages:
                 folders.clear()
                 continue
             seen.add(real)
-            names = sorted(name for name in folders if not name.startswith("."))
+            if is_written(files) and place != str(folder):
+                found.written.append(here.as_posix())
+                folders.clear()
+                continue
+            plots = {plots_name(name) for name in files if name.endswith(".html")}
+            found.written.extend((here / name).as_posix() for name in plots.intersection(folders))
+            names = sorted(n for n in folders if not n.startswith(".") and n not in plots)
             links = [name for name in names if os.path.islink(os.path.join(place, name))]
             places += [os.path.join(place, name) for name in links]
             folders[:] = [name for name in names if name not in links]
@@ -91,9 +104,84 @@ def find_images(folder: Path) -> FoundImages:
                 if not name.startswith("."):
                     is_image = name.lower().endswith(SUFFIXES)
                     (found.images if is_image else found.others).append((here / name).as_posix())
+    found.folders[:] = set(found.folders).difference(found.written)
     for paths in found:
         paths.sort()
     return found
+
+
+def passed_over(found: FoundImages, place: Path) -> list[str]:
+    """What a user should know of the files that are not taken, a line each.
+
+    Args:
+        found: of `place`, or a part of it.
+    """
+    lines: list[str] = []
+    if found.written:
+        lines.append(
+            f"left out: {len(found.written):,} folders in {place} that a command wrote: "
+            f"{listed(found.written)}"
+        )
+    if found.twice:
+        lines.append(
+            f"left out: {len(found.twice):,} links to folders that are read anyway: "
+            f"{listed(found.twice)}"
+        )
+    if found.others:
+        kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in found.others)
+        counts = listed(f"{kind} ({count:,})" for kind, count in kinds.most_common())
+        lines.append(
+            f"left out: {len(found.others):,} files in {place} whose names do not end in "
+            f"{either(SUFFIXES)}: {counts}"
+        )
+    return lines
+
+
+def in_two_classes(folder: Path, classes: dict[str, str]) -> list[str]:
+    """A line on files of the same bytes in two classes, if there are any.
+
+    Args:
+        classes: path in `folder` -> class. Of most files only the first bytes are read.
+    """
+
+    def alike(paths: Iterable[str], by: Callable[[Path], Hashable]) -> list[list[str]]:
+        """Those for which `by` is the same, where they are of two classes."""
+        groups: defaultdict[Hashable, list[str]] = defaultdict(list)
+        for path in paths:
+            with suppress(OSError):  # which is said when the image is read
+                groups[by(folder / path)].append(path)
+        return [group for group in groups.values() if len({classes[p] for p in group}) > 1]
+
+    candidates = alike(sorted(classes), _size_and_start)
+    same = [group for paths in candidates for group in alike(paths, sha256)]
+    if not same:
+        return []
+    of_each = ({classes[path]: path for path in reversed(group)} for group in same)
+    examples = listed((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
+    return [f"warning: {len(same):,} image files are in two classes, byte for byte: {examples}"]
+
+
+def _size_and_start(path: Path) -> tuple[int, int]:
+    with path.open("rb", buffering=0) as file:
+        return os.fstat(file.fileno()).st_size, hash(file.read(_START))
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """The first of some names, as they can be printed."""
+    first = [shown(name) for name in islice(names, most + 1)]
+    return ", ".join(first[:most]) + (" ..." if len(first) > most else "")
+
+
+def numbered(classes: Iterable[str], start: int = 0) -> dict[str, int]:
+    """Names of classes with their numbers, in order of the names, or of the numbers that all are.
+
+    >>> numbered(["10", "9", "01", "1"]), numbered(["b", "10", "9"])
+    ({'01': 0, '1': 1, '9': 2, '10': 3}, {'10': 0, '9': 1, 'b': 2})
+    """
+    names = sorted(classes)
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    return {name: number for number, name in enumerate(names, start)}
 
 
 def class_of(path: str) -> str:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -15,9 +16,14 @@ from triplet_train.config import DataConfig
 from triplet_train.data.image_files import (
     SUFFIXES,
     UNREADABLE,
+    FoundImages,
     class_of,
     find_images,
+    in_two_classes,
+    listed,
     make_decode,
+    numbered,
+    passed_over,
     shown,
     why_unreadable,
 )
@@ -33,8 +39,12 @@ class FolderSource:
     is taken of each class, in an order that the names of its files decide, and rows are in the
     order of their paths.
 
-    A class is named by its path, since folders may lie in folders. Labels number the classes of all
-    splits in the order of their names, or of the numbers that all of these are.
+    A class is named by its path, since folders may lie in folders. Labels number the classes of
+    data.train_split and data.eval_split (see `numbered`), whatever else lies in the folder; those
+    that another split has besides come after them.
+
+    Args:
+        classes: names in the order of their labels, as a run has kept them; None: as they are now.
 
     Raises:
         RequestError: no such folder, nothing in it, or names that cannot be told apart.
@@ -42,7 +52,7 @@ class FolderSource:
 
     ready = True
 
-    def __init__(self, data: DataConfig) -> None:
+    def __init__(self, data: DataConfig, classes: Sequence[str] | None = None) -> None:
         self.data = data
         self._root = Path(data.path or "")
         if not self._root.is_dir():
@@ -57,12 +67,12 @@ class FolderSource:
         self._split_folders = bool(_parse(data.train_split)[0])
         self._found = find_images(self._root)
         self._rows_of: dict[str, list[str]] = {}
-        _refuse_names(self._found.images, self._root)
-        classes = {self._class_of(path) for path in self._found.images} - {""}
+        self._of_run = classes is not None
+        if classes is None:
+            splits = (data.train_split, data.eval_split)
+            classes = list(numbered(set().union(*map(self._classes_in, splits))))
         _refuse_lookalikes(classes)
-        numeric = all(name.isdecimal() for name in classes)
-        in_order = sorted(classes, key=int if numeric else None)
-        self._numbers = {name: number for number, name in enumerate(in_order)}
+        self.classes = classes
 
     @property
     def name(self) -> str:
@@ -92,17 +102,32 @@ class FolderSource:
             except UNREADABLE as error:
                 raise RunError(why_unreadable(self._root / paths[row], error)) from error
 
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        new = numbered(self._classes_in(split) - numbers.keys(), len(numbers))
+        numbers |= new
+        if new:
+            _refuse_lookalikes(numbers)
         return ImageTable(
             self.name,
             split,
             self.image_shape,
-            np.array([self._numbers[self._class_of(path)] for path in paths], np.int64),
+            np.array([numbers[self._class_of(path)] for path in paths], np.int64),
             paths,
-            {number: name for name, number in self._numbers.items()},
+            {number: name for name, number in numbers.items()},
             read,
             size_of,
-            tuple(self._notes(split)),
+            (
+                *self._notes(split, new),
+                *in_two_classes(self._root, {path: self._class_of(path) for path in paths}),
+            ),
+            new_labels=frozenset(new.values()),
         )
+
+    def _classes_in(self, split: str) -> set[str]:
+        """The classes of the folder of `split`."""
+        images = self._in_folder_of(split, self._found.images)
+        _refuse_names(images, self._root)
+        return {self._class_of(path) for path in images} - {""}
 
     def _class_of(self, path: str) -> str:
         parts = PurePosixPath(path).parts
@@ -152,43 +177,37 @@ class FolderSource:
             "as in data.train_split: 90% and data.eval_split: -10%"
         )
 
-    def _notes(self, split: str) -> list[str]:
-        """What is passed over in the folder of `split`."""
+    def _notes(self, split: str, new: Collection[str]) -> list[str]:
+        """What is passed over in the folder of `split`, and classes that are `new` to a run."""
         folder, _, _ = _parse(split)
         place = self._root / folder
-        images, others, folders, twice = (self._in_folder_of(split, paths) for paths in self._found)
+        found = FoundImages(*(self._in_folder_of(split, paths) for paths in self._found))
         notes = []
-        stray = [path for path in images if not self._class_of(path)]
+        if new and self._of_run:
+            notes.append(
+                f"the run began without {len(new):,} of the classes in {place}, which are "
+                f"numbered after its own: {listed(new)}"
+            )
+        stray = [path for path in found.images if not self._class_of(path)]
         if stray:
             notes.append(
                 f"left out: {len(stray):,} images that lie in no class's folder of {place}"
             )
-        full = {str(parent) for path in images for parent in PurePosixPath(path).parents}
-        full.update(twice)
+        full = {str(parent) for path in found.images for parent in PurePosixPath(path).parents}
+        full.update(found.twice)
         depth = 2 if self._split_folders else 1
-        empty = [p for p in folders if p not in full and len(PurePosixPath(p).parts) == depth]
+        empty = [p for p in found.folders if p not in full and len(PurePosixPath(p).parts) == depth]
         if empty:
-            names = ", ".join(shown(PurePosixPath(path).name) for path in empty[:5])
+            names = listed(PurePosixPath(path).name for path in empty)
             notes.append(
                 f"left out: {len(empty):,} class folders without images in {place}: {names}"
             )
-        if twice:
-            listed = ", ".join(map(shown, twice[:5]))
-            notes.append(
-                f"left out: {len(twice):,} links to folders that are read anyway: {listed}"
-            )
-        if others:
-            kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in others)
-            listed = ", ".join(shown(kind) for kind, _ in kinds.most_common(5))
-            notes.append(
-                f"left out: {len(others):,} files that are no images in {place} ({listed})"
-            )
-        return notes
+        return notes + passed_over(found, place)
 
 
-def source(data: DataConfig, *, write: bool) -> FolderSource:
+def source(data: DataConfig, *, write: bool, classes: Sequence[str] | None) -> FolderSource:
     """`data.dataset: image_folder`; nothing is written into a folder of images in any case."""
-    return FolderSource(data)
+    return FolderSource(data, classes)
 
 
 def _parse(split: str) -> tuple[str, int, int]:
@@ -228,7 +247,7 @@ def _encodes(path: str) -> bool:
     return True
 
 
-def _refuse_lookalikes(classes: set[str]) -> None:
+def _refuse_lookalikes(classes: Iterable[str]) -> None:
     """Two classes whose names differ in case or in Unicode form only are one class, by mistake."""
     seen: dict[str, str] = {}
     for name in sorted(classes):

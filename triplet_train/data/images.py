@@ -1,7 +1,7 @@
 """Images with their labels: known row by row, and read as they are needed."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -45,6 +45,8 @@ class ImageStream:
         classes: those that were chosen, as people write them; None: all.
         unreadable: a line for each image that could not be read and is left out: path and reason.
             Grows while batches are taken.
+        notes: what a user should know of them, a line each.
+        whole: tells all the rows that these are a shard of, read or not, from others.
     """
 
     name: str
@@ -54,6 +56,8 @@ class ImageStream:
     batches: Callable[[int], Iterator[ImageSet]]
     classes: str | None = None
     unreadable: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class ImageTable:
         notes: what a user should know of the split, a line each.
         classes: those that were chosen, as people write them; None: all.
         pixels: all images, uint8 [N, H, W, C], where they are held in memory.
+        new_labels: of classes that the splits of the configuration do not have. A number or a range
+            in data.eval_classes means none of them.
     """
 
     name: str
@@ -87,6 +93,7 @@ class ImageTable:
     notes: tuple[str, ...] = ()
     classes: str | None = None
     pixels: np.ndarray | None = None
+    new_labels: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -97,10 +104,7 @@ class ImageTable:
         return len(self) * int(np.prod(self.image_shape))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
-        digest = hashlib.sha256("\n".join(self.ids).encode())
-        digest.update(self.labels.tobytes())
-        return digest.hexdigest()
+        return fingerprint(self.ids, self.labels)
 
     def read_each(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """`read`, one row by one, and a line for each that cannot be read; its image is black."""
@@ -122,8 +126,21 @@ class ImageTable:
 
     def stream(self) -> ImageStream:
         return ImageStream(
-            self.name, self.split, len(self), self.image_shape, self.batches, self.classes
+            self.name,
+            self.split,
+            len(self),
+            self.image_shape,
+            self.batches,
+            self.classes,
+            notes=self.notes,
         )
+
+
+def fingerprint(ids: Sequence[str], labels: np.ndarray) -> str:
+    """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
+    digest = hashlib.sha256("\n".join(ids).encode(errors="surrogateescape"))
+    digest.update(labels.tobytes())
+    return digest.hexdigest()
 
 
 def shard_of(table: ImageTable, index: int, shards: int) -> ImageTable:

@@ -1,5 +1,6 @@
 """Where images come from: a TFDS data set, or one of the sources in `registry.SOURCES`."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -16,10 +17,12 @@ class Source(Protocol):
         name: of the set, with its version; or its path.
         image_shape: height, width and channels of the images that it gives.
         ready: whether the set is on disk, so that its splits are known.
+        classes: names in the order of their labels, for a run to keep; none where a set has none.
     """
 
     data: DataConfig
     image_shape: Shape
+    classes: Sequence[str]
 
     @property
     def name(self) -> str: ...
@@ -41,17 +44,24 @@ class Source(Protocol):
         ...
 
 
-def open_source(data: DataConfig, *, write: bool = True) -> Source:
+def open_source(
+    data: DataConfig, *, write: bool = True, classes: Sequence[str] | None = None
+) -> Source:
     """The data set that `data` names.
 
     Args:
         write: prepare (download) the set in its folder where it is not there yet, and keep its
             index of labels there. If False nothing is written: a set that would have to be
             downloaded is then not `ready`.
+        classes: those of the run that the set is opened for again, as `Source.classes` gave them.
+            TFDS's sets number theirs themselves, a folder's may have changed.
 
     Raises:
         RequestError: no such set, no way to get it, or not one of images.
     """
-    file = data.dataset if data.dataset in SOURCES else "tfds_source"
-    source: Source = import_module(f"triplet_train.data.{file}").source(data, write=write)
+    if data.dataset in SOURCES:
+        make = import_module(f"triplet_train.data.{data.dataset}").source
+        source: Source = make(data, write=write, classes=classes)
+    else:
+        source = import_module("triplet_train.data.tfds_source").source(data, write=write)
     return source

@@ -64,7 +64,7 @@ class TfdsSource:
                     f"image; it has {_names(features)}"
                 )
             names = label.names if isinstance(label, tfds.features.ClassLabel) else []
-        self._class_names = dict(enumerate(names))
+        self.classes = names
         height, width, channels = image.shape
         self._stored = (height, width)
         height, width = data.image_size or (height, width)
@@ -114,7 +114,8 @@ class TfdsSource:
         if len(set(records.ids)) < len(records.ids):
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
         notes = () if self._label_key else (f"the images of {self.name} have no label",)
-        names = self._class_names or {n: str(n) for n in np.unique(records.labels).tolist()}
+        names = dict(enumerate(self.classes))
+        names = names or {n: str(n) for n in np.unique(records.labels).tolist()}
 
         def decoded(rows: np.ndarray) -> np.ndarray:
             with tf.device("CPU"):

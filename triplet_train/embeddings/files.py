@@ -75,12 +75,26 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
             f"{len(names)} of them: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
         )
     tables = [read_table(folder / name) for name in names]
-    abouts = [{k: v for k, v in table.metadata.items() if k != "shard"} for table in tables]
-    # Of checkpoints the SHA-256 tells: each machine may call the same one by another path.
-    same = [{k: v for k, v in about.items() if k != "checkpoint"} for about in abouts]
-    if any(about != same[0] for about in same):
-        raise RequestError(f"{folder} holds shards of different exports")
-    return replace(concatenated(tables), metadata=abouts[0])
+    abouts = [table.metadata for table in tables]
+    for name, about in zip(names, abouts, strict=True):
+        if _same_everywhere(about) != _same_everywhere(abouts[0]):
+            raise RequestError(
+                f"{folder} holds shards of different exports: {names[0]} and {name} are not of the "
+                "same images and the same checkpoint"
+            )
+    shared = {k: v for k, v in abouts[0].items() if k not in ("shard", "shards_of")}
+    return replace(concatenated(tables), metadata=shared)
+
+
+def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:
+    """What the shards of an export share, though each machine may see the files at another place.
+
+    Of a checkpoint the SHA-256 tells, of a folder of images the digest of all that is in it.
+    """
+    own = {"shard", "checkpoint"}
+    if "shards_of" in about and str(about.get("dataset")).startswith("/"):
+        own.add("dataset")
+    return {key: value for key, value in about.items() if key not in own}
 
 
 def _require_whole(table: EmbeddingTable) -> None:

@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
-from triplet_train.files import is_partial
+from triplet_train.files import PROJECTOR_CONFIG, is_partial
 from triplet_train.registry import FILES, FORMATS, either
 
-PROJECTOR_CONFIG = "projector_config.pbtxt"
 SUFFIXES = tuple(f".{name}" for name in FILES)
 _PROJECTOR_FILES = {
     *(PROJECTOR_CONFIG, "vectors.tsv", "metadata.tsv", "metadata.json", "sprite.png"),
@@ -20,15 +19,19 @@ def resolve_format(output: Path, asked: str | None) -> str:
     """The format that is asked for, or else the one that the suffix of `output` tells.
 
     Raises:
-        RequestError: an unknown format, or none can be told.
+        RequestError: an unknown format, none can be told, or one that the suffix belies.
     """
+    told = format_of(output)
     if asked is not None:
         if asked not in FORMATS:
             raise RequestError(f"--format {asked}: expected one of {', '.join(FORMATS)}")
-        if format_of(output) not in (asked, None):
-            raise RequestError(f"--format {asked}: {output} ends like {format_of(output)}")
+        if told not in (asked, None):
+            raise RequestError(f"--format {asked}: {output} ends like {told}")
+        if asked in FILES and told is None:
+            raise RequestError(
+                f"--format {asked}: {output} has to end in .{asked}, by which it is read again"
+            )
         return asked
-    told = format_of(output)
     if told is None:
         raise RequestError(
             f"--output {output}: cannot tell the format from the name; end it in "

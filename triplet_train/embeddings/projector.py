@@ -12,9 +12,8 @@ from google.protobuf.text_format import MessageToString, Parse
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from triplet_train.embeddings.formats import PROJECTOR_CONFIG
 from triplet_train.embeddings.table import Append, EmbeddingTable
-from triplet_train.files import write_text
+from triplet_train.files import PROJECTOR_CONFIG, write_text
 
 _SPRITE_SIDE = 8192  # pixels; the projector takes no larger one
 _THUMBNAIL = 64  # pixels, the longest side of an image on a point

@@ -1,6 +1,6 @@
 """triplet-embed: the embeddings of a split or a folder, in a file that explains itself."""
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 from triplet_train.data.classes import judged_rows
@@ -9,6 +9,7 @@ from triplet_train.data.images import shard_of
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
 from triplet_train.jobs.open_tower import open_tower
+from triplet_train.progress import Say, speaker
 
 
 def embed(
@@ -22,6 +23,8 @@ def embed(
     batch_size: int | None = None,
     strict: bool = False,
     quiet: bool = False,
+    any_model: bool = False,
+    say: Say | None = None,
     **wanted: str | None,
 ) -> tuple[int, int]:
     """Write embeddings to `output`; rows and dimensions of what was written.
@@ -33,12 +36,14 @@ def embed(
         shard: (i, n): the ith of n equal parts of the rows only.
         batch_size: as in `OpenTower.tables`.
         strict: raise at the first image that cannot be read, and write nothing.
+        any_model: as in `OpenTower`.
+        say: what to do with notes and remarks; None: print them, unless `quiet`.
         wanted: as in `OpenTower.source`, which also says what is raised.
 
     Raises:
         RunError: images cannot be read. Those that can are written all the same, unless `strict`.
     """
-    opened = open_tower(checkpoint)
+    opened = open_tower(checkpoint, any_model=any_model)
     part = shard or (1, 1)
     if images is not None:
         shape = opened.tower.input_shape[1:]
@@ -47,21 +52,25 @@ def embed(
     else:
         source = opened.source(**wanted)
         table = source.table(split or opened.default_split(source), quiet=quiet)
-        for note in () if quiet else table.notes:
-            print(note, file=sys.stderr)
-        stream = shard_of(judged_rows(table, source.data), *part).stream()
-    metadata = opened.metadata(stream) | ({"shard": list(shard)} if shard else {})
+        rows = judged_rows(table, source.data)
+        stream = replace(shard_of(rows, *part).stream(), whole=rows.fingerprint())
+    say = (say or speaker(quiet)) if part[0] == 1 else speaker(quiet=True)  # once for all shards
+    for note in stream.notes:
+        say(note)
+    metadata = opened.metadata(stream)
+    if shard:
+        metadata |= {"shard": list(shard), "shards_of": stream.whole}
     width = opened.tower.output_shape[-1]
     written = 0
     if shard:
         output.parent.mkdir(exist_ok=True)  # of all shards
     tables = opened.tables(
-        stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet
+        stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet, say=say
     )
     with writing(output, format, width, metadata) as append:
-        for rows in tables:
-            append(rows)
-            written += len(rows.ids)
+        for some in tables:
+            append(some)
+            written += len(some.ids)
         if stream.unreadable and not written and not shard:
             raise RunError(_list(stream.unreadable, "none of the images can be read"))
     if stream.unreadable:

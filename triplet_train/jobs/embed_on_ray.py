@@ -12,6 +12,7 @@ from triplet_train.errors import CommandError, RequestError, RunError
 from triplet_train.files import replacing
 from triplet_train.jobs.embed import embed
 from triplet_train.models.embedder import embedder_file
+from triplet_train.progress import speaker
 
 
 def embed_on_ray(
@@ -49,14 +50,24 @@ def embed_on_ray(
             def export(row: dict[str, int]) -> dict[str, Any]:
                 shard = (int(row["id"]) + 1, shards)
                 file = beside / part_name(shard, format)
+                said: list[str] = []
+                done = {"rows": 0, "width": 0, "failure": "", "status": 0}
                 try:
-                    rows, width = embed(checkpoint.absolute(), file, format, shard=shard, **options)
+                    done["rows"], done["width"] = embed(
+                        checkpoint.absolute(),
+                        file,
+                        format,
+                        shard=shard,
+                        say=said.append,
+                        **options,
+                    )
                 except CommandError as error:  # Ray makes a traceback of what is raised
-                    failed = {"failure": str(error), "status": error.exit_status}
-                    return {"rows": 0, "width": 0, **failed}
-                return {"rows": rows, "width": width, "failure": "", "status": 0}
+                    done |= {"failure": str(error), "status": error.exit_status}
+                return done | {"said": "\n".join(said)}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
+            for lines in {part["said"] for part in parts} - {""}:  # the first shard alone speaks
+                speaker(quiet)(lines)
             failure = _failure(parts)
             if failure and len(list(beside.iterdir())) < shards:
                 raise failure  # and nothing is left of the others

@@ -6,6 +6,7 @@ from triplet_train.data.classes import judged_rows
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import open_tower
+from triplet_train.progress import speaker
 
 
 def judge_checkpoint(
@@ -13,17 +14,21 @@ def judge_checkpoint(
     *,
     split: str | None,
     quiet: bool,
+    any_model: bool = False,
     episodes: Episodes | None = None,
     **wanted: str | None,
 ) -> Judged:
     """Each row of the split queries all the others.
 
-    `wanted` and what is raised are those of `OpenTower.source`; see `judge_tables` too.
+    `any_model` is as in `OpenTower`, `wanted` as in `OpenTower.source`. What is raised is what
+    `OpenTower` and `judge_tables` raise.
     """
-    opened = open_tower(checkpoint)
+    opened = open_tower(checkpoint, any_model=any_model)
     source = opened.source(**wanted)
     split = split or opened.default_split(source)
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
+    for note in images.notes:
+        speaker(quiet)(note)
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     if images.classes:
         about["classes"] = images.classes

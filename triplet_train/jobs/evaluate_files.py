@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from triplet_train.embeddings.by_name import names_of
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import Episodes
-from triplet_train.jobs.judged import Judged, judge_tables, names_of
+from triplet_train.jobs.judged import Judged, judge_tables, labelled
 
 _SAME = 1e-3  # of its length; less between two vectors of one image, computed in other batches
 
@@ -18,9 +19,11 @@ def judge_files(
 ) -> Judged:
     """Each query searches the gallery, or without one (or with the same file) the other queries.
 
+    Classes of two files are compared by name.
+
     Raises:
         RequestError: a file that cannot be read; two that come from different towers, share rows
-            or name classes differently; or see `judge_tables`.
+            or have no class in common; or see `judge_tables`.
     """
     found = read_table(queries)
     about = {"queries_file": str(queries)}
@@ -50,19 +53,45 @@ def _require_comparable(
         raise RequestError(
             f"vectors have {widths[0]} dimensions in {queries} and {widths[1]} in {gallery}"
         )
-    names, others = names_of(found), names_of(searched)
-    for label in sorted(names.keys() & others.keys()):
-        if names[label] != others[label]:
-            raise RequestError(
-                f"label {label} is {names[label]!r} in {queries} and {others[label]!r} in "
-                f"{gallery}: their labels are not of the same classes"
-            )
+    _require_a_class_in_common(found, searched, queries, gallery)
     shared = _shared_rows(found, searched)
     if shared:
         raise RequestError(
             f"{shared:,} rows of {queries} are in {gallery} too and would find themselves; "
             "to judge a file by itself, leave out --gallery"
         )
+
+
+def _require_a_class_in_common(
+    found: EmbeddingTable, searched: EmbeddingTable, queries: Path, gallery: Path
+) -> None:
+    tables = {queries: labelled(found), gallery: labelled(searched)}
+    if not all(len(table.ids) for table in tables.values()):
+        return  # a file without labels is refused by itself too
+    unnamed = [file for file, table in tables.items() if not any(table.label_names)]
+    if unnamed and any(map(_has_names, tables.values())):
+        raise RequestError(
+            f"{unnamed[0]} does not name its classes and the other file does, so that nothing says "
+            "which are the same"
+        )
+    names, others = map(names_of, tables.values())
+    if not names & others:
+        raise RequestError(
+            f"{queries} and {gallery} have no class in common: the one has {_some(names)}, the "
+            f"other {_some(others)}"
+        )
+
+
+def _has_names(table: EmbeddingTable) -> bool:
+    """Whether a class is named otherwise than by its label."""
+    rows = zip(table.labels.tolist(), table.label_names, strict=True)
+    return any(name not in ("", str(label)) for label, name in rows)
+
+
+def _some(names: set[str], most: int = 3) -> str:
+    first = ", ".join(map(repr, sorted(names)[:most]))
+    more = len(names) - most
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 def _shared_rows(found: EmbeddingTable, searched: EmbeddingTable) -> int:

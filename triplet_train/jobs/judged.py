@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from triplet_train.data.images import ImageStream
+from triplet_train.embeddings.by_name import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Judgement, judge
@@ -21,7 +22,8 @@ class Judged:
     Attributes:
         about: where the vectors come from; plain JSON.
         queries, gallery: the rows that have a label, to which the row numbers of the judgement
-            refer; without a gallery each query searched the other queries.
+            refer; without a gallery each query searched the other queries. Classes of one name
+            have one label in both.
         unlabelled: rows of both that were left out for want of a label.
         class_names: the name of each label; its number, where a file has none.
         judgement: see `triplet_train.evaluation.Judgement`.
@@ -61,12 +63,10 @@ def judge_tables(
         RequestError: none of the rows of a table has a label, or see `judge` and `judge_episodes`.
     """
     given = [queries] if gallery is None else [queries, gallery]
-    tables = [_labelled(table) for table in given]
+    tables = [labelled(table) for table in given]
     if not all(len(table.ids) for table in tables):
         raise RequestError("no row has a label, and without labels there is nothing to judge by")
-    names: dict[int, str] = {}
-    for table in tables:
-        names |= names_of(table)
+    tables, names = with_common_labels(tables)
     embeddings, labels = tables[0].embeddings, tables[0].labels
     # First, since it takes seconds and refuses classes that are too few.
     found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
@@ -138,13 +138,7 @@ def as_text(judged: Judged) -> str:
     return "\n\n".join(parts)
 
 
-def names_of(table: EmbeddingTable) -> dict[int, str]:
-    """The name of each label; its number, where the table has none."""
-    names = dict(zip(table.labels.tolist(), table.label_names, strict=True))
-    return {label: name or str(label) for label, name in names.items()}
-
-
-def _labelled(table: EmbeddingTable) -> EmbeddingTable:
+def labelled(table: EmbeddingTable) -> EmbeddingTable:
     """The rows whose label is not -1."""
     rows = np.flatnonzero(table.labels != -1)
     if len(rows) == len(table.ids):

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.data.images import ImageStream
 from triplet_train.data.sources import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_stream
+from triplet_train.embeddings.first_vectors import are_probabilities, remarks
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER, embedder_file, load_embedder
+from triplet_train.progress import Say, speaker
 from triplet_train.registry import SOURCES
 from triplet_train.training.saved_steps import CHECKPOINTS
 
@@ -28,12 +31,14 @@ class OpenTower:
         tower: loaded.
         run_dir: the run's folder; None where the file lies in none.
         config: the run's.
+        any_model: whether probabilities of classes are taken for embeddings.
     """
 
     file: Path
     tower: keras.Model
     run_dir: Path | None
     config: Config | None
+    any_model: bool = False
 
     def source(self, **wanted: str | None) -> Source:
         """The data set that is asked for, or else the one the tower was trained on.
@@ -53,7 +58,9 @@ class OpenTower:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
         height, width, channels = self.tower.input_shape[1:]
         trained_on = self.config.data.model_dump() if self.config else {}
+        classes_of_run = run_folder.classes_of(self.run_dir) if self.run_dir else None
         if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
+            classes_of_run = None
             kept = ("data_dir", "resize_policy")
             trained_on = {key: trained_on[key] for key in kept if key in trained_on}
         if trained_on.get("dataset") in SOURCES and "data_dir" in given:
@@ -66,7 +73,9 @@ class OpenTower:
             "image_size": (height, width),
             "channels": channels if channels in (1, 3) else None,
         }
-        source = open_source(make_data_config(**(trained_on | given | shape)))
+        source = open_source(
+            make_data_config(**(trained_on | given | shape)), classes=classes_of_run
+        )
         if source.image_shape[2] != channels:
             raise RequestError(
                 f"{self.file} takes images with {channels} channels, those of {source.name} have "
@@ -90,11 +99,24 @@ class OpenTower:
         batch_size: int | None = None,
         with_images: bool = False,
         quiet: bool = False,
+        say: Say | None = None,
     ) -> Iterator[EmbeddingTable]:
-        """The embeddings of `images`, a batch at a time; see `at_once` for the size of one."""
+        """The embeddings of `images`, a batch at a time; see `at_once` for the size of one.
+
+        Args:
+            quiet: whether to leave out the progress bar.
+            say: what to do with remarks on the tower; None: print them, unless `quiet`.
+
+        Raises:
+            RequestError: the tower gives probabilities.
+        """
         metadata = self.metadata(images)
         size = batch_size or at_once(self.config)
+        first = True
         for batch, vectors in embed_stream(self.tower, images, size, quiet):
+            if first and len(vectors):
+                self._look_at(vectors, say or speaker(quiet))
+                first = False
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
     def table(
@@ -103,13 +125,24 @@ class OpenTower:
         """All of them, in memory."""
         return concatenated(list(self.tables(images, with_images=with_images, quiet=quiet)))
 
+    def _look_at(self, vectors: np.ndarray, say: Say) -> None:
+        """Say what is unusual about the first vectors. Raises RequestError for probabilities."""
+        if are_probabilities(vectors) and not self.any_model:
+            raise RequestError(
+                f"{self.file} is no embedder: its vectors look like the probabilities of "
+                f"{vectors.shape[1]:,} classes, being positive with a sum of 1. Save the network "
+                "without its last layers, or give --any-model to take them all the same"
+            )
+        for remark in remarks(self.tower, vectors):
+            say(f"warning: {self.file}: {remark}")
+
 
 def _same_set(name: str | None, other: str) -> bool:
     """Whether a data set that is asked for is `other`, in whatever version."""
     return name is None or name.split(":")[0] == other.split(":")[0]
 
 
-def open_tower(checkpoint: Path) -> OpenTower:
+def open_tower(checkpoint: Path, *, any_model: bool = False) -> OpenTower:
     """Load the tower of a run folder, a checkpoint or a `.keras` file.
 
     Raises:
@@ -118,7 +151,7 @@ def open_tower(checkpoint: Path) -> OpenTower:
     file = embedder_file(checkpoint)
     run_dir = _run_of(file)
     config = load_config(str(run_dir / run_folder.CONFIG)) if run_dir else None
-    return OpenTower(file, load_embedder(file), run_dir, config)
+    return OpenTower(file, load_embedder(file), run_dir, config, any_model)
 
 
 def _run_of(file: Path) -> Path | None:

@@ -47,11 +47,12 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
         contents = replace(contents, images=_gather(judged.images, rows_shown(contents)))
     run_dir = judged.run_dir
     if run_dir is not None:
+        environment = read_json(run_dir / run_folder.ENVIRONMENT)
         contents = replace(
             contents,
             log=list(whole_lines(run_dir / LINES)),
             config=(run_dir / run_folder.CONFIG).read_text(encoding="utf-8"),
-            environment=read_json(run_dir / run_folder.ENVIRONMENT),
+            environment={key: value for key, value in environment.items() if key != "classes"},
         )
     write_report(contents, file)
 

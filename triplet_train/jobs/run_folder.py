@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.embeddings.formats import file_name
 from triplet_train.errors import RequestError
 from triplet_train.files import (
+    RUN_FILES,
     is_partial,
     read_json,
     remove,
@@ -26,8 +27,7 @@ from triplet_train.files import (
 from triplet_train.training.metrics_lines import LINES
 from triplet_train.training.saved_steps import CHECKPOINTS, saved_steps
 
-CONFIG = "config.yaml"
-ENVIRONMENT = "environment.json"
+CONFIG, ENVIRONMENT = RUN_FILES
 FIGURES = "metrics.json"
 REPORT = "report.html"
 # All that a run writes; --overwrite removes these and nothing else.
@@ -112,12 +112,19 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
 
 @contextmanager
 def opened(
-    run_dir: Path, config: Config, rows: dict[str, str], *, resume: bool, overwrite: bool
+    run_dir: Path,
+    config: Config,
+    rows: dict[str, str],
+    classes: Sequence[str] = (),
+    *,
+    resume: bool,
+    overwrite: bool,
 ) -> Iterator[None]:
     """The folder for this process alone; a new one with what describes the run.
 
     Args:
         rows: what tells the rows of each split from others; see `RunTables.fingerprints`.
+        classes: names in the order of their labels.
 
     Raises:
         RequestError: see `check`; another process works in the folder; or a run is resumed with
@@ -144,11 +151,18 @@ def opened(
             resumed = [*begun.get("resumed", []), _environment()]
             write_json(environment, begun | {"resumed": resumed})
         else:
-            write_json(environment, _environment() | {"rows_sha256": rows})
+            kept = {"rows_sha256": rows, "classes": list(classes)}
+            write_json(environment, _environment() | kept)
         write_text(run_dir / CONFIG, to_yaml(config))
         yield
     finally:
         os.close(descriptor)  # which unlocks it
+
+
+def classes_of(run_dir: Path) -> list[str] | None:
+    """The names of the run's classes in the order of their labels; None where it kept none."""
+    classes = read_json(run_dir / ENVIRONMENT).get("classes")
+    return [str(name) for name in classes] if isinstance(classes, list) else None
 
 
 def changes(run_dir: Path, config: Config) -> dict[str, str]:

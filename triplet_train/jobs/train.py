@@ -60,7 +60,7 @@ def _train_and_judge(
     quiet: bool,
 ) -> str:
     silent = quiet or not devices.chief
-    source = open_source(config.data)
+    source = open_source(config.data, classes=run_folder.classes_of(run_dir) if resume else None)
     tables = run_tables(config, source, silent)
     rows = tables.fingerprints()
     if not devices.same_everywhere(zlib.crc32(rows["data.train_split"].encode())):
@@ -82,7 +82,9 @@ def _train_and_judge(
     (held_out,) = judged
     embed = make_embed(tower, at_once(config))
 
-    with run_folder.opened(run_dir, config, rows, resume=resume, overwrite=overwrite):
+    with run_folder.opened(
+        run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
+    ):
         if not quiet:
             for line in opening(config, images, held_out, batches, devices, changes):
                 print(line, file=sys.stderr)
