@@ -43,7 +43,22 @@ class Sizes:
     """What is measured: all of it, or the small form."""
 
     losses: tuple[int, ...] = (128, 1024, 8192)
-    steps: tuple[int, ...] = (128, 1024)
+    steps: tuple[int, ...] = (128, 1024)  # of PyTorch
+    towers: tuple[tuple[str, int, str, bool, bool], ...] = (
+        ("two convolutions", 128, "float32", True, False),
+        ("two convolutions", 1024, "float32", True, False),
+        ("two convolutions", 1024, "mixed_bfloat16", True, False),
+        ("two convolutions", 128, "mixed_bfloat16", True, False),
+        ("resnet", 1024, "float32", True, False),
+        ("resnet", 1024, "mixed_bfloat16", True, False),
+        ("two convolutions", 8192, "float32", True, False),
+        ("two convolutions", 128, "float32", True, True),
+        ("two convolutions", 128, "float32", False, False),
+        ("two convolutions", 1024, "float32", False, False),
+        ("MobileNetV2", 128, "float32", True, False),
+        ("MobileNetV2", 128, "mixed_bfloat16", True, False),
+    )
+    images: int = 60_000
     golden: tuple[int, ...] = (8, 128)  # sizes of the batches that XLA compiles
     seconds: float = 0.5  # of a measurement, at least three calls
     most_steps: int = 1000
@@ -51,7 +66,21 @@ class Sizes:
     gallery: int = 60_000
 
 
-SMALL = Sizes((32,), (32,), (8,), 0.02, 25, 200, 1_000)
+SMALL = Sizes(
+    losses=(32,),
+    steps=(32,),
+    towers=(
+        ("two convolutions", 32, "float32", True, False),
+        ("two convolutions", 32, "float32", True, True),
+        ("two convolutions", 32, "float32", False, False),
+    ),
+    images=200,
+    golden=(8,),
+    seconds=0.02,
+    most_steps=25,
+    queries=200,
+    gallery=1_000,
+)
 
 
 class Report:
@@ -298,7 +327,7 @@ def loss_rows(sizes: Sizes) -> Rows:
     for name, loss in functions.items():
         for size in sizes.losses:
             for layout in ("K = 4", "10 classes"):
-                for xla in (False, True):
+                for xla in (True, False):
                     yield (
                         f"{name}, B = {size}, {layout}, {'XLA' if xla else 'as traced'}",
                         lambda a=(loss, layout, size, xla): measured(*a),
@@ -306,66 +335,138 @@ def loss_rows(sizes: Sizes) -> Rows:
 
 
 def step_rows(sizes: Sizes) -> Rows:
-    """Images per second of the bare tower, forward and backward, and of a whole training step."""
+    """Images per second of the bare tower, forward and backward, and of whole training steps.
+
+    With XLA both are loops that XLA compiles, over images on the device: the bare one is all that
+    the tower itself can give. Otherwise both are called once a step.
+    """
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from triplet_train.config import load_config
+    from triplet_train.data.batches import make_batches
+    from triplet_train.data.images import ImageTable
     from triplet_train.losses.strategies import make_strategy
     from triplet_train.models.tower import build_tower
+    from triplet_train.training.calls import SeveralSteps
     from triplet_train.training.devices import choose_devices
     from triplet_train.training.microbatches import embed_whole
     from triplet_train.training.optimizers import make_optimizer
     from triplet_train.training.step import make_step
 
-    def measured(size: int, precision: str, xla: bool) -> Found:
+    towers = {
+        "two convolutions": (f"{{filters: {list(WIDTHS)}, embedding_dim: {DIMENSIONS}}}", 28, 1),
+        "resnet": (f"{{tower: resnet, embedding_dim: {DIMENSIONS}}}", 28, 1),
+        "MobileNetV2": (f"{{tower: MobileNetV2, embedding_dim: {DIMENSIONS}}}", 96, 3),
+    }
+
+    def measured(name: str, size: int, precision: str, xla: bool, sent: bool = False) -> Found:
+        model, side, channels = towers[name]
         config = load_config(
             "mnist_semihard",
             [
-                f"model={{filters: {list(WIDTHS)}, embedding_dim: {DIMENSIONS}}}",
+                f"model={model}",
                 f"batch={{classes: 8, per_class: {size // 8}}}",
                 f"loss.margin={MARGIN}",
                 f"train.precision={precision}",
             ],
         )
+        count = max(2 * size, sizes.images // (side // 28) ** 2)
+        random = np.random.RandomState(0)
+        pixels = random.randint(0, 256, (count, side, side, channels)).astype(np.uint8)
+        labels = np.arange(count) % 8
+        ids, names = [str(row) for row in range(count)], {label: str(label) for label in range(8)}
+        table = ImageTable(
+            "made", "all", pixels.shape[1:], labels, ids, names, lambda rows: pixels[rows], None,
+            pixels=pixels,
+        )  # fmt: skip
+        batches = make_batches(config, labels)
         keras.utils.set_random_seed(0)
-        tower = build_tower(config.model, (28, 28, 1), precision)
+        tower = build_tower(config.model, table.image_shape, precision)
         optimizer = make_optimizer(config.optimizer, 10**6, precision)
         optimizer.build(tower.trainable_variables)
         devices, strategy = choose_devices(config), make_strategy(config.loss)
         step = make_step(tower, optimizer, strategy, devices, seed=0, jit_compile=xla)
-        labels, host = made_images(size)
-        y, pixels = tf.constant(labels), tf.constant(host)
         pull = tf.random.stateless_normal([size, DIMENSIONS], [0, 0])
 
-        @tf.function(jit_compile=xla, autograph=False)
-        def bare() -> Any:
-            _, push_back = embed_whole(tower, pixels)
-            return tf.add_n([tf.reduce_sum(gradient) for gradient in push_back(pull)])
+        def bare(images: Any) -> Any:
+            _, push_back = embed_whole(tower, images)
+            return tf.add_n([tf.reduce_sum(tf.cast(each, tf.float32)) for each in push_back(pull)])
 
-        zero = tf.constant(0)
+        if xla:
+            pool, rows = tf.constant(pixels), tf.constant(batches.rows_of(range(64)), tf.int32)
 
-        def whole() -> Any:
-            return step(zero, zero, pixels, y).triplets.loss
+            @tf.function(jit_compile=True, autograph=False)
+            def looped(calls: Any) -> Any:
+                def body(done: Any, total: Any) -> Any:
+                    return done + 1, total + bare(tf.gather(pool, rows[done % 64]))
 
-        def from_host() -> Any:
-            return step(zero, zero, tf.constant(host), y).triplets.loss
+                return tf.while_loop(lambda done, _: done < calls, body, (0, 0.0))[1]
 
-        rates = {
-            name: size / milliseconds(call, lambda found: found.numpy(), sizes.seconds) * 1e3
-            for name, call in (("bare", bare), ("whole", whole), ("from_host", from_host))
+            alone = per_loop(lambda calls: looped(tf.constant(calls)).numpy(), sizes.seconds)
+            several = SeveralSteps(step, table, batches, 8, room=0 if sent else 2**60)
+            several.compile()
+            whole = per_call(several, sizes.seconds)
+        else:
+            y, images = tf.constant(labels[batches.rows(0)]), tf.constant(pixels[batches.rows(0)])
+            zero, traced = tf.constant(0), tf.function(bare, autograph=False)
+
+            def whole_step() -> Any:
+                return step(zero, zero, images, y).triplets.loss
+
+            alone, whole = (
+                milliseconds(call, lambda found: found.numpy(), sizes.seconds) / 1e3
+                for call in (lambda: traced(images), whole_step)
+            )
+        return {
+            "bare_ms": round(1e3 * alone, 4),
+            "whole_ms": round(1e3 * whole, 4),
+            "bare_per_s": size / alone,
+            "whole_per_s": size / whole,
+            "whole_of_bare": alone / whole,
         }
-        return {f"{name}_per_s": rate for name, rate in rates.items()} | {
-            "whole_of_bare": rates["whole"] / rates["bare"]
-        }
 
-    for size in sizes.steps:
-        for precision in ("float32", "mixed_bfloat16"):
-            for xla in (False, True):
-                yield (
-                    f"two convolutions, B = {size}, {precision}, {'XLA' if xla else 'as traced'}",
-                    lambda a=(size, precision, xla): with_peak(lambda: measured(*a)),
-                )
+    for name, size, precision, xla, sent in sizes.towers:
+        how = "XLA, images sent" if sent else "XLA" if xla else "as traced"
+        yield (
+            f"{name}, B = {size}, {precision}, {how}",
+            lambda a=(name, size, precision, xla, sent): with_peak(lambda: measured(*a)),
+        )
+
+
+def per_loop(run: Callable[[int], object], seconds: float) -> float:
+    """Seconds of a turn of a loop that makes as many turns as it is told: the median of five."""
+    run(1)  # compiles
+    turns, took = 1, 0.0
+    while took < seconds / 5 and turns < 10**5:
+        turns *= 4
+        begun = time.perf_counter()
+        run(turns)
+        took = time.perf_counter() - begun
+    series = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        run(turns)
+        series.append((time.perf_counter() - begun) / turns)
+    return statistics.median(series)
+
+
+def per_call(several: Any, seconds: float) -> float:
+    """Seconds of a step, between the calls of a training: the median of five series."""
+    calls = several.calls(range(1, 10**9), lambda step: step + 10**9)
+    for _ in range(4):  # until a call makes its number of steps
+        next(calls)[1](False)
+    series = []
+    for _ in range(5):
+        begun, steps = time.perf_counter(), 0
+        while time.perf_counter() - begun < seconds / 5:
+            these, run = next(calls)
+            run(False)
+            steps += len(these)
+        series.append((time.perf_counter() - begun) / steps)
+    calls.close()
+    return statistics.median(series)
 
 
 class Reached(Exception):
@@ -373,7 +474,7 @@ class Reached(Exception):
 
 
 def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
-    """Seconds of training, what compiles included, until test recall@1 is at the target."""
+    """Seconds of training until test recall@1 is at the target, and of what is beside it."""
     import keras
 
     from triplet_train.config import load_config
@@ -383,8 +484,20 @@ def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
     from triplet_train.embeddings.compute import at_once, make_embed
     from triplet_train.evaluation import retrieval_figures
     from triplet_train.models.tower import build_tower
+    from triplet_train.training import calls
     from triplet_train.training.devices import choose_devices
     from triplet_train.training.loop import train
+
+    compiling = 0.0
+
+    class Timed(calls.SeveralSteps):
+        def compile(self) -> None:
+            nonlocal compiling
+            begun = time.perf_counter()
+            super().compile()
+            compiling = time.perf_counter() - begun
+
+    calls.SeveralSteps = Timed  # type: ignore[misc]
 
     def measured(xla: bool) -> Found:
         every = EVALUATED_EVERY
@@ -428,13 +541,14 @@ def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
         return {
             "recall_at_1": recalls[-1],
             "steps": every * len(recalls),
-            "training_s": seconds - evaluating,
+            "training_s": seconds - evaluating - compiling,
+            "compiling_s": compiling,
             "evaluating_s": evaluating,
             "reading_s": reading,
         }
 
-    yield "as traced", lambda: measured(False)
     yield "XLA", lambda: measured(True)
+    yield "as traced", lambda: measured(False)
 
 
 def evaluation_rows(sizes: Sizes) -> Rows:
