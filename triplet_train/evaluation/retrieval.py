@@ -19,9 +19,8 @@ class RetrievalFigures:
             precision_at_5, precision_at_10: share of the class among the k nearest, with k below
             the line however small the gallery; r_precision: share of the class among the R
             nearest; map_at_r: mean over ranks 1..R of the precision there where the row is of
-            the class, else 0; map: mean over the rows of the class of the precision at their
-            ranks; mrr: 1 / rank of the first row of the class, else 0. For the last two, ranks
-            past the size of the largest class count as 0, as in pytorch-metric-learning.
+            the class, else 0; map: mean over all rows of the class of the precision at their
+            ranks; mrr: 1 / rank of the first row of the class. The last two rank the whole gallery.
         queries: queries judged.
         left_out: queries without any row of their class in the gallery.
     """
@@ -40,8 +39,9 @@ def retrieval_figures(
     """Exact retrieval figures by Euclidean distance.
 
     Definitions as in Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020). Distances
-    are worked out in float64 and compared as float32; of rows at equal distance those of other
-    classes come first, so that a tower that maps all images to one point earns nothing.
+    are worked out in float64 and compared as float32. Of rows at equal distance those of other
+    classes come first. So a tower that maps all images to one point has a recall, precision and
+    map_at_r of 0, and the lowest map and mrr there can be.
 
     Args:
         queries: [Q, D] vectors of any length.
@@ -50,7 +50,7 @@ def retrieval_figures(
             queries: leave-one-out, the row itself is left out by its position.
 
     Returns:
-        See `RetrievalFigures`. O(Q G D) time; memory a block of distances per thread.
+        See `RetrievalFigures`. O(Q G (D + log G)) time; memory a block of distances per thread.
 
     Raises:
         RequestError: dimensions differ, values are not finite, or no query has a row of its class

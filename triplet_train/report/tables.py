@@ -22,15 +22,18 @@ _MEANINGS = {
     "precision_at_10": ("precision@10", "share of the 10 nearest rows that are of the class"),
     "r_precision": (
         "R-precision",
-        "share of the R nearest rows that are of the class, R being its number of rows",
+        "share of the R nearest rows that are of the class, R being its number of rows to find",
     ),
     "map_at_r": ("MAP@R", "R-precision that also counts how early the right rows come"),
-    "map": ("MAP", "mean average precision over all rows of the class"),
-    "mrr": ("MRR", "mean of 1 / rank of the first row of the class"),
-    "knn_accuracy": ("kNN accuracy", "share of queries whose 5 nearest rows vote for their class"),
+    "map": ("MAP", "mean average precision over all rows of the class, in the whole gallery"),
+    "mrr": ("MRR", "mean of 1 / rank of the first row of the class, in the whole gallery"),
+    "knn_accuracy": (
+        "kNN accuracy",
+        "share of queries whose class is the most frequent among the 5 nearest rows",
+    ),
     "nmi": (
         "NMI",
-        "how well clusters of the vectors agree with the classes: 0 not at all, 1 fully",
+        "how well clusters of the queries agree with their classes: 0 not at all, 1 fully",
     ),
     "roc_auc": ("ROC AUC", "chance that a same-class pair is nearer than a different one"),
     "eer": (
@@ -40,11 +43,11 @@ _MEANINGS = {
     ),
     "tpr_at_fpr_1e-2": (
         "TPR at FPR 1%",
-        "share of same-class pairs accepted where 1 in 100 of the others is, too",
+        "share of same-class pairs accepted where at most 1 in 100 of the others is, too",
     ),
     "tpr_at_fpr_1e-3": (
         "TPR at FPR 0.1%",
-        "share of same-class pairs accepted where 1 in 1,000 of the others is, too",
+        "share of same-class pairs accepted where at most 1 in 1,000 of the others is, too",
     ),
 }
 
