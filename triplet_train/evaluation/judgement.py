@@ -9,7 +9,6 @@ from triplet_train.evaluation.classes import (
     ClassFigures,
     Confusion,
     class_table,
-    confusion_matrix,
     confusions,
     vote,
 )
@@ -46,9 +45,7 @@ class Judgement:
             different classes they count for the thresholds, and others may find them.
         left_out_labels: the classes of these.
         classes: a row per class of the judged queries, lowest map_at_r first.
-        confusion: int64 [C, C]; rows: class of the query, columns: class of its nearest row.
-        confusion_labels: int64 [C], the classes in this order.
-        confusions: what is off the diagonal, most queries first.
+        confusions: pairs of a class and another one that its queries find, most queries first.
         distances: of all pairs, for drawing.
         rows: int64 [Q'], row number of each judged query.
         neighbours: int64 [Q', k], rows of the gallery, nearest first.
@@ -63,8 +60,6 @@ class Judgement:
     left_out: int
     left_out_labels: list[int]
     classes: list[ClassFigures]
-    confusion: np.ndarray
-    confusion_labels: np.ndarray
     confusions: list[Confusion]
     distances: DistanceHistograms
     rows: np.ndarray
@@ -95,8 +90,8 @@ def judge(
 
     Returns:
         O(Q G D) time; 60,000 x 60,000 x 64 takes about 35 s on two cores, in 0.5 GiB. Memory is two
-        copies of the vectors in float64, 100 MiB of distances per thread, at most 260 MiB of pair
-        counts, and 8 C^2 bytes for the confusion of C classes.
+        copies of the vectors in float64, 100 MiB of distances per thread, and at most 260 MiB of
+        pair counts.
 
     Raises:
         RequestError: dimensions differ, values are not finite, or no query has a row of its class
@@ -119,7 +114,6 @@ def judge(
         spread = intervals({name: per_query[name] for name in HEADLINE})
     counts = counter.counts()
     verification = verify(counts)
-    matrix, matrix_labels = confusion_matrix(labels, near[:, 0])
     left_out = np.delete(query_labels, found.rows)
     return Judgement(
         figures=figures | verification.figures,
@@ -129,9 +123,7 @@ def judge(
         left_out=len(left_out),
         left_out_labels=np.unique(left_out).tolist(),
         classes=class_table(labels, per_query),
-        confusion=matrix,
-        confusion_labels=matrix_labels,
-        confusions=confusions(matrix, matrix_labels),
+        confusions=confusions(labels, near[:, 0]),
         distances=histograms(counts),
         rows=found.rows,
         neighbours=found.neighbours,
