@@ -45,7 +45,7 @@ def test_figures_are_means_over_the_queries_that_are_named(sides):
     found = judge(*sides)
     quick = retrieval_figures(*sides)
     assert quick.figures.items() <= found.figures.items()
-    assert (found.queries, found.left_out) == (quick.queries, quick.left_out)
+    assert found.coverage == quick.coverage
     for name, values in found.per_query.items():
         assert found.figures[name] == pytest.approx(values.mean())
     labels = sides[-1]
@@ -134,7 +134,7 @@ def test_intervals_are_those_of_a_plain_bootstrap():
 def test_intervals_are_of_the_headline_figures_and_none_of_a_single_query():
     assert tuple(judge(X, Y).intervals) == HEADLINE
     one = judge(X[:1], Y[:1], X[1:], Y[1:])
-    assert one.intervals == {} and one.queries == 1 and "nmi" not in one.figures
+    assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.figures
     assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
 
 

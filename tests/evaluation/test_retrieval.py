@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import has_pairs, pairs, retrieval_figures
+from triplet_train.evaluation import Coverage, has_pairs, pairs, retrieval_figures
 
 NAMES = {
     "precision_at_1": "recall_at_1",
@@ -72,7 +72,8 @@ def test_figures_equal_the_definitions_whatever_the_block(itself, rows, ties, mo
         ours = retrieval_figures(x, y) if itself else retrieval_figures(x, y, gallery, labels)
         expected, judged = slow_figures(x, y, gallery, labels, itself)
         assert list(ours.figures.values()) == pytest.approx(expected.tolist())
-        assert (ours.queries, ours.left_out) == (judged, 50 - judged)
+        counts = ours.coverage
+        assert (counts.queries, counts.queries_without_their_class) == (judged, 50 - judged)
 
 
 def test_map_is_the_average_precision_of_scikit_learn_over_the_whole_gallery():
@@ -88,7 +89,7 @@ def test_map_is_the_average_precision_of_scikit_learn_over_the_whole_gallery():
     ]
     found = retrieval_figures(x, y)
     assert found.figures["map"] == pytest.approx(np.mean(slow))
-    assert (found.queries, found.left_out) == (58, 2)
+    assert found.coverage == Coverage(58, 10, 2, 2)
 
 
 @pytest.mark.parametrize("length", [1e-30, 1e-3, 1e18])
@@ -120,7 +121,7 @@ def test_equal_vectors_of_another_class_come_first_whatever_the_rounding():
     vectors = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)
     x, y = np.tile(vectors, (3, 1)), np.repeat([0, 0, 1], 300) * 300 + np.tile(np.arange(300), 3)
     found = retrieval_figures(x, y)
-    assert (found.queries, found.left_out) == (600, 300)
+    assert found.coverage == Coverage(600, 300, 300, 300)
     assert found.figures["recall_at_1"] == 0 and found.figures["recall_at_5"] == 1
     assert found.figures["map"] == found.figures["mrr"] == 0.5
 
@@ -135,7 +136,7 @@ def test_a_query_finds_its_equal_but_never_itself():
 def test_queries_without_a_row_of_their_class_are_counted_and_left_out():
     x, y = np.array([[0.0], [0.1], [5.0]]), np.array([0, 0, 1])
     figures = retrieval_figures(x, y)
-    assert (figures.queries, figures.left_out) == (2, 1)
+    assert figures.coverage == Coverage(2, 1, 1, 1)
     assert figures.figures["recall_at_1"] == 1
 
 

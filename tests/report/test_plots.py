@@ -87,7 +87,7 @@ def test_confusion_is_a_matrix_up_to_30_classes_and_the_hardest_pairs_beyond(cla
     assert png(figure)
     if classes <= 30:
         numbers = [int(text.replace(",", "")) for text in texts(figure)]
-        assert sum(numbers) == contents.judgement.queries
+        assert sum(numbers) == contents.judgement.coverage.queries
     else:
         assert len(texts(figure)) == 20
         assert all(" → " in text for text in texts(figure))
@@ -102,7 +102,7 @@ def test_the_matrix_is_that_of_scikit_learn_and_has_the_classes_of_the_gallery_t
     nearest = labels[found.neighbours[:, 0]]
     expected = metrics.confusion_matrix(y[found.rows], nearest, labels=shown)
     np.testing.assert_array_equal(confusion_matrix(found, shown), expected)
-    assert shown == list(range(3, 9)) and expected.sum() == found.queries
+    assert shown == list(range(3, 9)) and expected.sum() == found.coverage.queries
 
 
 def test_histograms_do_without_negative_pairs_and_thresholds():

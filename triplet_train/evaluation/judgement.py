@@ -13,6 +13,7 @@ from triplet_train.evaluation.classes import (
     vote,
 )
 from triplet_train.evaluation.clustering import nmi
+from triplet_train.evaluation.coverage import Coverage, coverage
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
 from triplet_train.evaluation.verification import (
@@ -40,10 +41,9 @@ class Judgement:
             `HEADLINE`, and for none if there is but one query.
         thresholds: eer, fpr_1e-2, fpr_1e-3: the Euclidean distance at or below which a pair is
             called the same, see `verification.verify`.
-        queries: how many were judged, Q'.
-        left_out: queries that were not, having no row of their class in the gallery. As pairs of
-            different classes they count for the thresholds, and others may find them.
-        left_out_labels: the classes of these.
+        coverage: over how many queries and classes the figures are. As pairs of different classes
+            queries that are left out count for the thresholds, and others may find them.
+        left_out_labels: the classes of the queries that are left out.
         classes: a row per class of the judged queries, lowest map_at_r first.
         confusions: pairs of a class and another one that its queries find, most queries first.
         distances: of all pairs, for drawing.
@@ -56,8 +56,7 @@ class Judgement:
     figures: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     thresholds: dict[str, float]
-    queries: int
-    left_out: int
+    coverage: Coverage
     left_out_labels: list[int]
     classes: list[ClassFigures]
     confusions: list[Confusion]
@@ -114,14 +113,12 @@ def judge(
         spread = intervals({name: per_query[name] for name in HEADLINE})
     counts = counter.counts()
     verification = verify(counts)
-    left_out = np.delete(query_labels, found.rows)
     return Judgement(
         figures=figures | verification.figures,
         intervals=spread,
         thresholds=verification.thresholds,
-        queries=len(labels),
-        left_out=len(left_out),
-        left_out_labels=np.unique(left_out).tolist(),
+        coverage=coverage(query_labels, found.rows),
+        left_out_labels=np.unique(np.delete(query_labels, found.rows)).tolist(),
         classes=class_table(labels, per_query),
         confusions=confusions(labels, near[:, 0]),
         distances=histograms(counts),

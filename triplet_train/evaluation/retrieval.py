@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from triplet_train.evaluation.coverage import Coverage, coverage
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
 
@@ -21,13 +22,11 @@ class RetrievalFigures:
             nearest; map_at_r: mean over ranks 1..R of the precision there where the row is of
             the class, else 0; map: mean over all rows of the class of the precision at their
             ranks; mrr: 1 / rank of the first row of the class. The last two rank the whole gallery.
-        queries: queries judged.
-        left_out: queries without any row of their class in the gallery.
+        coverage: over how many queries and classes these are.
     """
 
     figures: dict[str, float]
-    queries: int
-    left_out: int
+    coverage: Coverage
 
 
 def retrieval_figures(
@@ -59,7 +58,7 @@ def retrieval_figures(
     pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
     found = search(pairs, lambda queries: None)
     figures = {name: float(values.mean()) for name, values in found.per_query.items()}
-    return RetrievalFigures(figures, len(found.rows), len(queries) - len(found.rows))
+    return RetrievalFigures(figures, coverage(np.asarray(query_labels), found.rows))
 
 
 def has_pairs(labels: np.ndarray) -> bool:

@@ -32,8 +32,8 @@ def confusion_plot(judgement: Judgement, class_names: dict[int, str]) -> Plot:
     return Plot(
         "confusion",
         matrix_figure(confusion_matrix(judgement, labels), labels, class_names),
-        f"Matrix of {len(labels)} classes; {wrong:,} of {judgement.queries:,} queries lie off its "
-        "diagonal.",
+        f"Matrix of {len(labels)} classes; {wrong:,} of {judgement.coverage.queries:,} queries lie "
+        "off its diagonal.",
         "How many queries of the class of the row have a nearest row of the class of the column. "
         "The grey diagonal is right. Off it, the darker, the larger the share of the row's class: "
         "look for two classes that are taken for each other, and for a dark column that attracts "

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import HEADLINE
 from triplet_train.evaluation.text import queries_of_each
@@ -91,13 +92,16 @@ def _figure_row(key: str, contents: Contents) -> FigureRow:
 def _episodes_row(found: EpisodeFigures) -> FigureRow:
     asked = found.asked
     examples = "example" if asked.shots == 1 else f"mean of {asked.shots} examples"
+    left_out = len(found.left_out_labels)
     return FigureRow(
         f"{asked.ways}-way {asked.shots}-shot",
         f"{found.accuracy:.4f}",
         _between(found.interval),
         f"share of queries that are nearest to the {examples} of their class, of {asked.ways} "
-        f"classes; over {asked.episodes:,} random episodes, as is the interval; "
-        f"{queries_of_each(found)}, seed {asked.seed}",
+        f"classes; over {asked.episodes:,} random episodes, as is the interval, drawn from "
+        f"{found.classes:,} classes"
+        + (f" ({left_out:,} more have too few rows)" if left_out else "")
+        + f"; {queries_of_each(found)}, seed {asked.seed}",
     )
 
 
@@ -110,13 +114,17 @@ def asked(contents: Contents) -> str:
     judgement = contents.judgement
     rows = len(contents.searched_labels)
     searched = "all the others" if contents.gallery is None else f"a gallery of {rows:,} rows"
-    text = f"{judgement.queries:,} queries, each of which searched {searched}."
-    if judgement.left_out:
+    counts = judgement.coverage
+    text = f"{of_classes(counts.queries, counts.query_classes)}, each of which searched {searched}."
+    if counts.rows_without_label:
+        text += f" Left out, having no label: {counts.rows_without_label:,}."
+    if judgement.left_out_labels:
+        left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
         names = [name_of(n, contents.class_names) for n in judgement.left_out_labels]
         more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
         text += (
-            f" Left out, having no row of their class to find: {judgement.left_out:,} more, "
-            f"of {', '.join(names[:5])}{more}."
+            f" Left out, having no row of their class to find: {left_out} "
+            f"({', '.join(names[:5])}{more})."
         )
     return text
 
