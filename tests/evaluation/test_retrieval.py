@@ -145,9 +145,9 @@ def test_two_rows_of_one_class_are_a_pair():
 
 
 def test_what_cannot_be_judged_is_refused():
-    with pytest.raises(RequestError, match="nothing to judge"):
+    with pytest.raises(RequestError, match="no two images share a class"):
         retrieval_figures(np.eye(3), np.arange(3))
-    with pytest.raises(RequestError, match="nothing to judge"):
+    with pytest.raises(RequestError, match="no query has an image of its class in the g"):
         retrieval_figures(np.eye(3), np.arange(3), np.eye(3), np.arange(3, 6))
     with pytest.raises(RequestError, match="3 dimensions and the gallery 2"):
         retrieval_figures(np.eye(3), np.arange(3), np.eye(2), np.arange(2))

@@ -120,10 +120,12 @@ def make_pairs(
     for vectors in (queries, gallery):
         if not np.isfinite(vectors).all():
             raise RequestError("some vectors hold values that are not finite")
-    if not np.isin(query_labels, gallery_labels).any() or (
-        itself and len(np.unique(query_labels)) == len(query_labels)
-    ):
-        raise RequestError("no query has a row of its own class in the gallery: nothing to judge")
+    if itself and len(np.unique(query_labels)) == len(query_labels):
+        raise RequestError("no two images share a class, so there is nothing to evaluate")
+    if not np.isin(query_labels, gallery_labels).any():
+        raise RequestError(
+            "no query has an image of its class in the gallery, so there is nothing to evaluate"
+        )
     scale = _scale(queries, gallery)
     query_rows, gallery_rows = (
         np.argsort(labels, kind="stable") for labels in (query_labels, gallery_labels)

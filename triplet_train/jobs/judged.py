@@ -61,18 +61,25 @@ def judge_tables(
     """
     given = [queries] if gallery is None else [queries, gallery]
     tables = [_labelled(table) for table in given]
-    if not all(len(table.ids) for table in tables):
-        raise RequestError("no row has a label, and without labels there is nothing to judge by")
+    places = _places(about)
+    for table, place in zip(tables, places, strict=False):
+        if not table.ids:
+            raise RequestError(
+                f"{place}: no row has a label, and without labels there is nothing to evaluate by"
+            )
     names: dict[int, str] = {}
     for table in tables:
         names |= names_of(table)
     embeddings, labels = tables[0].embeddings, tables[0].labels
-    # First, since it takes seconds and refuses classes that are too few.
-    found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+    try:
+        # First, since it takes seconds and refuses classes that are too few.
+        found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+        judgement = judge(
+            *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
+        )
+    except RequestError as error:
+        raise RequestError(f"{places[0]}: {error}") from error
     unlabelled = sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables)
-    judgement = judge(
-        *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
-    )
     counts = replace(judgement.coverage, rows_without_label=unlabelled)
     return Judged(
         about,
@@ -133,6 +140,13 @@ def as_text(judged: Judged) -> str:
     if judged.episodes is not None:
         parts.append(wording.episodes_as_text(judged.episodes, judged.class_names))
     return "\n\n".join(parts)
+
+
+def _places(about: dict[str, str]) -> list[str]:
+    """Where the queries come from, and the gallery if there is one, for a message."""
+    if "queries_file" in about:
+        return [about[key] for key in ("queries_file", "gallery_file") if key in about]
+    return [" ".join(about[key] for key in ("dataset", "split") if key in about)]
 
 
 def names_of(table: EmbeddingTable) -> dict[int, str]:
