@@ -25,7 +25,7 @@ from triplet_train.data.batches import make_batches
 from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import retrieval_figures
+from triplet_train.evaluation import Coverage, retrieval_figures
 from triplet_train.jobs import report
 from triplet_train.jobs.run_end import is_finished
 from triplet_train.jobs.run_folder import ENTRIES, opened
@@ -49,6 +49,12 @@ FIGURES = {
 }
 MORE_FIGURES = {
     *("knn_accuracy", "nmi", "roc_auc", "eer", "tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3"),
+}
+
+
+COUNTS = {
+    *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
+    "rows_without_label",
 }
 
 
@@ -97,7 +103,7 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "test.projector/vectors.tsv" in (folder / "tensorboard/projector_config.pbtxt").read_text()
     )
     figures = json.loads((folder / "metrics.json").read_text())
-    more = {"step", "steps", "split", "splits", "intervals", "thresholds"}
+    more = {"step", "steps", "split", "splits", "intervals", "thresholds", *COUNTS}
     assert set(figures) == FIGURES | MORE_FIGURES | more and figures["split"] == "test"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
@@ -311,8 +317,16 @@ def test_the_answer_in_json_holds_all_that_is_said(workplace, command, finished_
     status, out, _ = command(evaluate, "--queries", file, "--json", "a.json")
     answer = json.loads((workplace / "a.json").read_text())
     assert status == 0 and answer.keys() == FIGURES | MORE_FIGURES | {
-        *("queries_file", "queries", "queries_without_their_class", "rows_without_label"),
-        *("intervals", "thresholds", "classes_left_out", "classes", "confusions", "distances"),
+        *COUNTS,
+        *(
+            "queries_file",
+            "intervals",
+            "thresholds",
+            "classes_left_out",
+            "classes",
+            "confusions",
+            "distances",
+        ),
     }
     for name in FIGURES | MORE_FIGURES:
         assert f"{answer[name]:.4f}" in out
@@ -320,6 +334,22 @@ def test_the_answer_in_json_holds_all_that_is_said(workplace, command, finished_
     assert all(f"{distance:.4g}" in out for distance in answer["thresholds"].values())
     assert sum(row["queries"] for row in answer["classes"]) == 450
     assert sum(answer["distances"]["positive"] + answer["distances"]["negative"]) == 450 * 449 / 2
+
+
+def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace, command, data_dir):
+    part = "test[:12]"
+    changes = [f"data.eval_split={part}", f"embeddings.splits=['{part}']", "train.steps=1"]
+    changes += ["embeddings.formats=[npz]"]
+    options = [word for change in changes for word in ("--set", change)]
+    status, out, err = command(train, *small_run(data_dir, *options))
+    assert status == 0, err
+    expected = Coverage(5, 2, 7, 7)  # 3, 6 and seven digits that are there once
+    assert f"  ({expected})  best so far" in err
+    assert f"  ({expected})\n" in out
+    run = workplace / "runs/digits_semihard"
+    last_line = (run / "metrics.jsonl").read_text().splitlines()[-1]
+    for found in (json.loads((run / "metrics.json").read_text()), json.loads(last_line)):
+        assert Coverage.of_counts(found) == expected
 
 
 def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command, finished_run):
@@ -343,7 +373,9 @@ def test_rows_without_a_label_and_lone_classes_are_left_out_and_said(workplace, 
     status, out, err = command(evaluate, "--queries", file, "--json", "a.json")
     assert status == 0, err
     assert "left out, having no label: 2\n" in out
-    assert "left out, having no other row of their class to find: 1 (owl)" in out
+    assert "left out, having no other row of their class to find: 1 query of 1 class (owl)" in out
+    assert "4 queries of 2 classes, each searching all the others\n" in out
+    assert "over 2 pairs of one class and 8 of two\n" in out
     answer = json.loads((workplace / "a.json").read_text())
     counts = [answer[name] for name in ("queries", "queries_without_their_class")]
     assert counts == [4, 1] and answer["rows_without_label"] == 2
@@ -356,7 +388,7 @@ def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
     gallery = embedding_file(workplace / "g.h5", [0, 0, 1, 1], seed=1)
     status, out, err = command(evaluate, "--queries", queries, "--gallery", gallery)
     assert status == 0, err
-    assert "having no row in the gallery of their class to find: 1 (owl)" in out
+    assert "having no row in the gallery of their class to find: 1 query of 1 class (owl)" in out
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])

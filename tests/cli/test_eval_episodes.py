@@ -54,7 +54,7 @@ def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
     low, high = expected.interval
     assert out.splitlines()[-1] == (
         f"4-way 2-shot accuracy {expected.accuracy:.4f} +- {(high - low) / 2:.4f} "
-        "(300 episodes, 15 queries of each class, seed 7)"
+        "(300 episodes drawn from 10 classes, 15 queries of each class, seed 7)"
     )
     assert "recall_at_1" in out and "recall_at_1" in first
     page = unescape((workplace / "b.html").read_text())
@@ -76,13 +76,15 @@ def test_ways_shots_and_seed_are_5_1_and_0_unless_given(workplace, command, fini
     file = finished_run / "embeddings/test.npz"
     _, out, _ = command(evaluate, "--queries", file, "--episodes", "1000")
     assert "\n5-way 1-shot accuracy 0." in out
-    assert out.endswith("(1,000 episodes, 15 queries of each class, seed 0)\n")
+    assert out.endswith(
+        "(1,000 episodes drawn from 10 classes, 15 queries of each class, seed 0)\n"
+    )
 
 
 def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, command, small_file):
     request = ["--queries", small_file, "--episodes", "10", "--ways", "2", "--json", "a.json"]
     _, out, _ = command(evaluate, *request)
-    assert "(10 episodes, 4 to 15 queries of each class, seed 0)" in out
+    assert "(10 episodes drawn from 2 classes, 4 to 15 queries of each class, seed 0)" in out
     assert out.endswith("\n  left out, having fewer than 2 rows: 1 of the classes (c)\n")
     found = json.loads((workplace / "a.json").read_text())["episodes"]
     assert found["classes"] == 2 and found["classes_left_out"] == [{"label": 2, "name": "c"}]

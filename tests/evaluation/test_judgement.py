@@ -1,3 +1,4 @@
+import tracemalloc
 import warnings
 from collections import Counter
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from triplet_train.evaluation import judge, pairs, retrieval_figures
 from triplet_train.evaluation.bootstrap import intervals
-from triplet_train.evaluation.classes import vote
+from triplet_train.evaluation.classes import Confusion, confusions, vote
 from triplet_train.evaluation.clustering import nmi
 from triplet_train.evaluation.judgement import HEADLINE
 from triplet_train.evaluation.text import as_text
@@ -44,7 +45,7 @@ def test_figures_are_means_over_the_queries_that_are_named(sides):
     found = judge(*sides)
     quick = retrieval_figures(*sides)
     assert quick.figures.items() <= found.figures.items()
-    assert (found.queries, found.left_out) == (quick.queries, quick.left_out)
+    assert found.coverage == quick.coverage
     for name, values in found.per_query.items():
         assert found.figures[name] == pytest.approx(values.mean())
     labels = sides[-1]
@@ -81,21 +82,29 @@ def test_the_table_of_classes_holds_their_means_worst_first(sides):
 
 def test_confusions_are_those_of_the_nearest_row_most_first(sides):
     found = judge(*sides)
-    nearest = sides[-1][found.neighbours[:, 0]]
-    expected = confusion_matrix(Y[found.rows], nearest, labels=found.confusion_labels)
-    np.testing.assert_array_equal(found.confusion, expected)
-    assert found.confusion.sum() == found.queries
-    seen = set()
-    for pair in found.confusions:
-        of_class = Y[found.rows] == pair.label
-        assert pair.queries == (nearest[of_class] == pair.mistaken_for).sum() > 0
-        assert pair.share == pytest.approx(pair.queries / of_class.sum())
-        assert pair.label != pair.mistaken_for
-        seen.add((pair.label, pair.mistaken_for))
-    wrong = (nearest != Y[found.rows]).sum()
-    assert len(seen) == len(found.confusions) and sum(p.queries for p in found.confusions) == wrong
-    counts = [pair.queries for pair in found.confusions]
-    assert counts == sorted(counts, reverse=True)
+    labels, nearest = Y[found.rows], sides[-1][found.neighbours[:, 0]]
+    matrix = confusion_matrix(labels, nearest, labels=np.arange(60))
+    np.fill_diagonal(matrix, 0)
+    expected = [
+        Confusion(
+            label, other, matrix[label, other], matrix[label, other] / (labels == label).sum()
+        )
+        for label, other in np.argwhere(matrix)
+    ]
+    expected.sort(key=lambda pair: (-pair.queries, -pair.share, pair.label, pair.mistaken_for))
+    assert found.confusions == expected and len(expected) > 10
+
+
+def test_confusions_of_60_000_classes_take_the_memory_of_the_pairs_that_occur():
+    labels = np.arange(60_000)
+    tracemalloc.start()
+    found = confusions(labels, np.roll(labels, 1))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 100 * 2**20
+    assert found[:2] == [Confusion(0, 59_999, 1, 1.0), Confusion(1, 0, 1, 1.0)]
+    assert len(found) == 60_000
+    assert confusions(labels, labels) == []
 
 
 def test_the_same_vectors_are_always_judged_the_same_in_any_order(monkeypatch):
@@ -125,7 +134,7 @@ def test_intervals_are_those_of_a_plain_bootstrap():
 def test_intervals_are_of_the_headline_figures_and_none_of_a_single_query():
     assert tuple(judge(X, Y).intervals) == HEADLINE
     one = judge(X[:1], Y[:1], X[1:], Y[1:])
-    assert one.intervals == {} and one.queries == 1 and "nmi" not in one.figures
+    assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.figures
     assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
 
 

@@ -4,9 +4,11 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
+from sklearn.metrics import average_precision_score
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import has_pairs, pairs, retrieval_figures
+from triplet_train.evaluation import Coverage, has_pairs, pairs, retrieval_figures
 
 NAMES = {
     "precision_at_1": "recall_at_1",
@@ -18,8 +20,8 @@ NAMES = {
 
 
 def test_figures_are_those_of_pytorch_metric_learning(golden):
-    cases = json.loads((golden / "pml_metrics.json").read_text())["cases"]
-    arrays = np.load(golden / "pml_metrics.npz")
+    cases = json.loads((golden / "full_ranking.json").read_text())["cases"]
+    arrays = np.load(golden / "full_ranking.npz")
     for case in cases:
         name = case["case"]
         parts = ["embeddings", "labels"]
@@ -34,11 +36,13 @@ def test_figures_are_those_of_pytorch_metric_learning(golden):
 def slow_figures(x, y, gallery, gallery_labels, itself):
     """One query at a time, by the definitions."""
     rows = []
-    depth = max(sum(gallery_labels == label) for label in y) - itself
     for i, (vector, label) in enumerate(zip(x, y, strict=True)):
-        order = np.argsort(np.linalg.norm(gallery - vector, axis=1), kind="stable")
-        order = [j for j in order if not (itself and j == i)]
-        hits = [gallery_labels[j] == label for j in order]
+        others = [j for j in range(len(gallery)) if not (itself and j == i)]
+        # Of equal distances, those to other classes come first.
+        ranking = sorted(
+            (np.linalg.norm(gallery[j] - vector), gallery_labels[j] == label) for j in others
+        )
+        hits = [hit for _, hit in ranking]
         r = sum(hits)
         if not r:
             continue
@@ -47,15 +51,15 @@ def slow_figures(x, y, gallery, gallery_labels, itself):
         rows.append(
             [any(hits[:k]) for k in (1, 5, 10)]
             + [sum(hits[:k]) / k for k in (5, 10)]
-            + [sum(hits[:r]) / r, sum(precisions[:r]) / r, sum(precisions[:depth]) / r]
-            + [1 / (first + 1) if first < depth else 0]
+            + [sum(hits[:r]) / r, sum(precisions[:r]) / r, sum(precisions) / r, 1 / (first + 1)]
         )
     return np.mean(rows, axis=0), len(rows)
 
 
+@pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("rows", [7, 40])
 @pytest.mark.parametrize("itself", [True, False])
-def test_figures_equal_the_definitions_whatever_the_block(itself, rows, monkeypatch):
+def test_figures_equal_the_definitions_whatever_the_block(itself, rows, ties, monkeypatch):
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 50 * 7)
     rng = np.random.default_rng(0)
     for classes in (1, 2, 5, 30):
@@ -63,10 +67,29 @@ def test_figures_equal_the_definitions_whatever_the_block(itself, rows, monkeypa
         gallery, labels = (
             (x, y) if itself else (rng.normal(size=(rows, 3)), rng.integers(0, classes, rows))
         )
+        if ties:
+            x, gallery = np.round(x), np.round(gallery)
         ours = retrieval_figures(x, y) if itself else retrieval_figures(x, y, gallery, labels)
         expected, judged = slow_figures(x, y, gallery, labels, itself)
         assert list(ours.figures.values()) == pytest.approx(expected.tolist())
-        assert (ours.queries, ours.left_out) == (judged, 50 - judged)
+        counts = ours.coverage
+        assert (counts.queries, counts.queries_without_their_class) == (judged, 50 - judged)
+
+
+def test_map_is_the_average_precision_of_scikit_learn_over_the_whole_gallery():
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat(np.arange(12), [1, 1, 2, 2, 3, 3, 4, 5, 6, 8, 10, 15]))
+    x = rng.normal(size=(60, 4))
+    distances, same = cdist(x, x), y[:, np.newaxis] == y
+    kept = ~np.eye(60, dtype=bool)
+    slow = [
+        average_precision_score(same[i][kept[i]], -distances[i][kept[i]])
+        for i in range(60)
+        if same[i].sum() > 1
+    ]
+    found = retrieval_figures(x, y)
+    assert found.figures["map"] == pytest.approx(np.mean(slow))
+    assert found.coverage == Coverage(58, 10, 2, 2)
 
 
 @pytest.mark.parametrize("length", [1e-30, 1e-3, 1e18])
@@ -80,12 +103,27 @@ def test_the_length_of_the_vectors_does_not_matter(length):
 def test_of_rows_at_equal_distance_those_of_other_classes_come_first():
     x, y = np.array([[0.0], [1.0], [-1.0], [3.0], [-3.0]]), np.array([0, 0, 1, 0, 1])
     found = retrieval_figures(x[:1], y[:1], x[1:], y[1:]).figures  # ranks: 1, 0, 1, 0
-    assert (found["recall_at_1"], found["mrr"], found["map"]) == (0, 0.5, 0.25)
+    assert (found["recall_at_1"], found["mrr"], found["map"]) == (0, 0.5, 0.5)
 
 
-def test_a_tower_that_maps_all_images_to_one_point_finds_nothing():
-    figures = retrieval_figures(np.ones((40, 2)), np.arange(40) % 10).figures
-    assert figures["recall_at_1"] == figures["map_at_r"] == 0
+@pytest.mark.parametrize("rows, width", [(40, 2), (999, 64), (640, 2048)])
+def test_a_tower_that_maps_all_images_to_one_point_finds_nothing(rows, width):
+    point = np.random.default_rng(0).normal(size=width).astype(np.float32)
+    for vector in (point, np.full(width, 1 / 3, np.float32)):
+        figures = retrieval_figures(np.tile(vector, (rows, 1)), np.arange(rows) % 10).figures
+        assert figures["recall_at_1"] == figures["recall_at_10"] == figures["map_at_r"] == 0
+        # Its own class comes last, and that is all that MAP and MRR give.
+        others = np.mean([(np.arange(rows) % 10 != label).sum() for label in np.arange(rows) % 10])
+        assert figures["mrr"] == pytest.approx(1 / (others + 1), rel=1e-2)
+
+
+def test_equal_vectors_of_another_class_come_first_whatever_the_rounding():
+    vectors = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)
+    x, y = np.tile(vectors, (3, 1)), np.repeat([0, 0, 1], 300) * 300 + np.tile(np.arange(300), 3)
+    found = retrieval_figures(x, y)
+    assert found.coverage == Coverage(600, 300, 300, 300)
+    assert found.figures["recall_at_1"] == 0 and found.figures["recall_at_5"] == 1
+    assert found.figures["map"] == found.figures["mrr"] == 0.5
 
 
 def test_a_query_finds_its_equal_but_never_itself():
@@ -98,7 +136,7 @@ def test_a_query_finds_its_equal_but_never_itself():
 def test_queries_without_a_row_of_their_class_are_counted_and_left_out():
     x, y = np.array([[0.0], [0.1], [5.0]]), np.array([0, 0, 1])
     figures = retrieval_figures(x, y)
-    assert (figures.queries, figures.left_out) == (2, 1)
+    assert figures.coverage == Coverage(2, 1, 1, 1)
     assert figures.figures["recall_at_1"] == 1
 
 
@@ -107,9 +145,9 @@ def test_two_rows_of_one_class_are_a_pair():
 
 
 def test_what_cannot_be_judged_is_refused():
-    with pytest.raises(RequestError, match="nothing to judge"):
+    with pytest.raises(RequestError, match="no two images share a class"):
         retrieval_figures(np.eye(3), np.arange(3))
-    with pytest.raises(RequestError, match="nothing to judge"):
+    with pytest.raises(RequestError, match="no query has an image of its class in the g"):
         retrieval_figures(np.eye(3), np.arange(3), np.eye(3), np.arange(3, 6))
     with pytest.raises(RequestError, match="3 dimensions and the gallery 2"):
         retrieval_figures(np.eye(3), np.arange(3), np.eye(2), np.arange(2))

@@ -15,4 +15,4 @@ def test_images_are_shown_only_where_their_row_numbers_are_those_of_what_is_judg
     table = EmbeddingTable(vectors, np.array(labels), names, [f"row {n}" for n in range(rows)], {})
     judged = judge_tables({}, table, None, quiet=True, images="the stream")
     assert (judged.images == "the stream") == shown
-    assert len(judged.queries.ids) == 4 and judged.unlabelled == rows - 4
+    assert len(judged.queries.ids) == 4 and judged.judgement.coverage.rows_without_label == rows - 4

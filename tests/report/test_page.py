@@ -1,10 +1,13 @@
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
-from report_contents import HOSTILE, make
+from report_contents import HOSTILE, LOG, make
 
+from triplet_train.evaluation import judge
+from triplet_train.evaluation.episodes import Episodes, judge_episodes
 from triplet_train.report import page
 from triplet_train.report.page import write_report
 
@@ -87,6 +90,29 @@ def test_sections_without_data_are_left_out_with_a_sentence(report, tmp_path, wi
         assert missing in parsed.text
     assert not (tmp_path / "plots" / "loss.png").exists()
     assert not (tmp_path / "plots" / "neighbours_random.png").exists()
+
+
+def test_the_page_says_what_its_metrics_are_over_and_what_was_left_out(tmp_path, without_maps):
+    labels = np.array([0, 0, 0, 1, 1, 2, 3])
+    vectors = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
+    found = judge(vectors, labels)
+    coverage = replace(found.coverage, rows_without_label=4)
+    contents = make(
+        judgement=replace(found, coverage=coverage),
+        vectors=vectors,
+        labels=labels,
+        class_names=dict(enumerate("abcd")),
+        images=None,
+        log=[LOG[-1] | asdict(coverage)],
+        episodes=judge_episodes(vectors, labels, Episodes(2, ways=2)),
+    )
+    write_report(contents, tmp_path / "report.html")
+    text = Parsed(tmp_path / "report.html").text
+    assert "5 queries of 2 classes, each of which searched all the others." in text
+    assert "no label: 4. Left out, having no row of their class to find: 2 queries of" in text
+    assert "of 2 classes (c, d)." in text
+    assert f"They are over {coverage}." in text
+    assert "drawn from 2 classes (2 more have too few rows)" in text
 
 
 def test_one_class_has_a_page_without_confusion_and_thresholds(tmp_path, without_maps):

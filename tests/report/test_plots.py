@@ -5,9 +5,10 @@ import matplotlib
 import numpy as np
 import pytest
 from report_contents import HOSTILE, LOG, make
+from sklearn import metrics
 
 from triplet_train.evaluation.judgement import judge
-from triplet_train.report.confusion import confusion_plot
+from triplet_train.report.confusion import confused_labels, confusion_matrix, confusion_plot
 from triplet_train.report.curves import curve_plots
 from triplet_train.report.distances import distance_plot
 from triplet_train.report.maps import map_plots
@@ -86,10 +87,22 @@ def test_confusion_is_a_matrix_up_to_30_classes_and_the_hardest_pairs_beyond(cla
     assert png(figure)
     if classes <= 30:
         numbers = [int(text.replace(",", "")) for text in texts(figure)]
-        assert sum(numbers) == contents.judgement.queries
+        assert sum(numbers) == contents.judgement.coverage.queries
     else:
         assert len(texts(figure)) == 20
         assert all(" → " in text for text in texts(figure))
+
+
+def test_the_matrix_is_that_of_scikit_learn_and_has_the_classes_of_the_gallery_too():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 2)), rng.integers(0, 5, 80)
+    gallery, labels = rng.normal(size=(60, 2)), rng.integers(3, 9, 60)
+    found = judge(x, y, gallery, labels)
+    shown = confused_labels(found)
+    nearest = labels[found.neighbours[:, 0]]
+    expected = metrics.confusion_matrix(y[found.rows], nearest, labels=shown)
+    np.testing.assert_array_equal(confusion_matrix(found, shown), expected)
+    assert shown == list(range(3, 9)) and expected.sum() == found.coverage.queries
 
 
 def test_histograms_do_without_negative_pairs_and_thresholds():

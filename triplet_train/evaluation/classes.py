@@ -73,32 +73,21 @@ def class_table(labels: np.ndarray, per_query: dict[str, np.ndarray]) -> list[Cl
     return sorted(rows, key=lambda row: (row.map_at_r, row.label))
 
 
-def confusion_matrix(labels: np.ndarray, nearest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Queries by their class (rows) and the class of their nearest row (columns).
+def confusions(labels: np.ndarray, nearest: np.ndarray) -> list[Confusion]:
+    """The pairs of classes that occur, most queries first, then by share and labels.
 
     Args:
-        labels, nearest: integers [Q].
+        labels, nearest: integers [Q], the class of each query and that of its nearest row.
 
     Returns:
-        int64 [C, C], and the classes int64 [C] in its order: all that occur in either.
+        At most Q, in O(Q log Q) time and O(Q) memory, however many classes there are.
     """
-    classes, position = np.unique(np.concatenate([labels, nearest]), return_inverse=True)
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(matrix, tuple(position.reshape(2, -1)), 1)
-    return matrix, classes.astype(np.int64)
-
-
-def confusions(matrix: np.ndarray, classes: np.ndarray) -> list[Confusion]:
-    """The entries off the diagonal that are not 0: most queries first, then by share and labels."""
-    found, of = np.nonzero(matrix)
-    found, of = found[found != of], of[found != of]
-    counts, totals = matrix[found, of], matrix.sum(axis=1)[found]
-    rows = zip(
-        classes[found].tolist(),
-        classes[of].tolist(),
-        counts.tolist(),
-        (counts / totals).tolist(),
-        strict=True,
+    classes, queries = np.unique(labels, return_counts=True)
+    wrong = labels != nearest
+    found, counts = np.unique(
+        np.column_stack([labels[wrong], nearest[wrong]]), axis=0, return_counts=True
     )
-    hardest = sorted(rows, key=lambda row: (-row[2], -row[3], row[:2]))
-    return [Confusion(*row) for row in hardest]
+    shares = counts / queries[np.searchsorted(classes, found[:, 0])]
+    order = np.lexsort((*found.T[::-1], -shares, -counts))
+    columns = (part[order].tolist() for part in (*found.T, counts, shares))
+    return [Confusion(*row) for row in zip(*columns, strict=True)]

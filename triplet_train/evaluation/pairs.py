@@ -12,6 +12,7 @@ from triplet_train.errors import RequestError
 
 _BLOCK_BYTES = 32 * 2**20  # of float64 distances held at a time and thread
 _THREADS = 8
+_ROUNDING = 2.0**-53  # of float64, relative
 _ITSELF = np.float32(np.inf).view(np.uint32) << np.uint32(1)
 
 
@@ -24,7 +25,8 @@ class Pairs:
     Attributes:
         queries: float64 [Q, D + 2] and
         gallery: float64 [G, D + 2], whose products are the squared Euclidean distances times
-            `scale`^2: a query is (-2 q, |q|^2, 1), a row of the gallery (g, 1, |g|^2).
+            `scale`^2: a query is (-2 q, |q|^2, 1), a row of the gallery (g, 1, |g|^2). The squares
+            are lowered by what rounding may add, so that equal vectors are at 0 or below.
         query_rows, gallery_rows: int64 [Q] and [G], where the caller has them.
         gallery_labels: int64 [G].
         starts, ends: int64 [Q], the part of the gallery that is of the query's class.
@@ -51,12 +53,12 @@ class Pairs:
         """uint32 [B, G]: distances of some queries to the whole gallery, in a form that sorts.
 
         A key is the float32 of the squared distance, which was worked out in float64; its bits, as
-        an integer, have the order of the numbers. The sign, which only rounding can have set, makes
-        room for a last bit: 1 where the row is of the query's class. So of rows at equal distance
-        those of other classes come first. A row itself is infinitely far.
+        an integer, have the order of the numbers. The sign, which is always plus, makes room for a
+        last bit: 1 where the row is of the query's class. So of rows at equal distance those of
+        other classes come first. A row itself is infinitely far.
         """
-        squared = self.queries[block] @ self.gallery.T
-        keys = squared.astype(np.float32).view(np.uint32)
+        squared = (self.queries[block] @ self.gallery.T).astype(np.float32)
+        keys = np.maximum(squared, 0, out=squared).view(np.uint32)
         keys <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
@@ -118,10 +120,12 @@ def make_pairs(
     for vectors in (queries, gallery):
         if not np.isfinite(vectors).all():
             raise RequestError("some vectors hold values that are not finite")
-    if not np.isin(query_labels, gallery_labels).any() or (
-        itself and len(np.unique(query_labels)) == len(query_labels)
-    ):
-        raise RequestError("no query has a row of its own class in the gallery: nothing to judge")
+    if itself and len(np.unique(query_labels)) == len(query_labels):
+        raise RequestError("no two images share a class, so there is nothing to evaluate")
+    if not np.isin(query_labels, gallery_labels).any():
+        raise RequestError(
+            "no query has an image of its class in the gallery, so there is nothing to evaluate"
+        )
     scale = _scale(queries, gallery)
     query_rows, gallery_rows = (
         np.argsort(labels, kind="stable") for labels in (query_labels, gallery_labels)
@@ -149,4 +153,6 @@ def _scale(*vectors: np.ndarray) -> np.float64:
 
 
 def _squares(vectors: np.ndarray) -> np.ndarray:
-    return np.einsum("nd,nd->n", vectors, vectors)
+    """Squared lengths, less the error of a product of so many terms, which grows with these."""
+    error = (vectors.shape[1] + 2) * _ROUNDING
+    return (1 - error) * np.einsum("nd,nd->n", vectors, vectors)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from triplet_train.evaluation.coverage import Coverage, coverage
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
 
@@ -19,16 +20,13 @@ class RetrievalFigures:
             precision_at_5, precision_at_10: share of the class among the k nearest, with k below
             the line however small the gallery; r_precision: share of the class among the R
             nearest; map_at_r: mean over ranks 1..R of the precision there where the row is of
-            the class, else 0; map: mean over the rows of the class of the precision at their
-            ranks; mrr: 1 / rank of the first row of the class, else 0. For the last two, ranks
-            past the size of the largest class count as 0, as in pytorch-metric-learning.
-        queries: queries judged.
-        left_out: queries without any row of their class in the gallery.
+            the class, else 0; map: mean over all rows of the class of the precision at their
+            ranks; mrr: 1 / rank of the first row of the class. The last two rank the whole gallery.
+        coverage: over how many queries and classes these are.
     """
 
     figures: dict[str, float]
-    queries: int
-    left_out: int
+    coverage: Coverage
 
 
 def retrieval_figures(
@@ -40,8 +38,9 @@ def retrieval_figures(
     """Exact retrieval figures by Euclidean distance.
 
     Definitions as in Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020). Distances
-    are worked out in float64 and compared as float32; of rows at equal distance those of other
-    classes come first, so that a tower that maps all images to one point earns nothing.
+    are worked out in float64 and compared as float32. Of rows at equal distance those of other
+    classes come first. So a tower that maps all images to one point has a recall, precision and
+    map_at_r of 0, and the lowest map and mrr there can be.
 
     Args:
         queries: [Q, D] vectors of any length.
@@ -50,7 +49,7 @@ def retrieval_figures(
             queries: leave-one-out, the row itself is left out by its position.
 
     Returns:
-        See `RetrievalFigures`. O(Q G D) time; memory a block of distances per thread.
+        See `RetrievalFigures`. O(Q G (D + log G)) time; memory a block of distances per thread.
 
     Raises:
         RequestError: dimensions differ, values are not finite, or no query has a row of its class
@@ -59,7 +58,7 @@ def retrieval_figures(
     pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
     found = search(pairs, lambda queries: None)
     figures = {name: float(values.mean()) for name, values in found.per_query.items()}
-    return RetrievalFigures(figures, len(found.rows), len(queries) - len(found.rows))
+    return RetrievalFigures(figures, coverage(np.asarray(query_labels), found.rows))
 
 
 def has_pairs(labels: np.ndarray) -> bool:

@@ -43,7 +43,7 @@ class SearchResult:
 def search(
     pairs: Pairs, done: Callable[[int], object], see: SeeBlock = lambda block, keys: None
 ) -> SearchResult:
-    """Exact search, in O(Q G D) time and the memory of a block of distances per thread.
+    """Exact search, in O(Q G (D + log G)) time and the memory of a block of distances per thread.
 
     Args:
         pairs: who searches what.
@@ -51,8 +51,6 @@ def search(
         see: is shown every block and its keys, from several threads; they are not to be changed.
     """
     reach = len(pairs.gallery) - int(pairs.itself)
-    largest = int(pairs.relevant.max())
-    depth = min(max(largest, *RECALL_AT), reach)
     table = np.empty((len(pairs.queries), len(NAMES)))
     neighbours = np.empty((len(table), min(NEIGHBOURS, reach)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
@@ -60,12 +58,12 @@ def search(
     def work(block: slice) -> None:
         keys = pairs.keys(block)
         see(block, keys)
-        nearest = np.partition(keys, depth - 1, axis=1)[:, :depth]
-        nearest.sort(axis=1)
-        rows = pairs.query_rows[block]
-        relevant = np.maximum(pairs.relevant[block], 1)  # those without any are dropped below
-        table[rows] = figures_of(nearest & np.uint32(1) == 1, relevant, largest)
-        kept = nearest[:, : neighbours.shape[1]]
+        ranked = np.sort(keys, axis=1)
+        rows, relevant = pairs.query_rows[block], pairs.relevant[block]
+        hits = ranked & np.uint32(1) == 1
+        for query in np.flatnonzero(relevant):
+            table[rows[query]] = figures_of(np.flatnonzero(hits[query]) + 1)
+        kept = ranked[:, : neighbours.shape[1]]
         distances[rows] = pairs.distances(kept)
         neighbours[rows] = _rows_at(keys, kept, pairs.gallery_rows)
 
@@ -75,30 +73,24 @@ def search(
     return SearchResult(judged, per_query, neighbours[judged], distances[judged])
 
 
-def figures_of(hits: np.ndarray, relevant: np.ndarray, largest: int) -> np.ndarray:
-    """float64, a row of figures per query in the order of `NAMES`.
+def figures_of(ranks: np.ndarray) -> list[float]:
+    """The figures of a query, in the order of `NAMES`.
 
     Args:
-        hits: bool [Q, depth], whether the row at each rank is of the query's class.
-        relevant: integers [Q], R of each query, at least 1.
-        largest: the largest R of all queries, where the ranks of `map` and `mrr` end.
+        ranks: int64 [R], at least one, ascending: the ranks in the whole gallery, from 1, of the
+            rows of the query's class.
     """
-    recalls = [hits[:, :k].any(axis=1) for k in RECALL_AT]
-    precisions = [hits[:, :k].sum(axis=1) / k for k in PRECISION_AT]
-    hits = hits[:, :largest]
-    ranks = np.arange(1, hits.shape[1] + 1)
-    at_hits = np.where(hits, np.cumsum(hits, axis=1, dtype=np.int32) / ranks, 0.0)
-    within_r = ranks <= relevant[:, np.newaxis]
-    return np.column_stack(
-        [
-            *recalls,
-            *precisions,
-            (hits & within_r).sum(axis=1) / relevant,
-            np.where(within_r, at_hits, 0.0).sum(axis=1) / relevant,
-            at_hits.sum(axis=1) / relevant,
-            np.where(hits.any(axis=1), 1 / (hits.argmax(axis=1) + 1), 0.0),
-        ]
-    )
+    r = len(ranks)
+    precisions = np.arange(1, r + 1) / ranks
+    *found, within_r = np.searchsorted(ranks, [*PRECISION_AT, r], "right").tolist()
+    return [
+        *(float(ranks[0] <= k) for k in RECALL_AT),
+        *(count / k for count, k in zip(found, PRECISION_AT, strict=True)),
+        within_r / r,
+        precisions[:within_r].sum() / r,
+        precisions.sum() / r,
+        1 / ranks[0],
+    ]
 
 
 def _rows_at(keys: np.ndarray, nearest: np.ndarray, gallery_rows: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ def episodes_as_text(found: EpisodeFigures, names: Names) -> str:
     asked = found.asked
     lines = [
         f"{asked.ways}-way {asked.shots}-shot accuracy {found.accuracy:.4f} "
-        f"+- {found.accuracy - found.interval[0]:.4f} ({asked.episodes:,} episodes, "
-        f"{queries_of_each(found)}, seed {asked.seed})"
+        f"+- {found.accuracy - found.interval[0]:.4f} ({asked.episodes:,} episodes drawn from "
+        f"{found.classes:,} classes, {queries_of_each(found)}, seed {asked.seed})"
     ]
     if found.left_out_labels:
         lines.append(
@@ -68,6 +68,7 @@ def _thresholds(judgement: Judgement) -> list[str]:
     figures, thresholds = judgement.figures, judgement.thresholds
     if "eer" not in figures:
         return ["All pairs are of one class, so no distance can be said to tell classes apart."]
+    same, different = judgement.distances.positive.sum(), judgement.distances.negative.sum()
     lines = ["Call two vectors the same class if their distance is at most"]
     for name, limit in _LIMITS.items():
         passing = _percent(figures[f"tpr_at_fpr_{name}"])
@@ -85,7 +86,7 @@ def _thresholds(judgement: Judgement) -> list[str]:
             f"  {thresholds['eer']:<8.4g}  {_percent(figures['eer'])} of the pairs of one class "
             "fail, and the same share of the others pass"
         )
-    return lines
+    return [*lines, f"over {same:,} pairs of one class and {different:,} of two"]
 
 
 def _classes(judgement: Judgement, names: Names) -> list[str]:

@@ -12,6 +12,7 @@ from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Judgement, judge
 from triplet_train.evaluation import text as wording
+from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeFigures, Episodes, judge_episodes
 
 
@@ -24,7 +25,6 @@ class Judged:
         queries, gallery: the rows that have a label, to which the row numbers of the judgement
             refer; without a gallery each query searched the other queries. Classes of one name
             have one label in both.
-        unlabelled: rows of both that were left out for want of a label.
         class_names: the name of each label; its number, where a file has none.
         judgement: see `triplet_train.evaluation.Judgement`.
         images: of the queries, row for row; None where only vectors are known.
@@ -35,7 +35,6 @@ class Judged:
     about: dict[str, str]
     queries: EmbeddingTable
     gallery: EmbeddingTable | None
-    unlabelled: int
     class_names: dict[int, str]
     judgement: Judgement
     images: ImageStream | None = None
@@ -64,22 +63,30 @@ def judge_tables(
     """
     given = [queries] if gallery is None else [queries, gallery]
     tables = [labelled(table) for table in given]
-    if not all(len(table.ids) for table in tables):
-        raise RequestError("no row has a label, and without labels there is nothing to judge by")
+    places = _places(about)
+    for table, place in zip(tables, places, strict=False):
+        if not table.ids:
+            raise RequestError(
+                f"{place}: no row has a label, and without labels there is nothing to evaluate by"
+            )
     tables, names = with_common_labels(tables)
     embeddings, labels = tables[0].embeddings, tables[0].labels
-    # First, since it takes seconds and refuses classes that are too few.
-    found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+    try:
+        # First, since it takes seconds and refuses classes that are too few.
+        found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
+        judgement = judge(
+            *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
+        )
+    except RequestError as error:
+        raise RequestError(f"{places[0]}: {error}") from error
     unlabelled = sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables)
+    counts = replace(judgement.coverage, rows_without_label=unlabelled)
     return Judged(
         about,
         tables[0],
         tables[1] if gallery else None,
-        unlabelled,
         names,
-        judge(
-            *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
-        ),
+        replace(judgement, coverage=counts),
         None if unlabelled else images,  # which have other row numbers then
         run_dir,
         found,
@@ -95,9 +102,7 @@ def as_json(judged: Judged) -> dict[str, Any]:
     return {
         **about,
         **judgement.figures,
-        "queries": judgement.queries,
-        "queries_without_their_class": judgement.left_out,
-        "rows_without_label": judged.unlabelled,
+        **asdict(judgement.coverage),
         "intervals": judgement.intervals,
         "thresholds": judgement.thresholds,
         "classes_left_out": [
@@ -119,23 +124,29 @@ def as_json(judged: Judged) -> dict[str, Any]:
 
 def as_text(judged: Judged) -> str:
     """What was judged, what was left out, and the judgement in words."""
-    judgement = judged.judgement
+    judgement, counts = judged.judgement, judged.judgement.coverage
     gallery = judged.gallery
     searched = "all the others" if gallery is None else f"{len(gallery.ids):,} rows of the gallery"
     lines = [f"{key}: {value}" for key, value in judged.about.items()]
-    lines.append(f"{judgement.queries:,} queries, each searching {searched}")
-    if judged.unlabelled:
-        lines.append(f"left out, having no label: {judged.unlabelled:,}")
-    if judgement.left_out:
+    lines.append(f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}")
+    if counts.rows_without_label:
+        lines.append(f"left out, having no label: {counts.rows_without_label:,}")
+    if judgement.left_out_labels:
+        left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
         where = "no other row" if gallery is None else "no row in the gallery"
         names = wording.listed(judgement.left_out_labels, judged.class_names)
-        lines.append(
-            f"left out, having {where} of their class to find: {judgement.left_out:,} ({names})"
-        )
+        lines.append(f"left out, having {where} of their class to find: {left_out} ({names})")
     parts = ["\n".join(lines), wording.as_text(judgement, judged.class_names)]
     if judged.episodes is not None:
         parts.append(wording.episodes_as_text(judged.episodes, judged.class_names))
     return "\n\n".join(parts)
+
+
+def _places(about: dict[str, str]) -> list[str]:
+    """Where the queries come from, and the gallery if there is one, for a message."""
+    if "queries_file" in about:
+        return [about[key] for key in ("queries_file", "gallery_file") if key in about]
+    return [" ".join(about[key] for key in ("dataset", "split") if key in about)]
 
 
 def labelled(table: EmbeddingTable) -> EmbeddingTable:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def export_and_judge(
             judgement = judged.judgement
             figures[table.split] = {
                 **judgement.figures,
+                **asdict(judgement.coverage),
                 "intervals": judgement.intervals,
                 "thresholds": judgement.thresholds,
             }

@@ -8,6 +8,7 @@ from typing import Any
 from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
+from triplet_train.evaluation import Coverage
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER
 from triplet_train.training.devices import Devices
@@ -57,7 +58,7 @@ def ending(
     """What the run gave, where it lies, and what to type next."""
     lines = [
         f"{split}: recall@1 {f['recall_at_1']:.4f}  recall@5 {f['recall_at_5']:.4f}  "
-        f"R-precision {f['r_precision']:.4f}  MAP@R {f['map_at_r']:.4f}"
+        f"R-precision {f['r_precision']:.4f}  MAP@R {f['map_at_r']:.4f}  ({Coverage.of_counts(f)})"
         if f
         else f"{split}: no two images share a class, so there are no figures"
         for split, f in figures.items()

@@ -2,6 +2,7 @@
 
 import sys
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from triplet_train.data.caching import cached
 from triplet_train.data.sources import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import retrieval_figures
+from triplet_train.evaluation import leave_one_out_coverage, retrieval_figures
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.run_end import export_and_judge, is_finished
@@ -81,6 +82,7 @@ def _train_and_judge(
         return f"done; the chief writes {run_dir}"
     (held_out,) = judged
     embed = make_embed(tower, at_once(config))
+    counts = leave_one_out_coverage(held_out.labels)
 
     with run_folder.opened(
         run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
@@ -93,9 +95,10 @@ def _train_and_judge(
             tower,
             images,
             batches,
-            lambda: retrieval_figures(embed(held_out), held_out.labels).figures,
+            lambda: retrieval_figures(embed(held_out), held_out.labels).figures | asdict(counts),
             run_dir,
             devices,
+            over=str(counts),
             resume=resume,
             quiet=quiet,
         )

@@ -17,23 +17,23 @@ _ERRORS = LinearSegmentedColormap.from_list("errors", ["#fdf0e6", ORANGE, "#7a2c
 
 def confusion_plot(judgement: Judgement, class_names: dict[int, str]) -> Plot:
     """A matrix of up to 30 classes; of more, the pairs that are confused most."""
-    classes = len(judgement.confusion_labels)
-    if classes > MOST_IN_MATRIX:
+    labels = confused_labels(judgement)
+    if len(labels) > MOST_IN_MATRIX:
         pairs = judgement.confusions[:MOST_PAIRS]
         return Plot(
             "confusion",
             pairs_figure(pairs, class_names),
             f"Bar chart of the {len(pairs)} pairs of classes that are confused most.",
-            f"With {classes:,} classes a matrix would be too large to read, so here are the pairs "
-            "that are confused most: the class of the query, and the class of the row found "
+            f"With {len(labels):,} classes a matrix would be too large to read, so here are the "
+            "pairs that are confused most: the class of the query, and the class of the row found "
             "nearest to it.",
         )
-    wrong = judgement.confusion.sum() - np.trace(judgement.confusion)
+    wrong = sum(pair.queries for pair in judgement.confusions)
     return Plot(
         "confusion",
-        matrix_figure(judgement.confusion, judgement.confusion_labels, class_names),
-        f"Matrix of {classes} classes; {wrong:,} of {judgement.confusion.sum():,} queries lie off "
-        "its diagonal.",
+        matrix_figure(confusion_matrix(judgement, labels), labels, class_names),
+        f"Matrix of {len(labels)} classes; {wrong:,} of {judgement.coverage.queries:,} queries lie "
+        "off its diagonal.",
         "How many queries of the class of the row have a nearest row of the class of the column. "
         "The grey diagonal is right. Off it, the darker, the larger the share of the row's class: "
         "look for two classes that are taken for each other, and for a dark column that attracts "
@@ -41,12 +41,30 @@ def confusion_plot(judgement: Judgement, class_names: dict[int, str]) -> Plot:
     )
 
 
-def matrix_figure(counts: np.ndarray, labels: np.ndarray, class_names: dict[int, str]) -> Figure:
+def confused_labels(judgement: Judgement) -> list[int]:
+    """The classes of the queries and of their nearest rows, ascending."""
+    of_queries = {row.label for row in judgement.classes}
+    return sorted(of_queries | {pair.mistaken_for for pair in judgement.confusions})
+
+
+def confusion_matrix(judgement: Judgement, labels: list[int]) -> np.ndarray:
+    """int64 [C, C], queries by their class (rows) and the class of their nearest row (columns)."""
+    place = {label: index for index, label in enumerate(labels)}
+    matrix = np.zeros((len(labels), len(labels)), np.int64)
+    for row in judgement.classes:
+        matrix[place[row.label], place[row.label]] = row.queries
+    for pair in judgement.confusions:
+        matrix[place[pair.label], place[pair.mistaken_for]] = pair.queries
+        matrix[place[pair.label], place[pair.label]] -= pair.queries
+    return matrix
+
+
+def matrix_figure(counts: np.ndarray, labels: list[int], class_names: dict[int, str]) -> Figure:
     """Numbers in cells, coloured by their share of the row; the diagonal stays out of the scale.
 
     Args:
         counts: integers [C, C]; rows: class of the query, columns: class of its nearest row.
-        labels: integers [C].
+        labels: C classes.
     """
     size = len(labels)
     side = max(WIDTH, 0.34 * size + 1)
@@ -69,7 +87,7 @@ def matrix_figure(counts: np.ndarray, labels: np.ndarray, class_names: dict[int,
             fontsize=8,
             color="white" if dark else "black",
         )
-    names = [short_name(label, class_names) for label in labels.tolist()]
+    names = [short_name(label, class_names) for label in labels]
     upright = max(map(len, names)) > 2
     axes.set_xticks(range(size), names, rotation=90 if upright else 0)
     axes.set_yticks(range(size), names)

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from triplet_train.evaluation.coverage import Coverage
 from triplet_train.report.style import BLUE, ORANGE, Plot
 
 Line = dict[str, Any]
@@ -90,7 +91,14 @@ def _plot(panel: _Panel, log: list[Line]) -> Plot:
         if points
     ]
     alt = f"Line chart of {panel.title.lower()} over the steps of training: {', '.join(spans)}."
-    return Plot(panel.name, _figure(panel, series), alt, panel.caption)
+    over = _over(log) if panel.evaluation else ""
+    return Plot(panel.name, _figure(panel, series), alt, panel.caption + over)
+
+
+def _over(log: list[Line]) -> str:
+    """How many queries and classes the evaluation is over, if the log says so."""
+    counts = [Coverage.of_counts(line) for line in log if "query_classes" in line]
+    return f" They are over {counts[-1]}." if counts else ""
 
 
 def _series(panel: _Panel, log: list[Line]) -> dict[str, list[tuple[int, float]]]:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import HEADLINE
 from triplet_train.evaluation.text import queries_of_each
@@ -22,15 +23,18 @@ _MEANINGS = {
     "precision_at_10": ("precision@10", "share of the 10 nearest rows that are of the class"),
     "r_precision": (
         "R-precision",
-        "share of the R nearest rows that are of the class, R being its number of rows",
+        "share of the R nearest rows that are of the class, R being its number of rows to find",
     ),
     "map_at_r": ("MAP@R", "R-precision that also counts how early the right rows come"),
-    "map": ("MAP", "mean average precision over all rows of the class"),
-    "mrr": ("MRR", "mean of 1 / rank of the first row of the class"),
-    "knn_accuracy": ("kNN accuracy", "share of queries whose 5 nearest rows vote for their class"),
+    "map": ("MAP", "mean average precision over all rows of the class, in the whole gallery"),
+    "mrr": ("MRR", "mean of 1 / rank of the first row of the class, in the whole gallery"),
+    "knn_accuracy": (
+        "kNN accuracy",
+        "share of queries whose class is the most frequent among the 5 nearest rows",
+    ),
     "nmi": (
         "NMI",
-        "how well clusters of the vectors agree with the classes: 0 not at all, 1 fully",
+        "how well clusters of the queries agree with their classes: 0 not at all, 1 fully",
     ),
     "roc_auc": ("ROC AUC", "chance that a same-class pair is nearer than a different one"),
     "eer": (
@@ -40,11 +44,11 @@ _MEANINGS = {
     ),
     "tpr_at_fpr_1e-2": (
         "TPR at FPR 1%",
-        "share of same-class pairs accepted where 1 in 100 of the others is, too",
+        "share of same-class pairs accepted where at most 1 in 100 of the others is, too",
     ),
     "tpr_at_fpr_1e-3": (
         "TPR at FPR 0.1%",
-        "share of same-class pairs accepted where 1 in 1,000 of the others is, too",
+        "share of same-class pairs accepted where at most 1 in 1,000 of the others is, too",
     ),
 }
 
@@ -88,13 +92,16 @@ def _figure_row(key: str, contents: Contents) -> FigureRow:
 def _episodes_row(found: EpisodeFigures) -> FigureRow:
     asked = found.asked
     examples = "example" if asked.shots == 1 else f"mean of {asked.shots} examples"
+    left_out = len(found.left_out_labels)
     return FigureRow(
         f"{asked.ways}-way {asked.shots}-shot",
         f"{found.accuracy:.4f}",
         _between(found.interval),
         f"share of queries that are nearest to the {examples} of their class, of {asked.ways} "
-        f"classes; over {asked.episodes:,} random episodes, as is the interval; "
-        f"{queries_of_each(found)}, seed {asked.seed}",
+        f"classes; over {asked.episodes:,} random episodes, as is the interval, drawn from "
+        f"{found.classes:,} classes"
+        + (f" ({left_out:,} more have too few rows)" if left_out else "")
+        + f"; {queries_of_each(found)}, seed {asked.seed}",
     )
 
 
@@ -107,13 +114,17 @@ def asked(contents: Contents) -> str:
     judgement = contents.judgement
     rows = len(contents.searched_labels)
     searched = "all the others" if contents.gallery is None else f"a gallery of {rows:,} rows"
-    text = f"{judgement.queries:,} queries, each of which searched {searched}."
-    if judgement.left_out:
+    counts = judgement.coverage
+    text = f"{of_classes(counts.queries, counts.query_classes)}, each of which searched {searched}."
+    if counts.rows_without_label:
+        text += f" Left out, having no label: {counts.rows_without_label:,}."
+    if judgement.left_out_labels:
+        left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
         names = [name_of(n, contents.class_names) for n in judgement.left_out_labels]
         more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
         text += (
-            f" Left out, having no row of their class to find: {judgement.left_out:,} more, "
-            f"of {', '.join(names[:5])}{more}."
+            f" Left out, having no row of their class to find: {left_out} "
+            f"({', '.join(names[:5])}{more})."
         )
     return text
 

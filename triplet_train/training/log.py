@@ -107,7 +107,7 @@ class RunLog:
         group = "eval" if "split" in line else "train"
         with self._scalars.as_default(step=line["step"]):
             for name, value in line.items():
-                if name != "step" and isinstance(value, int | float):
+                if isinstance(value, float):  # and no counts, which stay the same
                     tf.summary.scalar(f"{group}/{name}", value)
 
 

@@ -37,6 +37,7 @@ def train(
     run_dir: Path,
     devices: Devices,
     *,
+    over: str = "",
     resume: bool = False,
     quiet: bool = False,
 ) -> Progress:
@@ -48,6 +49,7 @@ def train(
         tower: made in `devices.distribution.scope()`.
         evaluate: figures of `tower` on held-out images; the best step is the one with the
             highest recall_at_1, and of those the highest map_at_r. Called by the chief only.
+        over: how many queries and classes these figures are over, in words, for the log.
         resume: go on from the newest checkpoint instead of from step 0.
 
     Raises:
@@ -132,7 +134,8 @@ def train(
                 with clock.paused():
                     if judging and evaluate:
                         try:
-                            saving |= _judge(evaluate(), config.data.eval_split, progress, log)
+                            split = config.data.eval_split
+                            saving |= _judge(evaluate(), split, over, progress, log)
                         except RunError as error:  # vectors that are not finite
                             raise RunError(
                                 f"step {step}: {error}; {checkpoints.newest()}"
@@ -150,7 +153,7 @@ def train(
     return progress
 
 
-def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> bool:
+def _judge(figures: Figures, split: str, over: str, progress: Progress, log: RunLog) -> bool:
     """Log the figures of a step; True, and `progress` brought up to date, if it is the best."""
 
     def merit(figures: Figures) -> tuple[float, float]:
@@ -159,5 +162,6 @@ def _judge(figures: Figures, split: str, progress: Progress, log: RunLog) -> boo
     improved = not progress.best_figures or merit(figures) > merit(progress.best_figures)
     if improved:
         progress.best_step, progress.best_figures = progress.step, figures
-    log.evaluation(progress.step, split, figures, "  best so far" if improved else "")
+    remark = (f"  ({over})" if over else "") + ("  best so far" if improved else "")
+    log.evaluation(progress.step, split, figures, remark)
     return improved

@@ -1,0 +1,46 @@
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from triplet_train.evaluation import Coverage, judge, leave_one_out_coverage, retrieval_figures
+
+
+@pytest.mark.parametrize("classes", [2, 10, 30])
+def test_what_is_left_out_is_known_before_there_are_vectors(classes):
+    rng = np.random.default_rng(classes)
+    labels = np.append(rng.integers(0, classes, 40), [97, 97, 98])
+    vectors = rng.normal(size=(43, 3))
+    sizes = np.unique(labels, return_counts=True)[1]
+    lone = int((sizes == 1).sum())
+    expected = Coverage(43 - lone, len(sizes) - lone, lone, lone)
+    assert leave_one_out_coverage(labels) == expected
+    assert (
+        retrieval_figures(vectors, labels).coverage == judge(vectors, labels).coverage == expected
+    )
+
+
+def test_of_a_gallery_the_classes_count_that_it_has():
+    rng = np.random.default_rng(0)
+    x, gallery = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
+    found = judge(x, np.array([0, 1, 1, 2, 2, 2, 3]), gallery, np.array([2, 2, 1, 9, 9]))
+    assert found.coverage == Coverage(5, 2, 2, 2) and found.left_out_labels == [0, 3]
+
+
+@pytest.mark.parametrize(
+    "counts, words",
+    [
+        ((300, 10), "300 queries of 10 classes"),
+        ((1, 1, 1, 1), "1 query of 1 class; left out: 1 query of 1 class"),
+        ((4, 1, 1250, 50), "4 queries of 1 class; left out: 1,250 queries of 50 classes"),
+        ((4, 2, 0, 0, 3), "4 queries of 2 classes; left out: 3 without a label"),
+        (
+            (4, 2, 5, 5, 3),
+            "4 queries of 2 classes; left out: 5 queries of 5 classes, 3 without a label",
+        ),
+    ],
+)
+def test_the_words_name_what_was_left_out_where_any_was(counts, words):
+    coverage = Coverage(*counts)
+    assert str(coverage) == words
+    assert Coverage.of_counts({"map": 0.5} | asdict(coverage)) == coverage
