@@ -1,5 +1,6 @@
 """Embedding files of every format: safe writing, and reading back."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 
 from triplet_train.embeddings.formats import SUFFIXES, format_of, part_name
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
-from triplet_train.errors import RequestError
+from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
 from triplet_train.registry import either
 
@@ -46,6 +47,7 @@ def read_table(path: Path) -> EmbeddingTable:
     Raises:
         RequestError: no such file, a format that is not read back, not an embedding file, or shards
             that are not all there or not of one export.
+        RunError: the disk fails.
     """
     format = format_of(path)
     if format is None:
@@ -59,6 +61,8 @@ def read_table(path: Path) -> EmbeddingTable:
         table = read(path)
         _require_whole(table)
     except Exception as error:  # the libraries raise of a damaged file whatever they happen on
+        if isinstance(error, OSError) and error.errno:  # the disk's, and not of what is on it
+            raise RunError(f"{path} cannot be read: {os.strerror(error.errno)}") from error
         raise RequestError(
             f"{path} is not an embedding file of triplet-train: {first_line(error)}"
         ) from error
