@@ -118,6 +118,12 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def read_text(path: Path) -> str:
+    """UTF-8. An OSError names the file."""
+    with naming(path):
+        return path.read_text(encoding="utf-8")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write beside `path` and rename."""
     with replacing(path) as beside:
@@ -132,7 +138,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """What `write_json` wrote. Raises RequestError where it holds something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except ValueError:
         content = None
     if not isinstance(content, dict):
@@ -142,7 +148,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def sha256(path: Path) -> str | None:
     """Of a file's bytes, in hexadecimal; None where there is no file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    with naming(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def first_line(error: BaseException) -> str:

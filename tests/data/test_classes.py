@@ -84,6 +84,17 @@ def test_a_split_without_any_of_the_classes_is_refused():
         judged_rows(few, data(eval_classes=["fox"]))
 
 
+@pytest.mark.parametrize(
+    ("key", "rows", "left"),
+    [("eval", training_rows, "train"), ("train", judged_rows, "eval")],
+)
+def test_a_list_of_all_classes_is_named_as_what_leaves_no_image(key, rows, left):
+    with pytest.raises(
+        RequestError, match=rf"^data\.{key}_classes: all images of made .* data\.{left}_classes$"
+    ):
+        rows(TABLE, data(**{f"{key}_classes": list(NAMES.values())}))
+
+
 def test_each_turn_of_a_class_is_a_class_of_its_own():
     some = judged_rows(TABLE, data(eval_classes=[1, 5], class_rotations=True))
     assert len(some) == 4 * 8 and set(some.labels.tolist()) == {4, 5, 6, 7, 20, 21, 22, 23}

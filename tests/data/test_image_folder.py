@@ -11,7 +11,7 @@ from tables import pixels
 
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
-from triplet_train.data.classes import labels_of
+from triplet_train.data.classes import judged_rows, labels_of, training_rows
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.image_files import find_images, make_decode
 from triplet_train.data.image_folder import FolderSource
@@ -116,6 +116,21 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
 def test_a_split_that_is_not_there_is_refused(shares, split, train_split, culprit):
     with pytest.raises(RequestError, match=culprit):
         source(shares, train_split).table(split)
+
+
+def test_classes_too_small_to_divide_are_held_out_whole_as_the_message_says(tmp_path):
+    make_folder(tmp_path, [f"train/{c}/{i}.png" for c in ("ant", "bee", "cat") for i in (1, 2)])
+    for root, split, whole in (
+        (tmp_path, "train[90%:]", "train"),
+        (tmp_path / "train", "-10%", ":"),
+    ):
+        advice = rf"is empty: .*more than 2 images.*data\.eval_classes, and '{whole}' for both"
+        with pytest.raises(RequestError, match=advice):
+            source(root, split).table(split)
+        held_out = source(root, whole, eval_split=whole, eval_classes=["cat"])
+        table = held_out.table(whole)
+        assert len(judged_rows(table, held_out.data)) == 2
+        assert len(training_rows(table, held_out.data)) == 4
 
 
 def test_a_folder_is_refused_where_it_or_its_images_are_missing(tmp_path):

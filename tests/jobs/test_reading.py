@@ -1,18 +1,27 @@
-"""What reads images after training ends in one line where it cannot, and leaves nothing."""
+"""What reads after training ends in one line where it cannot, and leaves nothing."""
 
+import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from failing_reads import FOR_GOOD, failing
+from made_files import embedding_file
 
 from triplet_train.data.sources import open_source
+from triplet_train.embeddings import parquet
 from triplet_train.embeddings.compute import make_embed
+from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RunError
+from triplet_train.files import read_json, sha256
 from triplet_train.jobs.embed import embed
 from triplet_train.jobs.evaluate_checkpoint import judge_checkpoint
 from triplet_train.jobs.open_tower import open_tower
 from triplet_train.jobs.report import write_page
+from triplet_train.jobs.run_folder import ENVIRONMENT
+from triplet_train.models.embedder import EMBEDDER
+from triplet_train.training.metrics_lines import LINES, whole_lines
 
 
 def refused(use):
@@ -41,3 +50,29 @@ def test_a_moment_in_which_nothing_can_be_read_changes_no_vector(finished_run):
     with failing(os, "pread", after=20) as failed:
         np.testing.assert_array_equal(vectors(table), expected)
     assert failed
+
+
+@pytest.mark.parametrize(
+    ("format", "reader"),
+    [("npz", (np, "load")), ("h5", (Path, "open")), ("parquet", (parquet.pq, "read_table"))],
+)
+def test_an_embedding_file_on_a_failing_disk_is_not_called_another_kind_of_file(
+    tmp_path, format, reader
+):
+    file = embedding_file(tmp_path / f"q.{format}", [0, 0, 1, 1])
+    with (
+        failing(*reader),
+        pytest.raises(RunError, match=rf"q\.{format} cannot be read: Input/output error$"),
+    ):
+        read_table(file)
+    assert len(read_table(file).ids) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [(ENVIRONMENT, read_json), (LINES, lambda file: list(whole_lines(file))), (EMBEDDER, sha256)],
+)
+def test_a_file_of_a_run_that_cannot_be_read_is_named(finished_run, name, read):
+    file = finished_run / name
+    with failing(io, "open"), pytest.raises(OSError, match=rf"Input/output error: '.*{name}'"):
+        read(file)

@@ -49,8 +49,13 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
         )
     if kept or spec_of_others:
         rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
-        if not len(rows):
+        if not len(rows) and spec:
             raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
+        if not len(rows):
+            raise RequestError(
+                f"data.{other}: all images of {table.split} are of these classes, so that none is "
+                f"left for data.{key}"
+            )
         chosen = ", ".join(map(str, spec or spec_of_others))
         table = replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
     return rotated(table) if data.class_rotations else table

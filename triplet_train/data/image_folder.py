@@ -162,7 +162,13 @@ class FolderSource:
             paths.sort(key=lambda path: hashlib.sha256(path.encode()).digest())
             rows += paths[round(len(paths) * begin / 100) : round(len(paths) * end / 100)]
         if not rows:
-            raise RequestError(f"the split {split!r} of {self.name} is empty")
+            most = max(map(len, of_class.values()))
+            raise RequestError(
+                f"the split {split!r} of {self.name} is empty: it is a share of each class, and "
+                f"none has more than {most:,} images. To hold out whole classes instead, give "
+                f"data.train_classes or data.eval_classes, and {folder or ':'!r} for both "
+                "data.train_split and data.eval_split"
+            )
         return sorted(rows)
 
     def _nothing_in(self, folder: str) -> str:

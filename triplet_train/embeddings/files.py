@@ -1,5 +1,6 @@
 """Embedding files of every format: safe writing, and reading back."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,10 +12,12 @@ import numpy as np
 
 from triplet_train.embeddings.formats import SUFFIXES, format_of, part_name
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
-from triplet_train.errors import RequestError
+from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
 from triplet_train.registry import either
 
+# Numbers of OSError that what is in a file leads to: that of a library, and of a place before it.
+_OF_DAMAGE = (None, errno.EINVAL)
 Writer = Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]
 Reader = Callable[[Path], EmbeddingTable]
 
@@ -46,6 +49,7 @@ def read_table(path: Path) -> EmbeddingTable:
     Raises:
         RequestError: no such file, a format that is not read back, not an embedding file, or shards
             that are not all there or not of one export.
+        RunError: the disk fails.
     """
     format = format_of(path)
     if format is None:
@@ -59,6 +63,8 @@ def read_table(path: Path) -> EmbeddingTable:
         table = read(path)
         _require_whole(table)
     except Exception as error:  # the libraries raise of a damaged file whatever they happen on
+        if isinstance(error, OSError) and error.errno not in _OF_DAMAGE:
+            raise RunError(f"{path} cannot be read: {error.strerror}") from error
         raise RequestError(
             f"{path} is not an embedding file of triplet-train: {first_line(error)}"
         ) from error

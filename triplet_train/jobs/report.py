@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from triplet_train.data.images import ImageStream
-from triplet_train.files import read_json
+from triplet_train.files import read_json, read_text
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged
 from triplet_train.report.contents import Contents
@@ -51,7 +51,7 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
         contents = replace(
             contents,
             log=list(whole_lines(run_dir / LINES)),
-            config=(run_dir / run_folder.CONFIG).read_text(encoding="utf-8"),
+            config=read_text(run_dir / run_folder.CONFIG),
             environment={key: value for key, value in environment.items() if key != "classes"},
         )
     write_report(contents, file)

@@ -66,13 +66,15 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
     judged = judged_rows(second, data)
     if not has_pairs(judged.labels):
         raise RequestError(
-            f"data.eval_split: no two images of {data.eval_split} share a class, "
-            "so there is nothing to judge"
+            f"data.eval_split: no two images of {data.eval_split} share a class, so there is "
+            "nothing to judge; to hold out whole classes instead of images, give "
+            "data.train_classes or data.eval_classes"
         )
     if len(np.unique(judged.labels)) == 1:
         raise RequestError(
-            f"data.eval_split: all images of {data.eval_split} that are judged are of one class, "
-            "so that none could be mistaken for another"
+            f"data.{'eval_classes' if judged.classes else 'eval_split'}: all images of "
+            f"{data.eval_split} that are judged are of one class, so that none could be mistaken "
+            "for another"
         )
     exported = [judged_rows(source.table(s, quiet=quiet), data) for s in config.export_splits]
     return RunTables(training_rows(first, data), judged, exported)

@@ -11,7 +11,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import write_table
 from triplet_train.embeddings.projector import list_exports
 from triplet_train.evaluation import has_pairs
-from triplet_train.files import write_json
+from triplet_train.files import read_text, write_json
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
@@ -24,7 +24,7 @@ def is_finished(config: Config, run_dir: Path) -> bool:
     if not file.is_file():
         return False
     try:
-        final = json.loads(file.read_text())
+        final = json.loads(read_text(file))
         return (
             final["steps"] == config.train.steps
             and final["splits"].keys() >= set(config.export_splits)

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from triplet_train.files import naming
+
 LINES = "metrics.jsonl"
 
 
 def whole_lines(file: Path) -> Iterator[dict[str, Any]]:
     """The lines of a log; a kill may have cut one short, or come before there was a file."""
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-    for line in lines:
+    with naming(file):
+        text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    for line in text.splitlines():
         with contextlib.suppress(ValueError):
             content = json.loads(line)
             if isinstance(content, dict) and isinstance(content.get("step"), int):
