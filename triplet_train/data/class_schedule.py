@@ -30,10 +30,10 @@ class _Block(NamedTuple):
 class ClassSchedule:
     """P distinct classes for every step, in proportion to their sizes as far as that goes.
 
-    How often each class appears in 1,024 epochs is fixed. Half of that, rounded up or down at
-    random, is in the first half of them, and so on down to a few steps, among which its appearances
-    are dealt out. So in any epoch a class appears as often as in any other, give or take one, and a
-    step needs the halves that it lies in, of all that comes before.
+    How often each class appears in 1,024 epochs is fixed. Half of its appearances, rounded up or
+    down at random, fall into the first half of these, and so on, down to a few steps among which
+    they are dealt out. So a class appears in any epoch as often as in any other, give or take one.
+    To know a step takes the halves that it lies in, and nothing else of what came before.
 
     Args:
         sizes: integers [C].

@@ -107,7 +107,7 @@ class ImageTable:
         return fingerprint(self.ids, self.labels)
 
     def read_each(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """`read`, one row by one, and a line for each that cannot be read; its image is black."""
+        """The images of `rows`, read one by one, and a line for each that fails and is black."""
         images = np.zeros((len(rows), *self.image_shape), np.uint8)
         failures = []
         for place, row in enumerate(rows):
