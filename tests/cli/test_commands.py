@@ -411,7 +411,10 @@ def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
         files = ["--queries", f"{prefix}q.{suffix}", "--gallery", f"{prefix}g.{suffix}"]
         status, out, err = command(evaluate, *files, "--json", "x", "--overwrite")
         assert status == 0, err
-        assert "having no row in the gallery of their class to find: 1 (0009)\n" in out
+        assert (
+            "having no row in the gallery of their class to find: 1 query of 1 class (0009)\n"
+            in out
+        )
         answers.append(json.loads((workplace / "x").read_text()))
     assert answers[0]["recall_at_1"] == 1
     for name in (*FIGURES, "queries", "queries_without_their_class", "intervals", "distances"):

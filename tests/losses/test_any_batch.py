@@ -1,5 +1,6 @@
 """Batches and labels that are unusual, and those that are refused; statistics; XLA."""
 
+import functools
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 
 from triplet_train.losses import (
+    mining_batch,
     triplet_batch_all_loss,
     triplet_batch_all_statistics,
     triplet_loss,
@@ -99,6 +101,25 @@ def test_xla_gives_the_same_and_compiles_once_whatever_the_labels(name):
         assert float(value) == pytest.approx(float(expected), abs=1e-6)
         assert gradient.numpy() == pytest.approx(expected_gradient.numpy(), abs=1e-6)
     assert max(seconds[1:]) < seconds[0] / 3
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["labels known", "labels given"])
+@pytest.mark.parametrize("name", ["semi_hard", pytest.param("batch_all", marks=pytest.mark.slow)])
+def test_xla_for_a_gpu_gives_the_same_in_blocks_of_slots(name, known, monkeypatch):
+    monkeypatch.setattr(mining_batch, "slots_at_once", lambda rows: 4)
+    random = np.random.default_rng(0)
+    x = tf.constant(random.normal(size=(24, 5)), tf.float32)
+    for labels in (np.arange(24) % 3, np.arange(24) // 4):  # more and fewer slots than a block
+        expected, expected_gradient = compiled(name, "L2", "float32")(labels, x, 0.3)
+
+        call = functools.partial(value_and_gradient, LOSSES[name][0])
+        if known:
+            call = functools.partial(call, labels)
+        call = tf.function(call, jit_compile=True, autograph=False)
+        given = [] if known else [tf.constant(labels)]
+        value, gradient = call(*given, x, 0.3)
+        assert float(value) == pytest.approx(float(expected), abs=1e-6)
+        assert gradient.numpy() == pytest.approx(expected_gradient.numpy(), abs=1e-6)
 
 
 def test_random_triplets_are_one_of_each_per_valid_anchor_by_seed_with_xla_and_without():

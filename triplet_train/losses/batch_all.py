@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import AT_ONCE, MiningBatch, mining_batch
+from triplet_train.losses.mining_batch import MiningBatch, mining_batch
 from triplet_train.losses.ordered_integers import as_ordered_integers
 from triplet_train.losses.slot_blocks import for_each_block
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
@@ -127,7 +127,7 @@ def _active_triplets(batch: MiningBatch, margin: float) -> tuple[tf.Tensor, tf.T
 def _active_by_blocks(
     batch: MiningBatch, distances: tf.Tensor, reach: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """O(B^2 S), in reductions over [B, B, `AT_ONCE`] that XLA fuses; it has no kernel for bincount,
+    """O(B^2 S), in reductions over [B, B, block] that XLA fuses; it has no kernel for bincount,
     and searches no faster than this."""
 
     def count(block: tf.Tensor, reaching: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -136,9 +136,8 @@ def _active_by_blocks(
         return tf.reduce_sum(active, axis=1), reaching + tf.reduce_sum(active, axis=2)
 
     reach = tf.where(batch.counted, reach, distances.dtype.min)
-    width = min(reach.shape[1] or AT_ONCE, AT_ONCE)
     zeros = tf.zeros(tf.shape(distances), tf.int32)
-    return for_each_block(count, reach, batch.slots, width, zeros)
+    return for_each_block(count, reach, batch.slots, batch.block, zeros)
 
 
 def strategy(margin: float, metric: str) -> Strategy:

@@ -13,9 +13,7 @@ from triplet_train.losses.distances import (
     row_distances,
 )
 from triplet_train.losses.labels import class_labels
-from triplet_train.losses.xla import compiled_by_xla
-
-AT_ONCE = 16  # slots that XLA searches in one pass; fewer are more passes, more are no faster
+from triplet_train.losses.xla import compiled_by_xla, slots_at_once
 
 
 class MiningBatch(NamedTuple):
@@ -23,7 +21,7 @@ class MiningBatch(NamedTuple):
 
     S is the size of the largest class less one. It is known when a function is traced if the labels
     are. Otherwise it is found out in each call, but for XLA, which would compile anew for every S:
-    there it is B - 1. More than `AT_ONCE` are rounded up to a multiple of it under XLA.
+    there it is B - 1. More than `slots_at_once` are rounded up to a multiple of that under XLA.
 
     Attributes:
         embeddings: float32 or float64 [B, D].
@@ -45,6 +43,12 @@ class MiningBatch(NamedTuple):
     negatives: tf.Tensor
     slots: tf.Tensor
     metric: Metric
+
+    @property
+    def block(self) -> int:
+        """Number of slots that XLA searches at once; divides S there."""
+        most = slots_at_once(self.embeddings.shape[0])
+        return min(self.positives.shape[1] or most, most)
 
     @property
     def counted(self) -> tf.Tensor:
@@ -119,11 +123,11 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
 
 def _width(slots: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """S where XLA compiles, which must not depend on what the labels are in a call."""
-    known = tf.get_static_value(slots)
-    if known is not None and known <= AT_ONCE:
+    known, most = tf.get_static_value(slots), slots_at_once(labels.shape[0])
+    if known is not None and known <= most:
         return slots
     width = tf.size(labels) - 1 if known is None else slots
-    return tf.maximum(-(-width // AT_ONCE), 1) * AT_ONCE
+    return tf.maximum(-(-width // most), 1) * most
 
 
 @tf.custom_gradient

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.mining_batch import AT_ONCE, MiningBatch
+from triplet_train.losses.mining_batch import MiningBatch
 from triplet_train.losses.ordered_integers import as_ordered_integers
 from triplet_train.losses.slot_blocks import for_each_block
 from triplet_train.losses.xla import compiled_by_xla
@@ -33,7 +33,7 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
     if distances.dtype != tf.float32:
         beyond = by_slots()
     elif compiled_by_xla():
-        beyond = _beyond_by_blocks(negatives, positives, batch.slots)
+        beyond = _beyond_by_blocks(negatives, positives, batch.slots, batch.block)
     elif few is not None:  # no waiting for a GPU to say which
         beyond = by_slots() if few else by_buckets()
     else:
@@ -56,8 +56,10 @@ def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tenso
     return columns
 
 
-def _beyond_by_blocks(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
-    """The same in reductions over [B, B, `AT_ONCE`] that XLA fuses, so that they are in no memory.
+def _beyond_by_blocks(
+    negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor, width: int
+) -> tf.Tensor:
+    """The same in reductions over [B, B, width] that XLA fuses, so that they are in no memory.
 
     One kernel reads a negative once for all slots of a block.
     """
@@ -68,7 +70,6 @@ def _beyond_by_blocks(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tens
         found = tf.reduce_min(tf.where(beyond, packed[:, :, tf.newaxis], tf.int64.max), axis=1)
         return tf.where(found < tf.int64.max, _column(found), -1), state
 
-    width = min(positives.shape[1] or AT_ONCE, AT_ONCE)
     columns, _ = for_each_block(nearest, positives, slots, width, state=tf.constant(0))
     return columns
 

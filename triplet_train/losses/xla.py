@@ -4,6 +4,17 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 
+def slots_at_once(rows: int | None) -> int:
+    """Number of slots of a batch of so many rows that a kernel compiled by XLA searches.
+
+    Measured on an H100 (docs/gpu.md): one kernel for all is the fastest as long as its launch
+    counts, and small ones where the arithmetic does. A CPU gains nothing from more than one.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        return 1
+    return 128 if rows is not None and rows <= 2048 else 16
+
+
 def compiled_by_xla() -> bool:
     """True while a function with jit_compile=True is traced.
 
