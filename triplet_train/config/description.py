@@ -55,6 +55,8 @@ def _type(field: dict[str, Any]) -> str:
     """What a value may be, from its JSON schema; that it may be null is told by the default."""
     if "meanings" in field:
         return "one of these"
+    if "const" in field:
+        return str(field["const"])
     if "enum" in field:
         return " | ".join(map(str, field["enum"]))
     if "anyOf" in field:
