@@ -1,13 +1,22 @@
-import tensorflow as tf
-
-from triplet_train.cli.command import import_with_tensorflow
+from processes import in_processes
 
 
-def test_a_gpu_s_memory_is_taken_as_it_is_needed(monkeypatch):
+def growth_in_a_fresh_process():
+    """What is set of GPUs that are not there, and whether TensorFlow's runtime was up by then."""
+    import tensorflow as tf
+    from tensorflow.python.eager import context
+
+    from triplet_train.cli.command import import_with_tensorflow
+
     grown = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["first", "second"])
-    monkeypatch.setattr(
-        tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on))
+    tf.config.list_physical_devices = lambda kind=None: ["first", "second"]
+    tf.config.experimental.set_memory_growth = lambda gpu, on: grown.append(
+        (gpu, on, context.context()._initialized)
     )
     assert import_with_tensorflow("triplet_train.jobs.train").run
-    assert grown == [("first", True), ("second", True)]
+    return grown
+
+
+def test_memory_of_each_gpu_is_taken_as_it_is_needed_which_is_set_before_the_first_use():
+    (grown,) = in_processes(growth_in_a_fresh_process, ())
+    assert grown == [("first", True, False), ("second", True, False)]
