@@ -59,7 +59,7 @@ class Bench:
             make_strategy(config.loss),
             devices,
             seed=0,
-            jit_compile=config.train.jit_compile,
+            jit_compile=config.train.jit_compile is True,
         )
         self.data = devices.batches(
             lambda local: training_batches(images, self.batches, 0, local, 1)
@@ -69,7 +69,7 @@ class Bench:
         """Seconds per step of so many steps."""
         tower, strategy = self.tower, make_strategy(self.config.loss)
         pull = tf.random.normal([len(self.labels), self.config.model.embedding_dim])
-        compiled = tf.function(autograph=False, jit_compile=self.config.train.jit_compile)
+        compiled = tf.function(autograph=False, jit_compile=self.config.train.jit_compile is True)
 
         @compiled
         def bare() -> tf.Tensor:

@@ -29,7 +29,7 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.errors import CommandError
 from triplet_train.jobs import report
 from triplet_train.training.collapse import Collapse
-from triplet_train.training.devices import Devices
+from triplet_train.training.devices import Devices, fewer_at_a_time
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -156,7 +156,13 @@ def refusal(function, *arguments):
 
 def without_memory():
     alone = Devices(tf.distribute.get_strategy(), 1, 1, True, "NVIDIA H100")
-    with alone.failures_explained():
+    config = load_config("digits_semihard")
+    with alone.failures_explained(
+        lambda: (
+            f"{fewer_at_a_time(config, 1)}, or give --resume where there is more memory; "
+            "the newest good checkpoint is runs/mine/checkpoints/step_00000250"
+        )
+    ):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small_runs import IMAGES, recalls, start
+from tensorflow.python.framework import config as of_tensorflow  # of these there is no public form
 
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
@@ -25,7 +26,7 @@ SETTINGS = [
 def config_of(*changes, **train):
     train = {"steps": 24, "log_every": 10, "eval_every": 12, "checkpoint_every": 5} | train
     return load_config(
-        "digits_semihard", [*SETTINGS, *(f"train.{k}={v}" for k, v in train.items())]
+        "digits_semihard", [*SETTINGS, *changes, *(f"train.{k}={v}" for k, v in train.items())]
     )
 
 
@@ -46,6 +47,13 @@ def as_on_a_gpu(monkeypatch):
 
     monkeypatch.setattr(SeveralSteps, "calls", remembered)
     return made
+
+
+@pytest.fixture
+def op_determinism():
+    """Whether it is on; off in the end, as the tests to come share the process."""
+    yield of_tensorflow.is_op_determinism_enabled
+    of_tensorflow.disable_op_determinism()
 
 
 def evaluate():
@@ -94,6 +102,21 @@ def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_f
     assert not as_on_a_gpu
     with pytest.raises(tf.errors.UnimplementedError):
         start(config_of(steps=2, jit_compile="true"), tmp_path / "asked", evaluate=evaluate())
+
+
+def test_a_deterministic_run_is_without_xla_and_on_a_cpu_the_same_as_any_other(
+    tmp_path, as_on_a_gpu, op_determinism, monkeypatch
+):
+    drawn = ("model.dropout=0.2", "augment={rotate: 20, shift: 0.1}", "train.microbatch=4")
+    few = {"steps": 6, "eval_every": 6}
+    config = config_of(*drawn, **few, deterministic="true")
+    with monkeypatch.context() as patch:
+        patch.setattr(Devices, "one_gpu", False)
+        plain, _ = start(config_of(*drawn, **few), tmp_path / "plain")
+    assert not op_determinism()
+    weights, _ = start(config, tmp_path / "deterministic")
+    assert op_determinism() and not as_on_a_gpu
+    assert all(np.array_equal(a, b) for a, b in zip(weights, plain, strict=True))
 
 
 def test_an_image_that_cannot_be_read_for_several_steps_is_named_with_the_checkpoint(

@@ -39,6 +39,12 @@ def _a_class(item: object) -> object:
     return item
 
 
+def largest_divisor(number: int, most: int) -> int:
+    """The largest divisor of `number` that is at most `most`, which is 1 or more."""
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return max(n for n in (*small, *(number // n for n in small)) if n <= most)
+
+
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
@@ -301,12 +307,26 @@ class TrainConfig(Section):
     jit_compile: bool | Literal["auto"] = Field(
         "auto", description="XLA; auto: on one GPU, and not on a CPU, where small towers are slower"
     )
+    deterministic: bool = Field(
+        False,
+        description="the same bits each time on a GPU too, which is slower there; without XLA",
+    )
     log_every: PositiveInt = Field(50, description="steps from one line of the log to the next")
     eval_every: PositiveInt = Field(
         250, description="steps from one judging of eval_split to the next"
     )
     checkpoint_every: PositiveInt = Field(250, description="steps, the most that a kill costs")
     keep: PositiveInt = Field(3, description="newest checkpoints kept, besides the best")
+
+    @field_validator("deterministic")
+    @classmethod
+    def deterministic_without_xla(cls, deterministic: bool, info: ValidationInfo) -> bool:
+        if deterministic and info.data.get("jit_compile") is True:
+            raise ValueError(
+                "excludes train.jit_compile: true, since XLA has no deterministic gradient of max "
+                "pooling; leave one of them out"
+            )
+        return deterministic
 
 
 class EmbeddingsConfig(Section):
@@ -363,11 +383,8 @@ class Config(Section):
     def microbatch_divides(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
         batch = info.data.get("batch")
         if batch and train.microbatch and batch.size % min(train.microbatch, batch.size):
-            small = [n for n in range(1, math.isqrt(batch.size) + 1) if batch.size % n == 0]
-            divisors = (*small, *(batch.size // n for n in small))
-            near = max(n for n in divisors if n <= train.microbatch)
             raise ValueError(
                 f"microbatch must divide the {batch.size} images of a batch; "
-                f"the next smaller is {near}"
+                f"the next smaller is {largest_divisor(batch.size, train.microbatch)}"
             )
         return train

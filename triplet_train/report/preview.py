@@ -33,7 +33,7 @@ def preview_sheet(
     if augment:
         rows = len(images)
 
-        @tf.function(autograph=False, jit_compile=config.train.jit_compile)
+        @tf.function(autograph=False, jit_compile=config.train.jit_compile is True)
         def first_step() -> tf.Tensor:
             return augment(tf.constant(images), step_key(config.seed, 0), tf.range(rows), rows)
 

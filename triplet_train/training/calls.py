@@ -49,7 +49,7 @@ def make_calls(
         RunError: an image cannot be read; or a tf.errors.OpError, where TensorFlow reads.
     """
     asked = config.train.jit_compile
-    if asked and devices.one_gpu:
+    if asked and devices.one_gpu and not config.train.deterministic:
         say("compiling the step for the GPU")
         room = int(_SHARE * gpu_memory())
         several = SeveralSteps(make(True), images, batches, config.batch.classes, room)

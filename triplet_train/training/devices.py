@@ -11,12 +11,14 @@ from typing import Any
 import tensorflow as tf
 
 from triplet_train.config import Config
+from triplet_train.config.schema import largest_divisor
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
 _EXAMPLE = (
     '{"cluster": {"worker": ["host1:9000", "host2:9000"]}, "task": {"type": "worker", "index": 0}}'
 )
+_REMEDY = "train.microbatch bounds what the tower takes, whatever the batch"  # out of memory
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,20 @@ class Devices:
         return bool((gather().numpy() == number).all())
 
     @contextmanager
-    def failures_explained(self) -> Iterator[None]:
+    def failures_explained(self, remedy: Callable[[], str] = lambda: _REMEDY) -> Iterator[None]:
         """Raises RunError where a device runs out of memory or another worker is lost."""
         try:
             yield
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
-                f"not enough memory on {self.description}: {first_line(error)}. "
-                "train.microbatch bounds what the tower takes, whatever the batch"
+                f"not enough memory on {self.description}: {first_line(error)}. {remedy()}"
+            ) from error
+        except tf.errors.UnimplementedError as error:
+            if "determinis" not in error.message.lower():
+                raise
+            raise RunError(
+                f"{self.description} cannot compute this with train.deterministic: "
+                f"{first_line(error)}. Start the run again without it"
             ) from error
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.workers == 1:
@@ -109,6 +117,8 @@ def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None
         RequestError: TF_CONFIG is missing or wrong, another worker has another configuration, the
             devices cannot share a batch equally, or XLA is asked for on several.
     """
+    if config.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
     asked = kind_of_devices(config)
     if asked == "multi_worker":
         chief, workers = _place_in_cluster()
@@ -187,9 +197,7 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
             f"train.microbatch: the {share} images on each of {replicas} devices do not divide "
             f"into equal parts of {train.microbatch}"
         )
-    model = config.model
-    normalises = model.batch_norm and not model.freeze_backbone
-    if replicas > 1 and normalises and (train.microbatch or share) < share:
+    if not _takes_microbatches(config, replicas) and (train.microbatch or share) < share:
         raise RequestError(
             "train.microbatch: with batch normalisation, whose statistics are of all devices, only "
             "on one device; leave out train.microbatch, or take a tower without (a cnn without "
@@ -197,6 +205,32 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
         )
     if train.jit_compile is True and replicas > 1:
         raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")
+
+
+def _takes_microbatches(config: Config, replicas: int) -> bool:
+    """False where batch normalisation takes its statistics over several devices."""
+    model = config.model
+    return replicas == 1 or model.freeze_backbone or not model.batch_norm
+
+
+def fewer_at_a_time(config: Config, replicas: int) -> str:
+    """The batch for which there was not enough memory, and what may fit, for a message.
+
+    That is the largest divisor of a replica's images up to half of those in the tower.
+    """
+    size = config.batch.size
+    share = size // replicas
+    part = min(config.train.microbatch or share, share)
+    each = f" on each of {replicas} devices" if replicas > 1 else ""
+    if part > 1 and _takes_microbatches(config, replicas):
+        half = largest_divisor(share, part // 2)
+        change = f"train.microbatch: {half} (the largest divisor up to half of that)"
+    else:
+        change = "a smaller batch.per_class or batch.classes"
+    return (
+        f"The tower had {part} of the {size} images of a batch at a time{each}. Start again with "
+        f"{change}"
+    )
 
 
 def gpu_memory() -> int:

@@ -18,7 +18,7 @@ from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.clock import Clock
-from triplet_train.training.devices import Devices
+from triplet_train.training.devices import Devices, fewer_at_a_time
 from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
@@ -53,8 +53,8 @@ def train(
         resume: go on from the newest checkpoint instead of from step 0.
 
     Raises:
-        RunError: the loss is not finite, hardly a step changes the tower, or something cannot be
-            written.
+        RunError: the loss is not finite, hardly a step changes the tower, something cannot be
+            written, or a device fails.
         Stopped: Ctrl-C or SIGTERM; what was done is saved.
     """
     settings = config.train
@@ -82,7 +82,13 @@ def train(
     )
     first, last = progress.step, settings.steps
     often = settings.log_every, settings.eval_every, settings.checkpoint_every
+
+    def remedy() -> str:
+        smaller = fewer_at_a_time(config, devices.replicas)
+        return f"{smaller}, or give --resume where there is more memory; {checkpoints.newest()}"
+
     with ExitStack() as stack:
+        stack.enter_context(devices.failures_explained(remedy))
         interrupted = stack.enter_context(interruption())
         log = None
         if devices.chief:
