@@ -19,9 +19,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a path to write a file, folder or link to, which then takes the place of `path`.
 
     What was written is on the disk before it takes the place, so that a power cut leaves the one or
-    the other. If the block raises, it is removed and `path` is as it was. It has the name of `path`,
-    since some writers choose their format by the suffix, in a folder of its own beside `path`:
-    another process that writes the same file has another folder.
+    the other. If the block raises, it is removed and `path` is as it was. It bears the name of
+    `path`, since some writers choose their format by the suffix, in a folder of its own beside
+    `path`: another process that writes the same file has another folder.
 
     Raises:
         OSError: something cannot be written; it names `path`.
@@ -64,7 +64,7 @@ def _beside(path: Path) -> TemporaryDirectory[str]:
 
 
 def _put(written: Path, path: Path) -> None:
-    """Rename; a folder that is there is moved aside first, and back if the new one does not come."""
+    """Rename. A folder that is there is moved aside first, and back if the new one cannot come."""
     old = written.with_name(f"{written.name}~")
     try:
         if written.is_dir() and path.is_dir():

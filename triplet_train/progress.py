@@ -4,6 +4,8 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+_DELAY = 1  # seconds
+
 
 def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
     """A bar that shows itself after a second, on a terminal only, and vanishes when done."""
@@ -11,7 +13,13 @@ def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
         total=images,
         desc=what,
         unit=" images",
-        delay=1,
+        delay=_DELAY,
         leave=False,
         disable=True if quiet else None,
     )
+
+
+def rename(bar: "tqdm[NoReturn]", what: str) -> None:
+    """Have the bar say `what`. tqdm would show one that is still hidden, and never take it away."""
+    shown = not bar.disable and bar.last_print_t >= bar.start_t + _DELAY
+    bar.set_description(what, refresh=shown)

@@ -55,8 +55,11 @@ def place(tmp_path_factory, finished_run, data_dir):
     os.symlink(data_dir, place / "sets")
     for name in ("a_file", "there.png", "taken_plots", "empty.yaml", "empty.h5"):
         (place / name).touch()
-    (place / "folder").mkdir()
-    (place / "folder/thesis.txt").write_text("years of work")
+    for name in ("nowhere_link", "linked_plots"):
+        os.symlink("nowhere", place / name)
+    for name in ("folder", "other_plots"):
+        (place / name).mkdir()
+        (place / name / "thesis.txt").write_text("years of work")
     _configurations(place)
     _images(place, data_dir)
     _towers(place, finished_run)

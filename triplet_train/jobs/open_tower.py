@@ -126,7 +126,7 @@ def _run_of(file: Path) -> Path | None:
     if file.name != EMBEDDER:
         return None
     folders = [file.parent]
-    checkpoints = file.resolve().parents[1]
+    checkpoints = file.resolve().parent.parent
     if checkpoints.name == CHECKPOINTS:
         folders.append(checkpoints.parent)
     return next(filter(run_folder.is_run, folders), None)

@@ -98,4 +98,6 @@ def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
 
     if not quiet:
         print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
-    write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {judged.about['split']}")
+    write_page(
+        judged, run_dir / run_folder.REPORT, f"{run_dir.resolve().name}: {judged.about['split']}"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +24,16 @@ class RunLog:
         start, stop: the steps of this session. What the logs tell of later steps than `start` is
             dropped: a run that is resumed does these steps again.
         quiet: say nothing; files are written all the same.
+
+    Attributes:
+        unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone.
     """
 
     def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
         self.run_dir = run_dir
         self._path = run_dir / LINES
         self._quiet = quiet
+        self.unheard: int | None = None
         self._bar = tqdm(
             initial=start,
             total=stop,
@@ -60,7 +65,10 @@ class RunLog:
 
     def say(self, message: str) -> None:
         if not self._quiet:
-            self._bar.write(message, file=sys.stderr)
+            try:
+                self._bar.write(message, file=sys.stderr)
+            except OSError:
+                self.unheard = signal.SIGPIPE
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
         """Write a training line; show it behind the bar, or as a line where there is no bar.

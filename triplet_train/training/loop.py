@@ -52,7 +52,7 @@ def train(
 
     Raises:
         RunError: the loss is not finite, or something cannot be written.
-        Stopped: Ctrl-C or SIGTERM; what was done is saved.
+        Stopped: Ctrl-C, SIGTERM, or stderr can no longer be written; what was done is saved.
     """
     settings = config.train
     with devices.distribution.scope():
@@ -101,13 +101,13 @@ def train(
         for step in range(first + 1, last + 1):
             with clock.waiting(), watch.of_reading(step):
                 pixels, labels = next(data)
-            asked = interrupted()
+            asked = interrupted() or (log.unheard if log else None)
             figures = step_function(
                 tf.constant(step - 1), tf.constant(int(asked is not None)), pixels, labels
             )
             progress.step = step
             watch.note(step, figures)
-            stopping = interrupted()
+            stopping = interrupted() or asked
             if devices.workers > 1:  # all stop after the step in which all were told
                 stopping = (asked or signal.SIGTERM) if int(figures.stopping) else None
             logging, judging, saving = (
