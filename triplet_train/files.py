@@ -35,9 +35,12 @@ def replacing(path: Path) -> Iterator[Path]:
             _put(written, path)
             _flush_one(path.parent)
     except OSError as error:
-        if error.filename is None or _is_in_partial(Path(error.filename)):
-            error.filename = str(path)
-        raise
+        names = [Path(name) for name in (error.filename, error.filename2) if name is not None]
+        if names and not any(map(_is_in_partial, names)):
+            raise
+        if error.errno is None:  # as some libraries have it
+            raise OSError(f"{error}: {str(path)!r}") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def remove_partial(folder: Path) -> None:
@@ -134,5 +137,9 @@ def sha256(path: Path) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, without the pages that may follow."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    """What an error of a library says, without the pages that may follow.
+
+    Nor has it the operation that TensorFlow puts in front, as in `{{function_node ...}} message`.
+    """
+    line = str(error).strip().split("\n")[0] or type(error).__name__
+    return re.sub(r"^\{\{.*?\}\} ?", "", line)

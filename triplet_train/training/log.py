@@ -4,6 +4,8 @@ import json
 import math
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,10 +43,11 @@ class RunLog:
             disable=True if quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
-        folder = run_dir / "tensorboard"
-        for file in folder.glob("events.out.tfevents.*"):
+        self._folder = run_dir / "tensorboard"
+        for file in self._folder.glob("events.out.tfevents.*"):
             file.unlink()
-        self._scalars = tf.summary.create_file_writer(str(folder))
+        with self._drawing():
+            self._scalars = tf.summary.create_file_writer(str(self._folder))
         for line in _cut(self._path, start):
             self._draw(line)
 
@@ -58,7 +61,8 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
-        self._scalars.close()
+        with self._drawing():
+            self._scalars.close()
 
     def step_done(self) -> None:
         self._bar.update()
@@ -105,18 +109,30 @@ class RunLog:
             with self._path.open("a", encoding="utf-8") as lines:
                 lines.write(_text(line))
         except OSError as error:
-            raise RunError(
-                f"{self._path} cannot be written: {first_line(error)}. "
-                "The same command with --resume goes on from the newest checkpoint"
-            ) from error
+            raise _cannot_be_written(self._path, error) from error
         self._draw(line)
 
     def _draw(self, line: dict[str, Any]) -> None:
         group = "eval" if "split" in line else "train"
-        with self._scalars.as_default(step=line["step"]):
+        with self._drawing(), self._scalars.as_default(step=line["step"]):
             for name, value in line.items():
                 if name != "step" and isinstance(value, int | float):
                     tf.summary.scalar(f"{group}/{name}", value)
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """TensorFlow tells of a full disk as it does of full memory, and at any later line."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise _cannot_be_written(self._folder, error) from error
+
+
+def _cannot_be_written(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{path} cannot be written: {first_line(error)}. "
+        "The same command with --resume goes on from the newest checkpoint"
+    )
 
 
 def _cut(path: Path, step: int) -> list[dict[str, Any]]:
