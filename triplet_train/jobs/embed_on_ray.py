@@ -51,9 +51,9 @@ def embed_on_ray(
                 file = beside / part_name(shard, format)
                 try:
                     rows, width = embed(checkpoint.absolute(), file, format, shard=shard, **options)
-                except CommandError as error:  # Ray makes a traceback of what is raised
-                    failed = {"failure": str(error), "status": error.exit_status}
-                    return {"rows": 0, "width": 0, **failed}
+                except (CommandError, OSError) as error:  # of which Ray would make a traceback
+                    status = getattr(error, "exit_status", RunError.exit_status)
+                    return {"rows": 0, "width": 0, "failure": str(error), "status": status}
                 return {"rows": rows, "width": width, "failure": "", "status": 0}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()

@@ -97,11 +97,9 @@ class OpenTower:
         for batch, vectors in embed_stream(self.tower, images, size, quiet):
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
-    def table(
-        self, images: ImageStream, *, with_images: bool = False, quiet: bool = False
-    ) -> EmbeddingTable:
+    def table(self, images: ImageStream, *, quiet: bool = False) -> EmbeddingTable:
         """All of them, in memory."""
-        return concatenated(list(self.tables(images, with_images=with_images, quiet=quiet)))
+        return concatenated(list(self.tables(images, quiet=quiet)))
 
 
 def _same_set(name: str | None, other: str) -> bool:
