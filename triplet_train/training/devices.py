@@ -1,5 +1,6 @@
 """On what a run trains: one device, all of this machine, or several machines."""
 
+import errno
 import json
 import os
 import zlib
@@ -82,10 +83,15 @@ class Devices:
 
     @contextmanager
     def failures_explained(self) -> Iterator[None]:
-        """Raises RunError where a device runs out of memory or another worker is lost."""
+        """Raises RunError where a device runs out of memory or another worker is lost.
+
+        Or of a file, where TensorFlow calls a full disk or too many open files exhausted too.
+        """
         try:
             yield
         except tf.errors.ResourceExhaustedError as error:
+            if _is_of_a_file(error):
+                raise RunError(first_line(error)) from error
             raise RunError(
                 f"not enough memory on {self.description}: {first_line(error)}. "
                 "train.microbatch bounds what the tower takes, whatever the batch"
@@ -96,6 +102,12 @@ class Devices:
             raise RunError(
                 "another worker was lost; start all of them again, with --resume if a step was done"
             ) from error
+
+
+def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:
+    """Whether its message is `file; cause`, the cause being one of the system's."""
+    causes = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+    return any(f"; {os.strerror(cause)}" in error.message for cause in causes)
 
 
 def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None) -> Devices:
