@@ -1,6 +1,7 @@
 """What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def mnist_dir(tmp_path_factory):
 def data_dir(tmp_path_factory):
     """A TFDS folder in which `digits` is prepared when first asked for."""
     return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="session")
+def small_disk(tmp_path_factory):
+    """A disk of 256 KiB, empty before and after each test that takes it."""
+    folder = tmp_path_factory.mktemp("disk")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Embedding models trained with triplet losses, from one YAML file."""
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of `typing`, without the import: Ctrl-C may come during it
 if TYPE_CHECKING:
     import os
 
     import keras
 
-__version__ = version("triplet-train")
+__version__ = "0.1.0"
 
 
 def load_embedder(path: "str | os.PathLike[str]") -> "keras.Model":

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from triplet_train.errors import RequestError
@@ -32,35 +33,31 @@ def plots_name(page: str) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` to write a file or folder to, which then takes its place.
+    """Yields a path to write a file, folder or link to, which then takes the place of `path`.
 
     What was written is on the disk before it takes the place, so that a power cut leaves the one or
-    the other. If the block raises, it is removed and `path` is as it was. A suffix is kept, since
-    some writers choose their format by it. A folder that is replaced is moved aside first.
+    the other. If the block raises, it is removed and `path` is as it was. It bears the name of
+    `path`, since some writers choose their format by the suffix, in a folder of its own beside
+    `path`: another process that writes the same file has another folder.
+
+    Raises:
+        OSError: something cannot be written; it names `path`.
     """
-    beside = _beside(path)
-    remove(beside)
     try:
-        yield beside
-        if not beside.is_symlink():
-            flush(beside)
-        old = _beside(beside)
-        if beside.is_dir() and path.exists():
-            os.rename(path, old)
-        try:
-            os.replace(beside, path)
-        except OSError:
-            if old.exists():
-                os.rename(old, path)
-            raise
-        _flush_one(path.parent)
-        remove(old)
+        with _beside(path) as folder:
+            written = Path(folder, path.name)
+            yield written
+            if not written.is_symlink():
+                flush(written)
+            _put(written, path)
+            _flush_one(path.parent)
     except OSError as error:
-        if error.filename is None:  # of a write that fails, as on a full disk
-            error.filename = str(path)
-        raise
-    finally:
-        remove(beside)
+        names = [Path(name) for name in (error.filename, error.filename2) if name is not None]
+        if names and not any(map(_is_in_partial, names)):
+            raise
+        if error.errno is None:  # as some libraries have it
+            raise OSError(f"{error}: {str(path)!r}") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
@@ -82,12 +79,32 @@ def remove_partial(folder: Path) -> None:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether `path` is what `replacing` yields."""
-    return re.fullmatch(r"\..+\.\d+\.partial(\.\w+)?", path.name) is not None
+    """Whether `path` is what a process writes to before it takes its place.
+
+    Versions before this one had the number of the process in the name, and kept the suffix.
+    """
+    return re.fullmatch(r"\..+\.([a-z0-9_]{8}|\d+)\.partial(\.\w+)?", path.name) is not None
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+def _is_in_partial(path: Path) -> bool:
+    return any(map(is_partial, (path, *path.parents)))
+
+
+def _beside(path: Path) -> TemporaryDirectory[str]:
+    return TemporaryDirectory(".partial", f".{path.name}.", path.parent)
+
+
+def _put(written: Path, path: Path) -> None:
+    """Rename. A folder that is there is moved aside first, and back if the new one cannot come."""
+    old = written.with_name(f"{written.name}~")
+    try:
+        if written.is_dir() and path.is_dir():
+            os.rename(path, old)
+        os.replace(written, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        raise
 
 
 def flush(path: Path) -> None:
@@ -111,11 +128,13 @@ def remove(path: Path) -> None:
 
     A folder is renamed first, so that none that is half removed bears its name.
     """
-    if path.is_dir() and not path.is_symlink():
-        doomed = path if is_partial(path) else path.rename(_beside(path))
-        shutil.rmtree(doomed)
-    else:
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+    elif is_partial(path):
+        shutil.rmtree(path)
+    else:
+        with _beside(path) as doomed:
+            path.rename(Path(doomed, path.name))
 
 
 def read_text(path: Path) -> str:
@@ -153,5 +172,9 @@ def sha256(path: Path) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, without the pages that may follow."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    """What an error of a library says, without the pages that may follow.
+
+    Nor has it the operation that TensorFlow puts in front, as in `{{function_node ...}} message`.
+    """
+    line = str(error).strip().split("\n")[0] or type(error).__name__
+    return re.sub(r"^\{\{.*?\}\} ?", "", line)

@@ -55,7 +55,9 @@ def place(tmp_path_factory, finished_run, data_dir):
     os.symlink(data_dir, place / "sets")
     for name in ("a_file", "there.png", "taken_plots", "empty.yaml", "empty.h5"):
         (place / name).touch()
-    for folder in ("folder", "folder.npz"):
+    for name in ("nowhere_link", "nowhere.npz", "linked_plots"):
+        os.symlink("nowhere", place / name)
+    for folder in ("folder", "folder.npz", "other_plots"):
         (place / folder).mkdir()
         (place / folder / "thesis.txt").write_text("years of work")
     _configurations(place)

@@ -26,7 +26,7 @@ from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Coverage, retrieval_figures
-from triplet_train.jobs import report
+from triplet_train.jobs import dry_run, report
 from triplet_train.jobs.run_end import is_finished
 from triplet_train.jobs.run_folder import ENTRIES, opened
 from triplet_train.models.embedder import load_embedder
@@ -119,7 +119,7 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
 
 
 def test_a_run_is_never_touched_unasked_nor_what_the_user_put_into_its_folder(
-    workplace, command, finished_run
+    workplace, command, finished_run, monkeypatch
 ):
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     before = everything_below(workplace)
@@ -135,9 +135,11 @@ def test_a_run_is_never_touched_unasked_nor_what_the_user_put_into_its_folder(
     assert status == 2 and everything_below(workplace) == before
     (workplace / "run/notes.txt").write_text("mine")
     os.chdir(workplace / "run")
+    titles = []
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: titles.append(title))
     more = ["--run-dir", ".", "--overwrite", "--set", "train.steps=2"]
     assert command(train, "--config", "config.yaml", *more)[0] == 0
-    assert load_config("config.yaml").train.steps == 2
+    assert load_config("config.yaml").train.steps == 2 and titles == ["run: test"]
     assert (workplace / "run/notes.txt").read_text() == "mine"
     assert not (workplace / "run/checkpoints/step_00000020").exists()
 
@@ -165,6 +167,21 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(workplace, command)
     ):
         assert fact in out
     assert not any(workplace.iterdir())
+
+
+def test_a_dry_run_shows_progress_unless_it_is_to_be_quiet(
+    workplace, command, data_dir, monkeypatch
+):
+    asked = []
+
+    def run_tables(config, source, quiet):
+        asked.append(quiet)
+        raise RequestError("enough")
+
+    monkeypatch.setattr(dry_run, "run_tables", run_tables)
+    for more in ([], ["--quiet"]):
+        assert command(train, *small_run(data_dir, "--dry-run", *more))[0] == 2
+    assert asked == [False, True]
 
 
 PREVIEW = ["--dry-run", "--preview", "sheet.png"]
@@ -429,7 +446,7 @@ def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
 def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
     workplace, command, data_dir, monkeypatch
 ):
-    from triplet_train.training import loop
+    from triplet_train.training import log, loop
 
     judge = loop._judge
     request = small_run(data_dir, "--set", "train.eval_every=5")
@@ -446,6 +463,14 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
             patch.setattr(loop, "_judge", send_signal)
             status, _, err = command(train, *request, *more)
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
+    with monkeypatch.context() as patch:  # the reader of what is said is gone
+
+        def fail(*_, **__):
+            raise BrokenPipeError
+
+        patch.setattr(log.tqdm, "write", fail)
+        assert command(train, *request, "--resume")[0] == 128 + signal.SIGPIPE
+    assert (workplace / "runs/digits_semihard/checkpoints/step_00000012").is_dir()
     status, _, err = command(train, *request, "--resume", "--set", "train.steps=11")
     assert status == 2 and "train.steps: 20 -> 11" in err
     status, out, err = command(train, *request, "--resume", "--set", "train.steps=14")

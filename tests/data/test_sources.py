@@ -270,3 +270,15 @@ def test_an_index_that_cannot_be_kept_is_made_every_time(tmp_path):
     shutil.rmtree(kept)
     kept.write_text("in the way")
     assert len(open_source(data).table("test")) == 450 and kept.read_text() == "in the way"
+
+
+def test_no_index_is_written_into_a_folder_that_is_marked_read_only(tmp_path):
+    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
+    open_source(data).table("test")
+    (kept,) = tmp_path.rglob("triplet_train_index")
+    shutil.rmtree(kept)
+    kept.parent.chmod(0o555)  # which does not keep root from writing
+    try:
+        assert len(open_source(data).table("test")) == 450 and not kept.exists()
+    finally:
+        kept.parent.chmod(0o755)

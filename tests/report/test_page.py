@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report_contents import HOSTILE, LOG, make
 
+from triplet_train import files
 from triplet_train.evaluation import judge
 from triplet_train.evaluation.episodes import Episodes, judge_episodes
 from triplet_train.report import page
@@ -127,10 +128,25 @@ def test_more_classes_than_the_table_holds_are_counted(tmp_path, without_maps):
     assert "the first 200 of 300" in Parsed(tmp_path / "report.html").text
 
 
-def test_a_report_that_fails_leaves_the_old_page(tmp_path, monkeypatch, without_maps):
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_report_that_fails_leaves_the_old_page_and_no_plots(
+    tmp_path, monkeypatch, without_maps, drawn
+):
     (tmp_path / "report.html").write_text("old")
-    monkeypatch.setattr(page, "_html", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        write_report(make(log=None, images=None), tmp_path / "report.html")
+    with monkeypatch.context() as patch:
+        if drawn:
+            patch.setattr(files.os, "replace", lambda *_: 1 / 0)
+        else:
+            patch.setattr(page, "_html", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_report(make(log=None, images=None), tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "old"
-    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "plots"}
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_plots_that_the_page_no_longer_has_are_gone(tmp_path, without_maps):
+    (tmp_path / "x_plots").mkdir()
+    (tmp_path / "x_plots/loss.png").touch()
+    write_report(make(log=None, images=None), tmp_path / "x.html")
+    plots = {path.name for path in (tmp_path / "x_plots").iterdir()}
+    assert plots == {"distances.png", "confusion.png"}

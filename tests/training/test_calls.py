@@ -60,8 +60,24 @@ def evaluate():
     return recalls(*[0.5] * 9)
 
 
-def test_several_steps_a_call_are_the_steps_one_by_one(tmp_path, as_on_a_gpu, monkeypatch):
-    config = config_of()
+AUGMENT = "{rotate: 10, shift: 0.1, zoom: 0.1, flip: horizontal, contrast: 0.1, erase: 0.2}"
+KINDS_OF_RUNS = [
+    [],
+    [f"augment={AUGMENT}"],
+    ["train.microbatch=4"],
+    ["model.batch_norm=true", "optimizer={name: adamw, weight_decay: 0.01, clip_norm: 1.0}"],
+    ["loss={strategy: hard, warmup_steps: 4}"],
+    *[[f"loss.strategy={name}"] for name in ("batch_all", "easy_positive", "naive")],
+]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [KINDS_OF_RUNS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in KINDS_OF_RUNS[1:])],
+    ids=str,
+)
+def test_several_steps_a_call_are_the_steps_one_by_one(tmp_path, as_on_a_gpu, monkeypatch, changes):
+    config = config_of(*changes)
     weights, _ = start(config, tmp_path / "several", evaluate=evaluate(), images=HELD)
     assert [step for steps in as_on_a_gpu for step in steps] == list(range(1, 25))
     ends = {steps[-1] for steps in as_on_a_gpu}

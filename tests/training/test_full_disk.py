@@ -4,10 +4,13 @@ import resource
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from small_runs import figures, start
 
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
+from triplet_train.training.devices import Devices
+from triplet_train.training.log import RunLog
 
 CONFIG = [
     "batch.classes=4",
@@ -59,3 +62,30 @@ def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step_00000000"]
     resumed = run_on_a_disk_that_fills_up(run, resume=True)
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
+
+
+def test_a_full_disk_of_tensorboard_s_is_told_as_that_and_not_as_full_memory(tmp_path, small_disk):
+    (tmp_path / "tensorboard").symlink_to(small_disk)
+    filler = small_disk / "filler"
+    figures = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
+    with (
+        pytest.raises(RunError, match=r"tensorboard cannot be written: .*No space left"),
+        RunLog(tmp_path, 0, 100, quiet=True) as log,
+    ):
+        filler.write_bytes(bytes(2**18 - 2**12))
+        for step in range(100):
+            log.training(step, figures, 0)
+    filler.unlink()
+    for events in small_disk.iterdir():
+        events.unlink()
+
+
+def test_what_is_exhausted_is_told_by_the_message():
+    devices = Devices(None, 1, 1, True, "a GPU")
+    for message, told in (
+        ("OOM when allocating tensor with shape[9]", "not enough memory on a GPU: OOM when alloc"),
+        ("{{function_node f}} a/b; No space left on device", "^a/b; No space left on device$"),
+        ("a/b; Too many open files", "^a/b; Too many open files$"),
+    ):
+        with pytest.raises(RunError, match=told), devices.failures_explained():
+            raise tf.errors.ResourceExhaustedError(None, None, message)

@@ -5,10 +5,11 @@ import functools
 import gc
 import importlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from triplet_train import __version__
+from triplet_train.cli.start import ended_at_once
 from triplet_train.errors import CommandError, RequestError, Stopped
 from triplet_train.registry import SOURCES
 
@@ -39,6 +41,10 @@ def launch(command: Callable[..., None]) -> None:
         _end(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that vanished
         _end(str(error), 2 if error.errno == errno.ENAMETOOLONG else 1)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # of which Typer makes a 1
+            _end("", 128 + signal.SIGPIPE)
+        raise
 
 
 def _require_text(arguments: list[str]) -> None:
@@ -51,8 +57,24 @@ def _require_text(arguments: list[str]) -> None:
 
 
 def _end(message: str, status: int) -> None:
-    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    if message:
+        with suppress(OSError):  # nobody reads it
+            print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # lest Python, which flushes it once more, ends with another status
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(status)
+
+
+def say(text: str) -> None:
+    """Write the answer of a command to standard output."""
+    try:
+        typer.echo(text, nl=False)
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def answer(text: Callable[[], str]) -> Callable[[typer.Context, bool], None]:
@@ -60,7 +82,7 @@ def answer(text: Callable[[], str]) -> Callable[[typer.Context, bool], None]:
 
     def callback(context: typer.Context, asked: bool) -> None:
         if asked and not context.resilient_parsing:  # as while the shell completes
-            typer.echo(text(), nl=False)
+            say(text())
             raise typer.Exit()
 
     return callback
@@ -106,7 +128,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
     # TensorFlow leaves it out on CPUs without AVX512-VNNI; with it a step takes two thirds there.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects run on
-    with _stderr_held_back():
+    with ended_at_once(), _stderr_held_back():
         if "keras" not in sys.modules:
             # It would import these for plots and wrappers that nothing here uses: a third of the
             # time before anything happens.

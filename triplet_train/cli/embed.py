@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, source_options
+from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
 from triplet_train.registry import FORMATS, either
 
 
@@ -135,7 +135,7 @@ def embed(
     else:
         raise RequestError(f"--engine {engine}: expected local or ray")
     rows, width = run(checkpoint, file, chosen, quiet=quiet, **options, **source)
-    typer.echo(f"{file}: {rows:,} vectors of {width} dimensions")
+    say(f"{file}: {rows:,} vectors of {width} dimensions\n")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, source_options
+from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
 from triplet_train.registry import FILES, either
 
 
@@ -100,7 +100,7 @@ def evaluate(
     from triplet_train.files import write_json
     from triplet_train.jobs.evaluate_files import judge_files
     from triplet_train.jobs.judged import as_json, as_text
-    from triplet_train.report import plots_folder
+    from triplet_train.report import plots_folder, refuse_plots
 
     if (checkpoint is None) == (queries is None):
         raise RequestError("give either --checkpoint or --queries")
@@ -128,11 +128,7 @@ def evaluate(
         if report == json:
             raise RequestError(f"--json and --report both name {report}")
         refuse_output(report, folder=False, overwrite=overwrite)
-        plots = plots_folder(report)
-        if plots.is_file():
-            raise RequestError(f"{plots} is a file, and the place of the page's plots")
-        if plots.exists() and not overwrite:
-            raise RequestError(f"{plots} exists; give --overwrite to replace it")
+        refuse_plots(plots_folder(report), overwrite=overwrite)
     if queries is not None:
         judged = judge_files(queries, gallery, quiet=quiet, episodes=asked)
     else:
@@ -142,12 +138,12 @@ def evaluate(
         )
     if json is not None:
         write_json(json, as_json(judged))
-    typer.echo(as_text(judged))
+    say(f"{as_text(judged)}\n")
     if report is not None:
         from triplet_train.jobs.report import write_page
 
         write_page(judged, report, title=report.stem)
-        typer.echo(f"\n{report}")
+        say(f"\n{report}\n")
 
 
 def main() -> None:

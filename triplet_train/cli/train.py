@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, answer, import_with_tensorflow, launch
+from triplet_train.cli.command import Version, answer, import_with_tensorflow, launch, say
 from triplet_train.registry import shipped_configs
 
 
@@ -100,10 +100,11 @@ def train(
     run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
     if dry_run:
         job = import_with_tensorflow("triplet_train.jobs.dry_run")
-        typer.echo(job.dry_run(settings, preview), nl=False)
+        say(job.dry_run(settings, preview, quiet=quiet))
         return
     job = import_with_tensorflow("triplet_train.jobs.train")
-    typer.echo(job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet))
+    ending = job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    say(f"{ending}\n")
 
 
 def main() -> None:

@@ -33,7 +33,8 @@ def file_index(
     """The index that is kept beside `file` if it was made of the file as it is now, or a new one.
 
     Making one reads the file once, checks the checksum of each record and decodes no image. It is
-    kept in the folder `FOLDER` if `write` is set and it can be.
+    kept in the folder `FOLDER` if `write` is set and it can be. A folder that is marked read-only
+    is left alone, also by root, who could write there.
 
     Args:
         label_key: the label among the set's features; None where it has none.
@@ -54,7 +55,7 @@ def file_index(
     except Exception:  # none, or a damaged one, of which NumPy raises what it likes
         pass
     index = _scan(file, label_key, progress)
-    if write:
+    if write and file.parent.stat().st_mode & 0o222:
         with contextlib.suppress(OSError):  # it can be made again
             kept.parent.mkdir(exist_ok=True)
             with replacing(kept) as beside:

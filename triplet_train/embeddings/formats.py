@@ -98,7 +98,7 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
     """
     if output.exists() and not (output.is_file() or output.is_dir()):
         raise RequestError(f"{output} is no file of a disk, and is not replaced by one")
-    if output.exists() and not overwrite:
+    if os.path.lexists(output) and not overwrite:  # a link too, whatever it leads to
         raise RequestError(f"{output} exists; give --overwrite to replace it")
     if output.is_dir() and not (folder and _is_export(output)):
         raise RequestError(f"{output} is a folder of something else, which is not replaced")

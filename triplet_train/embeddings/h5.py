@@ -1,8 +1,10 @@
 """HDF5: one data set per column, growing as rows come; in front of them the checksum of all."""
 
 import hashlib
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,38 +24,103 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 @contextmanager
 def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
     """Data sets embeddings, labels, label_names, ids and metadata (JSON text)."""
-    text = h5py.string_dtype()
-    with h5py.File(path, "w", userblock_size=_BLOCK) as file:
+    with _Unfailing(path) as disk, ThreadPoolExecutor(1) as thread:
 
-        def grow(name: str, dtype: Any, *shape: int) -> h5py.Dataset:
-            return file.create_dataset(
-                name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(_CHUNK, *shape)
-            )
+        def apart(function: Callable[[], Any]) -> Any:
+            """In a thread of its own: a signal, raised in the main one, would break off a write."""
+            result = thread.submit(function).result()
+            disk.require_written()
+            return result
 
-        columns = (
-            grow("embeddings", np.float32, width),
-            grow("labels", np.int64),
-            grow("label_names", text),
-            grow("ids", text),
-        )
-        file.create_dataset("metadata", data=json.dumps(metadata), dtype=text)
-
-        def append(table: EmbeddingTable) -> None:
-            rows: tuple[np.ndarray | list[str], ...] = (
-                table.embeddings,
-                table.labels,
-                table.label_names,
-                table.ids,
-            )
-            for column, more in zip(columns, rows, strict=True):
-                start = len(column)
-                column.resize(start + len(more), axis=0)
-                column[start:] = more
-
-        yield append
+        opening = thread.submit(h5py.File, disk, "w", userblock_size=_BLOCK)
+        try:
+            columns = apart(lambda: _columns(opening.result(), width, metadata))
+            yield lambda table: apart(lambda: _append(columns, table))
+        finally:
+            apart(lambda: opening.result().close())
     checksum = _checksum(path)
     with path.open("r+b") as file:
         file.write(checksum)
+
+
+def _columns(file: h5py.File, width: int, metadata: dict[str, Any]) -> tuple[h5py.Dataset, ...]:
+    def grow(name: str, dtype: Any, *shape: int) -> h5py.Dataset:
+        return file.create_dataset(
+            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(_CHUNK, *shape)
+        )
+
+    text = h5py.string_dtype()
+    columns = (
+        grow("embeddings", np.float32, width),
+        grow("labels", np.int64),
+        grow("label_names", text),
+        grow("ids", text),
+    )
+    file.create_dataset("metadata", data=json.dumps(metadata), dtype=text)
+    return columns
+
+
+def _append(columns: tuple[h5py.Dataset, ...], table: EmbeddingTable) -> None:
+    rows: tuple[np.ndarray | list[str], ...] = (
+        table.embeddings,
+        table.labels,
+        table.label_names,
+        table.ids,
+    )
+    for column, more in zip(columns, rows, strict=True):
+        start = len(column)
+        column.resize(start + len(more), axis=0)
+        column[start:] = more
+
+
+class _Unfailing(io.FileIO):
+    """A file that takes whatever HDF5 writes: where it cannot, HDF5 brings the process down.
+
+    What comes from the first failure on is kept in memory, as HDF5 may read it again. Look often at
+    `require_written`, lest that be much.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._failure: OSError | None = None
+        self._kept: list[tuple[int, bytes]] = []  # place and content
+
+    def require_written(self) -> None:
+        """Raises OSError where something could not be written."""
+        if self._failure:
+            raise self._failure
+
+    def write(self, data: Any) -> int:
+        place, rest = self.tell(), memoryview(data)
+        try:
+            while rest and not self._failure:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self._failure = error
+        if self._failure:
+            self._kept.append((place, bytes(data)))
+            self.seek(place + len(data))
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._failure = self._failure or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._failure:
+            return super().readinto(buffer)
+        start, view = self.tell(), memoryview(buffer)
+        read = super().readinto(view)
+        view[read:] = bytes(len(view) - read)
+        for place, data in self._kept:
+            first, last = max(start, place), min(start + len(view), place + len(data))
+            if first < last:
+                view[first - start : last - start] = data[first - place : last - place]
+        self.seek(start + len(view))
+        return len(view)
 
 
 def read(path: Path) -> EmbeddingTable:

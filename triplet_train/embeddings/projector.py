@@ -91,11 +91,11 @@ def _sprite(thumbnails: list[np.ndarray]) -> Image.Image:
     """All of them in rows of a square, as the projector expects them."""
     across = math.isqrt(len(thumbnails) - 1) + 1
     height, width, _ = thumbnails[0].shape
-    sheet = np.zeros((across * height, across * width, 3), np.uint8)
+    sheet = Image.new("RGB", (across * width, across * height))
     for number, thumbnail in enumerate(thumbnails):
         top, left = number // across * height, number % across * width
-        sheet[top : top + height, left : left + width] = thumbnail
-    return Image.fromarray(sheet)
+        sheet.paste(Image.fromarray(thumbnail), (left, top))
+    return sheet
 
 
 def _field(text: str) -> str:

@@ -49,15 +49,13 @@ def make_table(
 
 
 def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
-    """The rows of one or more tables, with the metadata of the first."""
-    images = [table.images for table in tables if table.images is not None]
+    """The rows of one or more tables, with the metadata of the first and without images."""
     return EmbeddingTable(
         np.concatenate([table.embeddings for table in tables]),
         np.concatenate([table.labels for table in tables]),
         [name for table in tables for name in table.label_names],
         [id_ for table in tables for id_ in table.ids],
         tables[0].metadata,
-        np.concatenate(images) if images else None,
     )
 
 

@@ -22,7 +22,7 @@ from triplet_train.evaluation.verification import (
     histograms,
     verify,
 )
-from triplet_train.progress import progress_bar
+from triplet_train.progress import progress_bar, rename
 
 HEADLINE = ("recall_at_1", "r_precision", "map_at_r", "knn_accuracy")
 
@@ -107,9 +107,9 @@ def judge(
         per_query = found.per_query | {"knn_accuracy": (vote(near) == labels).astype(np.float64)}
         figures = {name: float(values.mean()) for name, values in per_query.items()}
         if (labels != labels[0]).any():
-            bar.set_description("clustering")
+            rename(bar, "clustering")
             figures["nmi"] = nmi(queries[found.rows] * pairs.scale, labels)
-        bar.set_description("resampling")
+        rename(bar, "resampling")
         spread = intervals({name: per_query[name] for name in HEADLINE})
     counts = counter.counts()
     verification = verify(counts)

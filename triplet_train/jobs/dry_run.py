@@ -18,7 +18,7 @@ from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices, kind_of_devices
 
 
-def dry_run(config: Config, preview: Path | None = None) -> str:
+def dry_run(config: Config, preview: Path | None = None, *, quiet: bool = False) -> str:
     """The resolved configuration as YAML, then what a run would do, as YAML comments.
 
     Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
@@ -38,7 +38,7 @@ def dry_run(config: Config, preview: Path | None = None) -> str:
     size, part, epochs = batch.size, config.train.microbatch, ""
     facts = [f"data set   {source.name}"]
     if source.ready:
-        images, judged, exported = run_tables(config, source, quiet=False)
+        images, judged, exported = run_tables(config, source, quiet)
         make_batches(config, images.labels)
         epochs = f", {steps * size / len(images):.1f} epochs"
         held = which_fit([images, judged], config.data)

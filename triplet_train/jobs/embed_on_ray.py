@@ -61,8 +61,9 @@ def embed_on_ray(
                         say=said.append,
                         **options,
                     )
-                except CommandError as error:  # Ray makes a traceback of what is raised
-                    done |= {"failure": str(error), "status": error.exit_status}
+                except (CommandError, OSError) as error:  # of which Ray would make a traceback
+                    status = getattr(error, "exit_status", RunError.exit_status)
+                    done |= {"failure": str(error), "status": status}
                 return done | {"said": "\n".join(said)}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()

@@ -160,7 +160,6 @@ def labelled(table: EmbeddingTable) -> EmbeddingTable:
         labels=table.labels[rows],
         label_names=[table.label_names[row] for row in rows],
         ids=[table.ids[row] for row in rows],
-        images=None if table.images is None else table.images[rows],
     )
 
 

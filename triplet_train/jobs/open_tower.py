@@ -119,11 +119,9 @@ class OpenTower:
                 first = False
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
-    def table(
-        self, images: ImageStream, *, with_images: bool = False, quiet: bool = False
-    ) -> EmbeddingTable:
+    def table(self, images: ImageStream, *, quiet: bool = False) -> EmbeddingTable:
         """All of them, in memory."""
-        return concatenated(list(self.tables(images, with_images=with_images, quiet=quiet)))
+        return concatenated(list(self.tables(images, quiet=quiet)))
 
     def _look_at(self, vectors: np.ndarray, say: Say) -> None:
         """Say what is unusual about the first vectors. Raises RequestError for probabilities."""
@@ -159,7 +157,7 @@ def _run_of(file: Path) -> Path | None:
     if file.name != EMBEDDER:
         return None
     folders = [file.parent]
-    checkpoints = file.resolve().parents[1]
+    checkpoints = file.resolve().parent.parent
     if checkpoints.name == CHECKPOINTS:
         folders.append(checkpoints.parent)
     return next(filter(run_folder.is_run, folders), None)

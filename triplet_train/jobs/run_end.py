@@ -2,14 +2,16 @@
 
 import json
 import sys
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from triplet_train.config import Config
 from triplet_train.data.images import ImageTable
-from triplet_train.embeddings.files import write_table
+from triplet_train.embeddings.files import writing
 from triplet_train.embeddings.projector import list_exports
+from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
 from triplet_train.files import read_text, write_json
 from triplet_train.jobs import run_folder
@@ -81,12 +83,31 @@ def _export(
     best_step: int,
     quiet: bool,
 ) -> Judged | None:
-    """Write the embeddings of a split, and judge them; None where no two images share a class."""
+    """Write the embeddings of a split, and judge them; None where no two images share a class.
+
+    The vectors of all rows are in memory, of the pixels a batch.
+    """
     formats = config.embeddings.formats
     stream = images.stream()
-    table = best.table(stream, with_images="projector" in formats, quiet=quiet)
-    for format in formats:
-        write_table(table, run_folder.embedding_file(run_dir, images.split, format), format)
+    metadata, width = best.metadata(stream), best.tower.output_shape[-1]
+    tables = []
+    with ExitStack() as stack:
+        appends = [
+            stack.enter_context(
+                writing(
+                    run_folder.embedding_file(run_dir, images.split, format),
+                    format,
+                    width,
+                    metadata,
+                )
+            )
+            for format in formats
+        ]
+        for rows in best.tables(stream, with_images="projector" in formats, quiet=quiet):
+            for append in appends:
+                append(rows)
+            tables.append(replace(rows, images=None))
+    table = concatenated(tables)
     if not has_pairs(table.labels[table.labels >= 0]):
         return None
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
@@ -100,4 +121,6 @@ def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
 
     if not quiet:
         print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
-    write_page(judged, run_dir / run_folder.REPORT, f"{run_dir.name}: {judged.about['split']}")
+    write_page(
+        judged, run_dir / run_folder.REPORT, f"{run_dir.resolve().name}: {judged.about['split']}"
+    )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from triplet_train import __version__
 from triplet_train.config import Config, load_config, to_yaml
 from triplet_train.embeddings.formats import file_name
 from triplet_train.errors import RequestError
@@ -88,7 +89,9 @@ def check(run_dir: Path, config: Config, *, resume: bool, overwrite: bool) -> No
     """
     if resume and overwrite:
         raise RequestError("--resume and --overwrite exclude each other")
-    there = next(path for path in (run_dir, *run_dir.absolute().parents) if path.exists())
+    there = next(path for path in (run_dir, *run_dir.absolute().parents) if os.path.lexists(path))
+    if not there.exists():
+        raise RequestError(f"{run_dir} cannot be made: {there} is a link to nothing that is there")
     if not there.is_dir():
         raise RequestError(f"{run_dir} cannot be made: {there} is a file, not a folder")
     if not os.access(there, os.W_OK):
@@ -220,13 +223,13 @@ def _flat(config: Config) -> dict[str, object]:
 def _environment() -> dict[str, object]:
     import tensorflow as tf  # not for `check`, which answers before TensorFlow is there
 
-    packages = ["triplet-train", "tensorflow", "keras", "numpy", "tensorflow-datasets"]
+    packages = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
     gpus = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
     return {
         "command": shlex.join(sys.argv),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version(name) for name in packages},
+        "packages": {"triplet-train": __version__} | {name: version(name) for name in packages},
         "cpu_cores": os.cpu_count(),
         "gpus": [details.get("device_name", "unknown") for details in gpus],
         "git_revision": _git_revision(),

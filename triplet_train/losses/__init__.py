@@ -1,7 +1,8 @@
 """Triplet losses: pure functions of labels and embeddings, and Keras classes over them.
 
-Each strategy has three forms: `triplet_X_loss`, the number; `triplet_X_statistics`, the number with
-what a training log needs beside it; and a class for `model.compile(loss=...)`.
+A strategy that mines has three forms: `triplet_X_loss`, the number; `triplet_X_statistics`, the
+number with what a training log needs beside it; and a class for `model.compile(loss=...)`. Without
+mining, for triplets that are given, there are `triplet_loss` and `TripletLoss`.
 """
 
 from triplet_train.losses.batch_all import (

@@ -1,10 +1,22 @@
 """Pictures, and one page that holds them."""
 
+import os
 from pathlib import Path
 
+from triplet_train.errors import RequestError
 from triplet_train.files import plots_name
 
 
 def plots_folder(page: Path) -> Path:
     """Where the plots of a page lie: plots/ beside report.html, NAME_plots/ beside NAME.html."""
     return page.with_name(plots_name(page.name))
+
+
+def refuse_plots(folder: Path, *, overwrite: bool) -> None:
+    """Raises RequestError if `folder` is there and may not be replaced by the plots of a page."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise RequestError(f"{folder} is a file, and the place of the page's plots")
+    if folder.is_dir() and not overwrite:
+        raise RequestError(f"{folder} exists; give --overwrite to replace it")
+    if folder.is_dir() and any(path.suffix != ".png" for path in folder.iterdir()):
+        raise RequestError(f"{folder} is a folder of something else, which is not replaced")

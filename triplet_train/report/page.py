@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from triplet_train.files import replacing, write_text
+from triplet_train.files import replacing
 from triplet_train.report import plots_folder, tables
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
@@ -48,22 +48,24 @@ class Picture:
 def write_report(contents: Contents, file: Path) -> None:
     """Write the page to `file` and its plots to a folder beside it; see `plots_folder`.
 
-    The page comes last and needs none of the other files. The same contents give the same bytes.
+    Both are written when all is drawn; the page comes last and needs none of the other files. The
+    same contents give the same bytes.
 
     Args:
         contents: what is known; sections without data are left out with a sentence.
-        file: its folder must be there; a page that is there is replaced.
+        file: its folder must be there; a page that is there is replaced, and its folder of plots.
 
     Raises:
         OSError: the files cannot be written.
     """
     pictures, map_remark = _pictures(contents)
     folder = plots_folder(file)
-    folder.mkdir(exist_ok=True)
-    for picture in (picture for section in pictures.values() for picture in section):
-        with replacing(folder / f"{picture.name}.png") as beside:
-            beside.write_bytes(picture.png)
-    write_text(file, _html(contents, pictures, map_remark, folder.name))
+    with replacing(file) as page:
+        page.write_text(_html(contents, pictures, map_remark, folder.name), encoding="utf-8")
+        with replacing(folder) as plots:
+            plots.mkdir()
+            for picture in (picture for section in pictures.values() for picture in section):
+                (plots / f"{picture.name}.png").write_bytes(picture.png)
 
 
 def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:

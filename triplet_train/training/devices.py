@@ -1,5 +1,6 @@
 """On what a run trains: one device, all of this machine, or several machines."""
 
+import errno
 import json
 import os
 import zlib
@@ -84,10 +85,19 @@ class Devices:
 
     @contextmanager
     def failures_explained(self, remedy: Callable[[], str] = lambda: _REMEDY) -> Iterator[None]:
-        """Raises RunError where a device runs out of memory or another worker is lost."""
+        """Raises RunError where a device runs out of memory or another worker is lost.
+
+        Or of a file, where TensorFlow calls a full disk or too many open files exhausted too; or
+        where an operation has no deterministic form.
+
+        Args:
+            remedy: says what to do where memory is short.
+        """
         try:
             yield
         except tf.errors.ResourceExhaustedError as error:
+            if _is_of_a_file(error):
+                raise RunError(first_line(error)) from error
             raise RunError(
                 f"not enough memory on {self.description}: {first_line(error)}. {remedy()}"
             ) from error
@@ -104,6 +114,12 @@ class Devices:
             raise RunError(
                 "another worker was lost; start all of them again, with --resume if a step was done"
             ) from error
+
+
+def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:
+    """Whether its message is `file; cause`, the cause being one of the system's."""
+    causes = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+    return any(f"; {os.strerror(cause)}" in error.message for cause in causes)
 
 
 def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None) -> Devices:

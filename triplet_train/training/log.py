@@ -2,7 +2,10 @@
 
 import json
 import math
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,12 +26,16 @@ class RunLog:
         start, stop: the steps of this session. What the logs tell of later steps than `start` is
             dropped: a run that is resumed does these steps again.
         quiet: say nothing; files are written all the same.
+
+    Attributes:
+        unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone.
     """
 
     def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
         self.run_dir = run_dir
         self._path = run_dir / LINES
         self._quiet = quiet
+        self.unheard: int | None = None
         self._bar = tqdm(
             initial=start,
             total=stop,
@@ -36,10 +43,11 @@ class RunLog:
             disable=True if quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
-        folder = run_dir / "tensorboard"
-        for file in folder.glob("events.out.tfevents.*"):
+        self._folder = run_dir / "tensorboard"
+        for file in self._folder.glob("events.out.tfevents.*"):
             file.unlink()
-        self._scalars = tf.summary.create_file_writer(str(folder))
+        with self._drawing():
+            self._scalars = tf.summary.create_file_writer(str(self._folder))
         for line in _cut(self._path, start):
             self._draw(line)
 
@@ -53,14 +61,18 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
-        self._scalars.close()
+        with self._drawing():
+            self._scalars.close()
 
     def steps_done(self, number: int) -> None:
         self._bar.update(number)
 
     def say(self, message: str) -> None:
         if not self._quiet:
-            self._bar.write(message, file=sys.stderr)
+            try:
+                self._bar.write(message, file=sys.stderr)
+            except OSError:
+                self.unheard = signal.SIGPIPE
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
         """Write a training line; show it behind the bar, or as a line where there is no bar.
@@ -97,18 +109,30 @@ class RunLog:
             with self._path.open("a", encoding="utf-8") as lines:
                 lines.write(_text(line))
         except OSError as error:
-            raise RunError(
-                f"{self._path} cannot be written: {first_line(error)}. "
-                "The same command with --resume goes on from the newest checkpoint"
-            ) from error
+            raise _cannot_be_written(self._path, error) from error
         self._draw(line)
 
     def _draw(self, line: dict[str, Any]) -> None:
         group = "eval" if "split" in line else "train"
-        with self._scalars.as_default(step=line["step"]):
+        with self._drawing(), self._scalars.as_default(step=line["step"]):
             for name, value in line.items():
                 if isinstance(value, float):  # and no counts, which stay the same
                     tf.summary.scalar(f"{group}/{name}", value)
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """TensorFlow tells of a full disk as it does of full memory, and at any later line."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise _cannot_be_written(self._folder, error) from error
+
+
+def _cannot_be_written(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{path} cannot be written: {first_line(error)}. "
+        "The same command with --resume goes on from the newest checkpoint"
+    )
 
 
 def _cut(path: Path, step: int) -> list[dict[str, Any]]:

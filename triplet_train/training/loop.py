@@ -55,7 +55,7 @@ def train(
     Raises:
         RunError: the loss is not finite, hardly a step changes the tower, something cannot be
             written, or a device fails.
-        Stopped: Ctrl-C or SIGTERM; what was done is saved.
+        Stopped: Ctrl-C, SIGTERM, or stderr can no longer be written; what was done is saved.
     """
     settings = config.train
     with devices.distribution.scope():
@@ -118,16 +118,17 @@ def train(
         while progress.step < last:
             with clock.waiting(), watch.of_reading(progress.step + 1):
                 steps, run = next(calls)
-            asked = interrupted()
+            asked = interrupted() or (log.unheard if log else None)
             figures = run(asked is not None)
             progress.step = step = steps[-1]
             watch.note(steps, figures)
-            stopping = interrupted()
+            stopping = interrupted() or asked
             if devices.workers > 1:  # all stop after the step in which all were told
                 stopping = (asked or signal.SIGTERM) if int(figures.stopping) else None
             logging, judging, saving = (step % every == 0 or step == last for every in often)
             saving |= stopping is not None
-            if logging or judging or saving or steps[0] // _LOOK_EVERY < (step + 1) // _LOOK_EVERY:
+            looking = (steps[0] - 1) // _LOOK_EVERY < step // _LOOK_EVERY
+            if logging or judging or saving or looking:
                 numbers = watch.look()
             if steps[0] == first + 1 and not logging:
                 clock = Clock(step)  # the first step was compiled

@@ -1,0 +1,113 @@
+"""The commands as programs: signals from their first moment on, and streams that lead nowhere."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+# A command that does what follows, begun as the real one is.
+COMMAND = """
+import os, signal, sys
+from pathlib import Path
+from types import ModuleType
+from triplet_train.cli import start
+from triplet_train.files import replacing
+
+module = ModuleType("triplet_train.cli.embed")
+sys.modules[module.__name__] = module
+
+def main():
+    {}
+
+module.main = main
+start.embed()
+"""
+# A signal that comes when a module of the first ones is looked for.
+EARLY = """
+import signal, sys
+from triplet_train.cli import start
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.{})
+
+sys.meta_path.insert(0, Finder())
+start.train()
+"""
+TRAIN = "from triplet_train.cli.start import train; train()"
+
+
+def run(code, *arguments, **options):
+    return subprocess.run([sys.executable, "-c", code, *arguments], timeout=60, **options)
+
+
+@pytest.fixture
+def broken():
+    """A pipe that nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    yield write
+    os.close(write)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_during_the_imports_ends_the_command_without_a_traceback(number):
+    ended = run(EARLY.format(number.name), stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (-number, b"")  # which a shell calls 128 + number
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_a_module_makes_another_error_of_ends_the_command_all_the_same(number):
+    code = f"""try:
+        signal.raise_signal({number:d})
+    except BaseException as error:
+        raise ImportError("initialization failed") from error"""
+    ended = run(COMMAND.format(code), stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (128 + number, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_half_written(tmp_path, number):
+    code = f"""with replacing(Path("x.npz")) as beside:
+        beside.touch()
+        signal.raise_signal({number:d})"""
+    assert run(COMMAND.format(code), cwd=tmp_path).returncode == 128 + number
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_answer_that_nobody_reads_ends_a_command_as_sigpipe_would(broken):
+    ended = run(TRAIN, "--schema", stdout=broken, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_an_answer_that_cannot_be_written_is_told_with_the_cause():
+    with open("/dev/full", "wb") as full:
+        ended = run(TRAIN, "--schema", stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("No space left on device: 'standard output'\n")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_error_that_nobody_reads_has_its_status_all_the_same(broken):
+    assert run(TRAIN, "--config", "missing.yaml", stderr=broken).returncode == 2
+
+
+def test_what_is_said_to_a_closed_stream_goes_into_no_file_that_is_opened_next(tmp_path):
+    code = """with replacing(Path("x.npz")) as beside, beside.open("wb") as file:
+        file.write(b"vectors")
+        os.write(2, b"a line from C++")
+        print("a line", file=sys.stderr)
+        print("an answer")"""
+    ended = run(
+        COMMAND.format(code), cwd=tmp_path, preexec_fn=lambda: [os.close(n) for n in range(3)]
+    )
+    assert ended.returncode == 0
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"vectors"]
+
+
+def test_the_package_is_imported_from_a_clone_that_is_not_installed():
+    code = "import sys; sys.modules['importlib.metadata'] = None; import triplet_train"
+    assert run(code).returncode == 0

@@ -1,0 +1,34 @@
+import shutil
+import weakref
+
+import numpy as np
+from tables import table
+
+from triplet_train.jobs import report
+from triplet_train.jobs.run_end import export_and_judge
+
+AT_ONCE = 8  # images
+
+
+def test_the_pixels_of_a_batch_or_two_are_in_memory_while_a_run_exports(
+    tmp_path, monkeypatch, finished_run, digits_config
+):
+    monkeypatch.setattr(report, "write_page", lambda *_: None)
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run, symlinks=True)
+    formats = "embeddings.formats=[npz, projector]"
+    config = digits_config(f"train.microbatch={AT_ONCE}", formats)
+    images = np.random.default_rng(0).integers(0, 17, (120, 8, 8, 1), np.uint8)
+    read, held = [], []
+
+    def tracked(rows):
+        some = images[rows]
+        read.append(weakref.ref(some))
+        held.append(sum(len(one()) for one in read if one() is not None))
+        return some
+
+    made = table(images, np.arange(120) % 4, split="test")
+    object.__setattr__(made, "read", tracked)
+    export_and_judge(config, run, [made], 1, quiet=True)
+    assert len(read) == 120 / AT_ONCE and max(held) <= 2 * AT_ONCE
+    assert (run / "tensorboard/test.projector/sprite.png").is_file()

@@ -1,0 +1,46 @@
+"""The bar of a terminal, made with a stream that says it is one."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from triplet_train.evaluation import judge
+from triplet_train.progress import progress_bar, rename
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    """What a function writes to a terminal; pytest sets stderr anew after fixtures."""
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", Terminal())
+            function()
+            return sys.stderr.getvalue()
+
+    return run
+
+
+def test_nothing_is_left_in_front_of_the_answer_where_judging_takes_a_moment(on_terminal):
+    vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    assert on_terminal(lambda: judge(vectors, np.arange(40) % 4, quiet=False)) == ""
+
+
+def test_a_bar_that_has_shown_itself_is_renamed_and_taken_away(on_terminal):
+    def judging():
+        with progress_bar(10, "judging", quiet=False) as bar:
+            bar.start_t -= 2  # seconds
+            bar.last_print_t -= 1
+            bar.update(5)
+            rename(bar, "clustering")
+
+    shown = on_terminal(judging)
+    assert "clustering:  50%" in shown
+    assert not shown.split("\r")[-2].strip()
