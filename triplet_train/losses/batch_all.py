@@ -8,11 +8,11 @@ import tensorflow as tf
 from triplet_train.losses.distances import Metric
 from triplet_train.losses.mined_loss import MinedLoss
 from triplet_train.losses.mining_batch import MiningBatch, mining_batch
-from triplet_train.losses.ordered_integers import as_ordered_integers
+from triplet_train.losses.ordered_integers import as_ordered_integers, ascending, position
 from triplet_train.losses.slot_blocks import for_each_block
 from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
 from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.xla import compiled_by_xla
+from triplet_train.losses.xla import compiled_by_xla, index_type
 
 
 def triplet_batch_all_loss(
@@ -87,7 +87,7 @@ def triplet_batch_all_statistics(
     # In float64: the difference of two long sums is all that is left of them.
     pulls = _sum64(batch.at(batch.positives) + margin, reached)
     pushes = _sum64(batch.distances, reaching)
-    positives = tf.reduce_sum(tf.cast(batch.counted, tf.int32), axis=1)
+    positives = tf.reduce_sum(tf.cast(batch.counted, index_type()), axis=1)
     triplets, active = _sum64(positives, batch.negatives), _sum64(reached, 1)
     counted = active if reduction == "nonzero" else triplets
     return statistics_of_batch(
@@ -102,26 +102,27 @@ def _sum64(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 
 
 def _active_triplets(batch: MiningBatch, margin: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """How many triplets above zero hold a pair: positive int32 [B, S], negative int32 [B, B]."""
+    """How many triplets above zero hold a pair: positive [B, S], negative [B, B]."""
     distances = tf.stop_gradient(batch.distances)
     reach = tf.stop_gradient(batch.at(batch.positives)) + margin
     if compiled_by_xla():
         return _active_by_blocks(batch, distances, reach)
+    index = index_type()
+    none = tf.constant(0, index)
+    slots = tf.shape(reach, out_type=index)[1]
     reach = as_ordered_integers(tf.where(batch.counted, reach, distances.dtype.max))
-    order = tf.argsort(reach, axis=1)
-    cuts = tf.gather(reach, order, batch_dims=1)
+    cuts, order = ascending(reach, slots)
     # A negative in bucket j is reached by all positives but the first j.
-    bucket = tf.searchsorted(cuts, as_ordered_integers(distances), side="right")
-    positives = tf.reduce_sum(tf.cast(batch.counted, tf.int32), axis=1, keepdims=True)
-    reaching = tf.where(batch.same, 0, positives - bucket)
-    slots = tf.shape(cuts)[1]
+    bucket = position(cuts, as_ordered_integers(distances), "right", index)
+    positives = tf.reduce_sum(tf.cast(batch.counted, index), axis=1, keepdims=True)
+    reaching = tf.where(batch.same, none, positives - bucket)
     # The own class goes to a bucket past the last, which is cut off.
     sizes = tf.math.bincount(
         tf.where(batch.same, slots, bucket), minlength=slots, maxlength=slots, axis=-1
     )
-    reached = tf.cumsum(tf.reshape(sizes, tf.shape(cuts)), axis=1)
-    reached = tf.gather(reached, tf.argsort(order, axis=1), batch_dims=1)
-    return tf.where(batch.counted, reached, 0), reaching
+    reached = tf.cumsum(tf.reshape(tf.cast(sizes, index), tf.shape(batch.filled)), axis=1)
+    reached = tf.gather(reached, ascending(order, slots)[1], batch_dims=1)
+    return tf.where(batch.counted, reached, none), reaching
 
 
 def _active_by_blocks(

@@ -14,6 +14,7 @@ from triplet_train.losses.statistics import (
     statistics_of_batch,
 )
 from triplet_train.losses.strategies import Strategy
+from triplet_train.losses.xla import index_type
 
 
 def triplet_easy_positive_loss(
@@ -92,9 +93,9 @@ def triplet_easy_positive_statistics(
 
 
 def _nearest_positives(batch: MiningBatch) -> tf.Tensor:
-    """int32 [B]; any column where there is no positive."""
+    """[B]; any column where there is no positive."""
     distances = tf.where(batch.filled, batch.at(batch.positives), batch.distances.dtype.max)
-    slot = tf.argmin(distances, axis=1, output_type=tf.int32)
+    slot = tf.argmin(distances, axis=1, output_type=index_type())
     return tf.gather(batch.positives, slot, batch_dims=1)
 
 

@@ -16,6 +16,7 @@ from triplet_train.losses.statistics import (
     statistics_of_batch,
 )
 from triplet_train.losses.strategies import Strategy
+from triplet_train.losses.xla import index_type
 
 
 def triplet_hard_loss(
@@ -90,16 +91,16 @@ def triplet_hard_statistics(
 
 
 def _farthest_positives(batch: MiningBatch) -> tf.Tensor:
-    """int32 [B]; any column where there is no positive."""
+    """[B]; any column where there is no positive."""
     distances = tf.where(batch.filled, batch.at(batch.positives), batch.distances.dtype.min)
-    slot = tf.argmax(distances, axis=1, output_type=tf.int32)
+    slot = tf.argmax(distances, axis=1, output_type=index_type())
     return tf.gather(batch.positives, slot, batch_dims=1)
 
 
 def _nearest_negatives(batch: MiningBatch) -> tf.Tensor:
-    """int32 [B]; any column where there is no negative."""
+    """[B]; any column where there is no negative."""
     distances = tf.where(batch.same, batch.distances.dtype.max, batch.distances)
-    return tf.argmin(distances, axis=1, output_type=tf.int32)
+    return tf.argmin(distances, axis=1, output_type=index_type())
 
 
 def strategy(margin: float, metric: str, soft: bool, warmup_steps: int) -> Strategy:

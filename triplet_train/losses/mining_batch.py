@@ -13,7 +13,7 @@ from triplet_train.losses.distances import (
     row_distances,
 )
 from triplet_train.losses.labels import class_labels
-from triplet_train.losses.xla import compiled_by_xla, slots_at_once
+from triplet_train.losses.xla import compiled_by_xla, index_type, slots_at_once
 
 
 class MiningBatch(NamedTuple):
@@ -23,13 +23,15 @@ class MiningBatch(NamedTuple):
     are. Otherwise it is found out in each call, but for XLA, which would compile anew for every S:
     there it is B - 1. More than `slots_at_once` are rounded up to a multiple of that under XLA.
 
+    Indices and counts are of `index_type()`, but for `slots`.
+
     Attributes:
         embeddings: float32 or float64 [B, D].
         distances: [B, B].
         same: bool [B, B], whether two rows have the same label.
-        positives: int32 [B, S], the columns of each anchor's positives; 0 in slots not filled.
+        positives: indices [B, S], the columns of each anchor's positives; 0 in slots not filled.
         filled: bool [B, S], whether a slot holds a positive.
-        negatives: int32 [B], how many each anchor has.
+        negatives: [B], how many each anchor has.
         slots: int32 [], the size of the largest class less one; a constant where it is known when
             the function is traced.
         metric: of the distances.
@@ -61,13 +63,13 @@ class MiningBatch(NamedTuple):
         return tf.reduce_any(self.counted, axis=1)
 
     def at(self, columns: tf.Tensor) -> tf.Tensor:
-        """Distances [..., B, N] from each anchor to the rows in `columns`, int32 [..., B, N]."""
-        size = tf.shape(self.distances)[0]
+        """Distances [..., B, N] from each anchor to the rows in `columns`, [..., B, N]."""
+        size = tf.shape(self.distances, out_type=columns.dtype)[0]
         flat = tf.range(size)[:, tf.newaxis] * size + columns
         return tf.gather(tf.reshape(self.distances, [-1]), flat)  # batch_dims=1 is slower
 
     def to(self, columns: tf.Tensor) -> tf.Tensor:
-        """Distances [B] from each anchor to the row that `columns`, int32 [B], names for it.
+        """Distances [B] from each anchor to the row that `columns`, [B], names for it.
 
         Taken anew between these rows, so that no gradient has to pass through the matrix.
         """
@@ -96,26 +98,29 @@ def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) 
         missing = tf.cast(tf.equal(tf.size(labels), 0), tf.int32)
         labels = tf.pad(labels, [[0, missing]])
         embeddings = tf.pad(embeddings, [[0, missing], [0, 0]])
-    order = tf.argsort(labels, stable=True)
+    index = index_type()
+    order = tf.cast(tf.argsort(labels, stable=True), index)
     labels, embeddings = tf.gather(labels, order), _permute(embeddings, order)
-    starts = tf.searchsorted(labels, labels, side="left")
-    sizes = tf.searchsorted(labels, labels, side="right") - starts
-    rows = tf.range(tf.size(labels))
-    slots = tf.maximum(tf.reduce_max(sizes) - 1, 1)  # argmax needs one
+    starts = tf.searchsorted(labels, labels, side="left", out_type=index)
+    sizes = tf.searchsorted(labels, labels, side="right", out_type=index) - starts
+    rows = _rows(labels, index)
+    slots = tf.cast(tf.maximum(tf.reduce_max(sizes) - 1, 1), tf.int32)  # argmax needs one
     if known is not None and known.size:
         slots = tf.constant(max(np.unique(known, return_counts=True)[1].max() - 1, 1), tf.int32)
     # An anchor's slots are the rest of its class, from the row after it around to the one before.
-    offsets = 1 + tf.range(_width(slots, labels) if compiled_by_xla() else slots)
+    width = _width(slots, labels) if compiled_by_xla() else slots
+    offsets = tf.range(1, 1 + tf.cast(width, index))
     ahead = (rows - starts)[:, tf.newaxis] + offsets
     filled = offsets < sizes[:, tf.newaxis]
-    ahead -= tf.where(ahead < sizes[:, tf.newaxis], 0, sizes[:, tf.newaxis])
+    none = tf.constant(0, index)
+    ahead -= tf.where(ahead < sizes[:, tf.newaxis], none, sizes[:, tf.newaxis])
     return MiningBatch(
         embeddings,
         pairwise_distances(embeddings, distance_metric),
         starts[:, tf.newaxis] == starts,
-        tf.where(filled, starts[:, tf.newaxis] + ahead, 0),
+        tf.where(filled, starts[:, tf.newaxis] + ahead, none),
         filled,
-        tf.size(labels) - sizes,
+        tf.size(labels, out_type=index) - sizes,
         slots,
         distance_metric,
     )
@@ -130,6 +135,10 @@ def _width(slots: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.maximum(-(-width // most), 1) * most
 
 
+def _rows(of: tf.Tensor, index: tf.DType) -> tf.Tensor:
+    return tf.range(tf.size(of, out_type=index))
+
+
 @tf.custom_gradient
 def _permute(
     x: tf.Tensor, order: tf.Tensor
@@ -137,6 +146,8 @@ def _permute(
     """x[order]; the gradient is dense, where that of a gather would be sparse."""
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
-        return tf.gather(upstream, tf.math.invert_permutation(order)), None
+        rows = _rows(order, order.dtype)
+        back = tf.scatter_nd(order[:, tf.newaxis], rows, tf.shape(rows, out_type=rows.dtype))
+        return tf.gather(upstream, back), None  # tf.math.invert_permutation is for CPUs
 
     return tf.gather(x, order), gradient

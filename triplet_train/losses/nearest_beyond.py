@@ -3,16 +3,16 @@
 import tensorflow as tf
 
 from triplet_train.losses.mining_batch import MiningBatch
-from triplet_train.losses.ordered_integers import as_ordered_integers
+from triplet_train.losses.ordered_integers import as_ordered_integers, ascending, position
 from triplet_train.losses.slot_blocks import for_each_block
-from triplet_train.losses.xla import compiled_by_xla
+from triplet_train.losses.xla import compiled_by_xla, index_type
 
 _COLUMNS = 2**21  # more than a batch has rows
 _FEW_SLOTS = 12  # up to here a pass over the matrix for each costs less than the buckets
 
 
 def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
-    """int32 [B, S]: the column of the smallest negative distance strictly above each positive one.
+    """[B, S]: the column of the smallest negative distance strictly above each positive one.
 
     Where there is none, the column of the largest negative distance; where the slot holds no
     positive, any column. O(B^2 log S) time for float32; O(B^2 S) for few slots, where that is less,
@@ -38,19 +38,19 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
         beyond = by_slots() if few else by_buckets()
     else:
         beyond = tf.cond(batch.slots <= _FEW_SLOTS, by_slots, by_buckets)
-    farthest = tf.argmax(negatives, axis=1, output_type=tf.int32)
+    farthest = tf.argmax(negatives, axis=1, output_type=index_type())
     return tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
 
 
 def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
-    """int32 [B, S], -1 where nothing is beyond: a masked minimum of every row for each slot."""
-    rows = tf.range(tf.shape(negatives)[0])
+    """[B, S], -1 where nothing is beyond: a masked minimum of every row for each slot."""
+    rows = tf.range(tf.shape(negatives, out_type=index_type())[0])
 
     def nearest(limit: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         masked = tf.where(negatives > limit, negatives, negatives.dtype.max)
-        column = tf.argmin(masked, axis=1, output_type=tf.int32)
+        column = tf.argmin(masked, axis=1, output_type=index_type())
         found = tf.gather_nd(negatives, tf.stack([rows, column], axis=1)) > limit[:, 0]
-        return tf.where(found, column, -1)[:, tf.newaxis], state
+        return tf.where(found, column, _nothing())[:, tf.newaxis], state
 
     columns, _ = for_each_block(nearest, positives, slots, width=1, state=tf.constant(0))
     return columns
@@ -68,7 +68,7 @@ def _beyond_by_blocks(
     def nearest(block: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         beyond = negatives[:, :, tf.newaxis] > block[:, tf.newaxis, :]
         found = tf.reduce_min(tf.where(beyond, packed[:, :, tf.newaxis], tf.int64.max), axis=1)
-        return tf.where(found < tf.int64.max, _column(found), -1), state
+        return tf.where(found < tf.int64.max, _column(found), _nothing()), state
 
     columns, _ = for_each_block(nearest, positives, slots, width, state=tf.constant(0))
     return columns
@@ -81,11 +81,12 @@ def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
     bucket can be chosen. As the buckets are in order, so are their nearest: the empty ones aside
     they are a short sorted list, in which every positive is searched.
     """
-    rows = tf.shape(negatives)[0]
-    cuts = tf.sort(as_ordered_integers(positives), axis=1)
-    buckets = tf.shape(cuts)[1] + 1
+    index = index_type()
+    rows, slots = tf.unstack(tf.shape(positives, out_type=index))
+    buckets = slots + 1
+    cuts, _ = ascending(as_ordered_integers(positives), slots)
     # Bucket 0 is beyond no positive, bucket j strictly beyond the first j.
-    bucket = tf.searchsorted(cuts, as_ordered_integers(negatives), side="left")
+    bucket = position(cuts, as_ordered_integers(negatives), "left", index)
     segment = tf.range(rows)[:, tf.newaxis] * buckets + bucket
     # As float64, which holds them exactly: of int64 there is no such minimum on a GPU.
     packed = tf.cast(_packed(negatives), tf.float64)
@@ -96,10 +97,14 @@ def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
     nearest = tf.pad(nearest, [[0, 0], [0, 1]], constant_values=tf.float64.max)
     nearest = tf.sort(nearest, axis=1)  # empty buckets, tf.float64.max, to the end
     next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # whatever the column
-    found = tf.gather(nearest, tf.searchsorted(nearest, next_up, side="left"), batch_dims=1)
+    found = tf.gather(nearest, position(nearest, next_up, "left", index), batch_dims=1)
     empty = found == tf.float64.max
     found = tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)
-    return tf.where(empty, -1, _column(found))
+    return tf.where(empty, _nothing(), _column(found))
+
+
+def _nothing() -> tf.Tensor:
+    return tf.constant(-1, index_type())
 
 
 def _packed(distances: tf.Tensor) -> tf.Tensor:
@@ -113,4 +118,4 @@ def _above_columns(distances: tf.Tensor) -> tf.Tensor:
 
 
 def _column(packed: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.bitwise.bitwise_and(packed, _COLUMNS - 1), tf.int32)
+    return tf.cast(tf.bitwise.bitwise_and(packed, _COLUMNS - 1), index_type())

@@ -1,4 +1,5 @@
-"""Distances as integers in the same order, which TensorFlow searches and sorts much faster."""
+"""Distances as integers in the same order, which TensorFlow searches and sorts much faster, and
+their sorting and searching with what has a kernel for a GPU."""
 
 import tensorflow as tf
 
@@ -10,3 +11,21 @@ def as_ordered_integers(distances: tf.Tensor) -> tf.Tensor:
     # Bits of floats from zero up are in order; of those below zero all but the sign run backwards.
     below_zero = tf.bitwise.right_shift(keys, bits - 1)
     return tf.bitwise.bitwise_xor(keys, tf.bitwise.bitwise_and(below_zero, whole.max))
+
+
+def ascending(integers: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Each row of [B, `columns`] in order, and where in its row each number was, int32.
+
+    `tf.sort` and `tf.argsort` calculate with int32, which a GPU leaves to the host.
+    """
+    values, order = tf.math.top_k(tf.bitwise.invert(integers), tf.cast(columns, tf.int32))
+    return tf.bitwise.invert(values), order
+
+
+def position(rows: tf.Tensor, values: tf.Tensor, side: str, out_type: tf.DType) -> tf.Tensor:
+    """Where each of `values` [B, N] belongs in its row of `rows` [B, S], as `tf.searchsorted` says.
+
+    That function reshapes, which a GPU leaves to the host for int32.
+    """
+    search = tf.raw_ops.LowerBound if side == "left" else tf.raw_ops.UpperBound
+    return search(sorted_inputs=rows, values=values, out_type=out_type)

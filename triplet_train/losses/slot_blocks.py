@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from triplet_train.losses.xla import index_type
+
 
 def for_each_block(
     one: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
@@ -12,14 +14,13 @@ def for_each_block(
     width: int,
     state: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """int32 [B, S] from `values` [B, S], and the last state; `width` slots in memory at a time.
+    """Indices [B, S] from `values` [B, S], and the last state; `width` slots in memory at a time.
 
     Only the blocks that hold one of the first `slots` columns are computed, the others are 0. Not
     differentiable.
 
     Args:
-        one: (block of `values` [B, width], state) -> (block of the result int32 [B, width], next
-            state).
+        one: (block of `values` [B, width], state) -> (block of the result [B, width], next state).
         width: divides S.
     """
     if values.shape[1] == width:
@@ -33,7 +34,7 @@ def for_each_block(
         result, state = one(tf.transpose(blocks[number]), state)
         return number + 1, results.write(number, tf.transpose(result)), state
 
-    results = tf.TensorArray(tf.int32, columns // width, element_shape=[width, rows])
+    results = tf.TensorArray(index_type(), columns // width, element_shape=[width, rows])
     _, results, state = tf.while_loop(
         lambda number, *_: number * width < slots,
         step,

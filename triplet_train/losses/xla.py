@@ -1,4 +1,4 @@
-"""Whether XLA compiles what is being traced."""
+"""What compiles the function that is being traced, and the choices that follow."""
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
@@ -13,6 +13,20 @@ def slots_at_once(rows: int | None) -> int:
     if not tf.config.list_physical_devices("GPU"):
         return 1
     return 128 if rows is not None and rows <= 2048 else 16
+
+
+def gpu_without_xla() -> bool:
+    """True if TensorFlow's own kernels for a GPU may run what is traced; they lack some types."""
+    return bool(tf.config.list_physical_devices("GPU")) and not compiled_by_xla()
+
+
+def index_type() -> tf.DType:
+    """Type of indices that are calculated with.
+
+    TensorFlow has int32 arithmetic for a GPU on the host only, and would send operands and results
+    back and forth. It is the faster one everywhere else.
+    """
+    return tf.int64 if gpu_without_xla() else tf.int32
 
 
 def compiled_by_xla() -> bool:

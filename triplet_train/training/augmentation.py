@@ -40,7 +40,7 @@ class Draws(NamedTuple):
 
 
 def make_augmentation(settings: AugmentConfig) -> Augment | None:
-    """(images uint8 [n, H, W, C], key, rows int32 [n], B) -> images, as `augment` asks for.
+    """(images uint8 [n, H, W, C], key, rows [n], B) -> images, as `augment` asks for.
 
     The key is that of the step, `rows` says which rows of the batch of B these images are. What
     happens to a row is a function of (seed, step, row), whatever other rows come with it.
@@ -68,7 +68,7 @@ def augmented(
         images: uint8 [n, H, W, C], of a known shape.
         draws: of the whole batch, since a sine worked out among other numbers can differ in its
             last bit.
-        rows: int32 [n], the place in `draws` of each image.
+        rows: [n], the place in `draws` of each image.
 
     Returns:
         uint8 [n, H, W, C]. O(n H W C).
@@ -83,9 +83,9 @@ def augmented(
         pixels = pixels * _per_image(factor, rows) + _per_image(offset, rows)
     changed = tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 255.0)), tf.uint8)
     if settings.erase:
-        level = tf.cast(draws.erase_level * 256.0, tf.uint8)
+        level = tf.cast(_per_image(draws.erase_level, rows) * 256.0, tf.uint8)
         inside = _within(_rectangles(settings, draws, height, width), rows, height, width)
-        changed = tf.where(inside, _per_image(level, rows), changed)
+        changed = tf.where(inside, level, changed)
     return changed
 
 

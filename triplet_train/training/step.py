@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from triplet_train.losses.statistics import TripletStatistics
 from triplet_train.losses.strategies import Strategy
+from triplet_train.losses.xla import index_type
 from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
 from triplet_train.training.microbatches import embed_in_parts, embed_whole
@@ -77,7 +78,7 @@ def make_step(
 
         if augment:  # before the parts, so that both ways of each through the tower see the same
             share = images.shape[0]
-            rows = replica + replicas * tf.range(share)
+            rows = _rows_of_replica(share, context)
             images = augment(images, key, rows, replicas * share)
         if microbatch and microbatch < images.shape[0]:
             own, push_back = embed_in_parts(tower, images, microbatch, seed_layers)
@@ -124,13 +125,20 @@ def _from_all_replicas(
     The sum of buffers that are zero outside the replica's own rows: `all_gather` fails between
     processes on CPUs.
     """
-    replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
-    rows = replica + replicas * tf.range(own.shape[0])
+    replicas = context.num_replicas_in_sync
+    rows = _rows_of_replica(own.shape[0], context)
     if replicas == 1:
         return own, rows
     shape = [replicas * own.shape[0], own.shape[1]]
     buffer = tf.scatter_nd(rows[:, tf.newaxis], own, shape)
     return context.all_reduce(tf.distribute.ReduceOp.SUM, buffer), rows
+
+
+def _rows_of_replica(share: int, context: tf.distribute.ReplicaContext) -> tf.Tensor:
+    index = index_type()
+    return tf.cast(context.replica_id_in_sync_group, index) + (
+        context.num_replicas_in_sync * tf.range(share, dtype=index)
+    )
 
 
 def _spread(embeddings: tf.Tensor) -> tf.Tensor:
