@@ -516,7 +516,7 @@ def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
         reading = time.perf_counter() - begun
         keras.utils.set_random_seed(0)
         tower = build_tower(config.model, images.image_shape, config.train.precision)
-        embed = make_embed(tower, at_once(config))
+        embed = make_embed(tower, at_once(config, held_out.image_shape))
         evaluating, recalls = 0.0, []
 
         def evaluate() -> dict[str, float]:

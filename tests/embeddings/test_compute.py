@@ -1,20 +1,49 @@
 """How many images go through a tower at a time, and what is said where these are too many."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from networks import TooLarge
 from tables import table
 
 from triplet_train.config import load_config
-from triplet_train.embeddings.compute import at_once, make_embed
+from triplet_train.embeddings.compute import at_once, embed_stream, make_embed
 from triplet_train.errors import RunError
 
 
 @pytest.mark.parametrize("microbatch, size", [("null", 512), ("8", 8), ("1000", 512)])
 def test_what_bounds_training_bounds_judging_too(microbatch, size):
     small = ["batch.classes=10", "batch.per_class=200", f"train.microbatch={microbatch}"]
-    assert at_once(load_config("digits_semihard", small)) == size
-    assert at_once(None) == 512
+    assert at_once(load_config("digits_semihard", small), (8, 8, 1)) == size
+    assert at_once(None, (8, 8, 1)) == 512
+
+
+@pytest.mark.parametrize(
+    "shape, microbatch, size",
+    [
+        ((28, 28, 1), "null", 5349),
+        ((224, 224, 3), "null", 512),
+        ((28, 28, 1), "1000", 1000),
+        ((28, 28, 1), "10000", 5349),
+    ],
+)
+def test_a_gpu_is_given_more_small_images_at_a_time(shape, microbatch, size, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
+    small = ["batch.classes=10", "batch.per_class=1000", f"train.microbatch={microbatch}"]
+    assert at_once(load_config("digits_semihard", small), shape) == size
+
+
+def test_vectors_are_the_same_whatever_the_batches_and_in_order():
+    tower = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
+    images = np.arange(11 * 16, dtype=np.uint8).reshape(11, 4, 4, 1)
+    made = table(images, np.arange(11))
+    whole = make_embed(tower, 100)(made)
+    np.testing.assert_array_equal(whole, images.reshape(11, 16))
+    np.testing.assert_array_equal(make_embed(tower, 4)(made), whole)
+    parts = list(embed_stream(tower, made.stream(), 4, quiet=True))
+    assert [len(batch) for batch, _ in parts] == [4, 4, 3]
+    np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), whole)
 
 
 def test_too_little_memory_is_said_with_what_takes_less():

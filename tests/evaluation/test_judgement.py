@@ -24,7 +24,7 @@ SIDES = {"leave-one-out": (X, Y), "gallery": (X, Y, GALLERY, GALLERY_LABELS)}
 
 @pytest.fixture(params=SIDES)
 def sides(request, monkeypatch):
-    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 120 * 9)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120 * 9)
     return SIDES[request.param]
 
 
@@ -110,7 +110,7 @@ def test_confusions_of_60_000_classes_take_the_memory_of_the_pairs_that_occur():
 def test_the_same_vectors_are_always_judged_the_same_in_any_order(monkeypatch):
     order = np.random.default_rng(1).permutation(120)
     one, again = judge(X, Y), judge(X, Y)
-    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 120 * 50)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120 * 50)
     other = judge(X[order], Y[order])
     assert (one.figures, one.intervals) == (again.figures, again.intervals)
     for name in one.figures.keys() - {"nmi"}:  # k-means starts from rows by their number

@@ -60,7 +60,8 @@ def slow_figures(x, y, gallery, gallery_labels, itself):
 @pytest.mark.parametrize("rows", [7, 40])
 @pytest.mark.parametrize("itself", [True, False])
 def test_figures_equal_the_definitions_whatever_the_block(itself, rows, ties, monkeypatch):
-    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 50 * 7)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 50 * 7)
+    monkeypatch.setattr(pairs, "_PRODUCT_BYTES", 1)  # the fewest columns at a time
     rng = np.random.default_rng(0)
     for classes in (1, 2, 5, 30):
         x, y = rng.normal(size=(50, 3)), rng.integers(0, classes, 50)

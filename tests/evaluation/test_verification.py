@@ -49,7 +49,7 @@ CASES = dict(cases())
 
 @pytest.mark.parametrize("case", CASES)
 def test_figures_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
-    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 8 * 300 * 37)
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 300 * 37)
     distances, same = all_pairs(*CASES[case])
     counts = pair_counts(*CASES[case])
     assert (counts.positive.sum(), counts.negative.sum()) == (same.sum(), (~same).sum())

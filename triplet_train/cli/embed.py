@@ -57,7 +57,9 @@ def embed(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Images embedded at a time.  [default: 512, or the run's train.microbatch]"
+            min=1,
+            help="Images embedded at a time.  [default: 512, more small ones on a GPU; at most the "
+            "run's train.microbatch]",
         ),
     ] = None,
     shard: Annotated[

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,15 +66,20 @@ def folder_stream(
     unreadable: list[str] = []
 
     def batches(size: int) -> Iterator[ImageSet]:
-        for some, answers in _read_ahead(folder, share, decode, size):
-            failed = [answer for answer in answers if isinstance(answer, str)]
-            if failed and strict:
-                raise RunError(failed[0])
-            unreadable.extend(failed)
-            good = [(p, a) for p, a in zip(some, answers, strict=True) if not isinstance(a, str)]
-            images = np.array([image for _, image in good], np.uint8).reshape(-1, *image_shape)
-            labels = np.array([numbers[class_of(path)] for path, _ in good], np.int64)
-            yield ImageSet(images, labels, [path for path, _ in good], class_names)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for start in range(0, len(share), size):
+                some = share[start : start + size]
+                answers = list(threads.map(lambda path: _read(folder, path, decode), some))
+                failed = [answer for answer in answers if isinstance(answer, str)]
+                if failed and strict:
+                    raise RunError(failed[0])
+                unreadable.extend(failed)
+                good = [
+                    (p, a) for p, a in zip(some, answers, strict=True) if not isinstance(a, str)
+                ]
+                images = np.array([image for _, image in good], np.uint8).reshape(-1, *image_shape)
+                labels = np.array([numbers[class_of(path)] for path, _ in good], np.int64)
+                yield ImageSet(images, labels, [path for path, _ in good], class_names)
 
     return ImageStream(
         str(folder.absolute()),
@@ -86,20 +91,6 @@ def folder_stream(
         notes=tuple(notes),
         whole=fingerprint(paths, np.array([numbers[class_of(path)] for path in paths], np.int64)),
     )
-
-
-def _read_ahead(
-    folder: Path, paths: list[str], decode: Decode, size: int
-) -> Iterator[tuple[list[str], list[np.ndarray | str]]]:
-    """`size` paths at a time with their images, or why there is none; the next being read."""
-    with ThreadPoolExecutor(_THREADS) as threads:
-        ahead: list[tuple[list[str], list[Future[np.ndarray | str]]]] = []
-        for start in range(0, len(paths) + size, size):
-            some = paths[start : start + size]
-            ahead.append((some, [threads.submit(_read, folder, p, decode) for p in some]))
-            if len(ahead) == 2:
-                now, futures = ahead.pop(0)
-                yield now, [future.result() for future in futures]
 
 
 def _read(folder: Path, path: str, decode: Decode) -> np.ndarray | str:

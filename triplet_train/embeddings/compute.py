@@ -1,5 +1,6 @@
 """From images to vectors."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import keras
@@ -7,32 +8,43 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config
-from triplet_train.data.images import ImageSet, ImageStream, ImageTable
+from triplet_train.data.images import ImageSet, ImageStream, ImageTable, Shape
+from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 from triplet_train.files import first_line
 from triplet_train.progress import progress_bar
 
 _AT_ONCE = 512  # images, unless a run has said that so many are too many
+_BYTES_ON_GPU = 2**22  # of images: on a GPU, more than `_AT_ONCE` where they are as small as this
 
 Embed = Callable[[ImageTable], np.ndarray]
 
 
-def at_once(config: Config | None) -> int:
-    """How many images go through the tower of a run at a time, where no gradient is taken."""
+def at_once(config: Config | None, image_shape: Shape) -> int:
+    """How many images go through the tower of a run at a time, where no gradient is taken.
+
+    A GPU would wait for the next 512 small images longer than they take there. Memory for the
+    activations is bounded all the same, as it grows with the bytes of the images.
+    """
+    most = _AT_ONCE
+    if tf.config.list_logical_devices("GPU"):
+        most = max(most, _BYTES_ON_GPU // math.prod(image_shape))
     microbatch = config.train.microbatch if config else None
-    return min(microbatch or _AT_ONCE, _AT_ONCE)
+    return min(microbatch or most, most)
 
 
 def make_embed(tower: keras.Model, batch_size: int) -> Embed:
     """A function: N images -> float32 [N, D], compiled once.
 
-    It always uses the tower's current weights; memory is a batch of activations and the result.
+    It always uses the tower's current weights; memory is a batch of activations, a few of images
+    and the result.
     Raises RunError where a vector is not finite, an image cannot be read or memory is short.
     """
     embed_batch = _compiled(tower)
 
     def embed(images: ImageTable) -> np.ndarray:
-        return np.concatenate([embed_batch(batch.images) for batch in images.batches(batch_size)])
+        batches = read_ahead(images.batches(batch_size))
+        return np.concatenate([embed_batch(batch.images) for batch in batches])
 
     return embed
 
@@ -46,7 +58,7 @@ def embed_stream(
     """
     embed_batch = _compiled(tower)
     with progress_bar(images.rows, "embedding", quiet) as progress:
-        for batch in images.batches(batch_size):
+        for batch in read_ahead(images.batches(batch_size)):
             yield batch, embed_batch(batch.images)
             progress.update(len(batch))
 

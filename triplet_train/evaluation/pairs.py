@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from triplet_train.errors import RequestError
 
-_BLOCK_BYTES = 32 * 2**20  # of float64 distances held at a time and thread
+_BLOCK_BYTES = 16 * 2**20  # of keys held at a time and thread
+_PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
+_FEWEST_COLUMNS = 16  # of these; BLAS adds up a product of one column in another order
 _THREADS = 8
 _ROUNDING = 2.0**-53  # of float64, relative
 _ITSELF = np.float32(np.inf).view(np.uint32) << np.uint32(1)
@@ -57,8 +60,15 @@ class Pairs:
         last bit: 1 where the row is of the query's class. So of rows at equal distance those of
         other classes come first. A row itself is infinitely far.
         """
-        squared = (self.queries[block] @ self.gallery.T).astype(np.float32)
-        keys = np.maximum(squared, 0, out=squared).view(np.uint32)
+        queries = self.queries[block]
+        keys = np.empty((len(queries), len(self.gallery)), np.uint32)
+        squared = keys.view(np.float32)
+        width = max(_FEWEST_COLUMNS, _PRODUCT_BYTES // (8 * len(queries)))
+        parts = -(-len(self.gallery) // width)
+        bounds = np.linspace(0, len(self.gallery), parts + 1, dtype=int).tolist()
+        for start, stop in pairwise(bounds):
+            product = queries @ self.gallery[start:stop].T
+            np.maximum(product, 0, out=squared[:, start:stop], casting="same_kind")
         keys <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
@@ -80,7 +90,7 @@ class Pairs:
 
     def each_block(self, work: Callable[[slice], None], done: Callable[[int], object]) -> None:
         """`work` on each block of queries, in threads; `done` is told how many queries it was."""
-        size = max(1, _BLOCK_BYTES // (8 * len(self.gallery)))
+        size = max(1, _BLOCK_BYTES // (4 * len(self.gallery)))
         blocks = [
             slice(start, min(start + size, len(self.queries)))
             for start in range(0, len(self.queries), size)

@@ -60,7 +60,7 @@ def search(
         see(block, keys)
         ranked = np.sort(keys, axis=1)
         rows, relevant = pairs.query_rows[block], pairs.relevant[block]
-        hits = ranked & np.uint32(1) == 1
+        hits = (ranked.astype(np.uint8) & np.uint8(1)).view(bool)
         for query in np.flatnonzero(relevant):
             table[rows[query]] = figures_of(np.flatnonzero(hits[query]) + 1)
         kept = ranked[:, : neighbours.shape[1]]

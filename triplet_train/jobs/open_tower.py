@@ -111,7 +111,7 @@ class OpenTower:
             RequestError: the tower gives probabilities.
         """
         metadata = self.metadata(images)
-        size = batch_size or at_once(self.config)
+        size = batch_size or at_once(self.config, images.image_shape)
         first = True
         for batch, vectors in embed_stream(self.tower, images, size, quiet):
             if first and len(vectors):

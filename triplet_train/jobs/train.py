@@ -81,7 +81,7 @@ def _train_and_judge(
         train(config, tower, images, batches, None, run_dir, devices, resume=resume)
         return f"done; the chief writes {run_dir}"
     (held_out,) = judged
-    embed = make_embed(tower, at_once(config))
+    embed = make_embed(tower, at_once(config, held_out.image_shape))
     counts = leave_one_out_coverage(held_out.labels)
 
     with run_folder.opened(
