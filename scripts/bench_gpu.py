@@ -55,6 +55,8 @@ class Sizes:
         ("two convolutions", 128, "float32", True, True),
         ("two convolutions", 128, "float32", False, False),
         ("two convolutions", 1024, "float32", False, False),
+        ("two convolutions", 128, "mixed_bfloat16", False, False),
+        ("two convolutions", 1024, "mixed_bfloat16", False, False),
         ("MobileNetV2", 128, "float32", True, False),
         ("MobileNetV2", 128, "mixed_bfloat16", True, False),
     )

@@ -10,7 +10,8 @@ from tensorflow.python.framework import config as of_tensorflow  # of these ther
 
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
-from triplet_train.training import calls
+from triplet_train.losses.strategies import make_strategy
+from triplet_train.training import calls, loop
 from triplet_train.training.calls import SeveralSteps
 from triplet_train.training.devices import Devices
 from triplet_train.training.metrics_lines import whole_lines
@@ -108,16 +109,24 @@ def test_several_steps_a_call_resume_bit_for_bit_with_images_on_the_device_or_se
 
 
 def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_for(
-    tmp_path, as_on_a_gpu, monkeypatch, capsys
+    tmp_path, as_on_a_gpu, monkeypatch
 ):
-    def refuse(self):
-        raise tf.errors.UnimplementedError(None, None, "no such kernel")
+    def leaving_the_device(settings):
+        def strategy(*arguments):
+            found = make_strategy(settings)(*arguments)
+            fraction = tf.numpy_function(lambda value: value, [found.active_fraction], tf.float32)
+            return found._replace(active_fraction=tf.ensure_shape(fraction, []))
 
-    monkeypatch.setattr(SeveralSteps, "compile", refuse)
+        return strategy
+
+    monkeypatch.setattr(loop, "make_strategy", leaving_the_device)
     start(config_of(steps=2), tmp_path / "auto", evaluate=evaluate())
     assert not as_on_a_gpu
-    with pytest.raises(tf.errors.UnimplementedError):
-        start(config_of(steps=2, jit_compile="true"), tmp_path / "asked", evaluate=evaluate())
+    asked = config_of(steps=2, jit_compile="true")
+    for one_gpu in (True, False):
+        monkeypatch.setattr(Devices, "one_gpu", one_gpu)
+        with pytest.raises(RunError, match=r"train\.jit_compile: XLA cannot compile the step"):
+            start(asked, tmp_path / f"asked_{one_gpu}", evaluate=evaluate())
 
 
 def test_a_deterministic_run_is_without_xla_and_on_a_cpu_the_same_as_any_other(

@@ -63,11 +63,8 @@ def _decoded(table: ImageTable, quiet: bool) -> ImageTable:
     with progress_bar(len(table), f"reading {table.split}", quiet) as progress:
         for start in range(0, len(table), _READ):
             rows = np.arange(start, min(start + _READ, len(table)))
-            try:
-                images[rows] = table.read(rows)
-            except RunError:  # of one of them, or of a moment
-                images[rows], lines = table.read_each(rows)
-                failures += lines
+            images[rows], lines = table.read_again(rows)
+            failures += lines
             progress.update(len(rows))
     if failures:
         more = [f"and {len(failures) - _LISTED:,} more"] if len(failures) > _LISTED else []

@@ -117,6 +117,13 @@ class ImageTable:
                 failures.append(str(error))
         return images, failures
 
+    def read_again(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """`read`, and where that fails `read_each`: a failure may be of one row, or of a moment."""
+        try:
+            return self.read(rows), []
+        except RunError:
+            return self.read_each(rows)
+
     def batches(self, size: int) -> Iterator[ImageSet]:
         """All rows in order, at most `size` at a time."""
         for start in range(0, len(self), size):

@@ -52,6 +52,7 @@ _MAY_CHANGE = (
     "data.path",
     "data.cache",
     "train.devices",
+    "train.jit_compile",
     "train.log_every",
     "train.checkpoint_every",
     "train.keep",

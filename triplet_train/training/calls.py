@@ -13,9 +13,8 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.errors import RunError
 from triplet_train.files import first_line
-from triplet_train.losses.statistics import TripletStatistics
-from triplet_train.training.devices import Devices, gpu_memory
-from triplet_train.training.step import Step, StepFigures
+from triplet_train.training.devices import NOT_COMPILED, Devices, gpu_memory
+from triplet_train.training.step import FIGURES, Step, StepFigures, packed, unpacked
 
 # Steps, numbered from 1, and what makes them: whether to stop -> their figures.
 Call = tuple[range, Callable[[bool], StepFigures]]
@@ -24,7 +23,6 @@ _SECONDS = 0.1  # of a call: Python is a small part of it, and a signal is heard
 _MOST = 256  # steps of a call
 _SHARE = 0.25  # of a GPU's memory, for the training images
 _FED = 2**26  # bytes of images that go to the device for a call
-_FIGURES = len(TripletStatistics._fields) + len(StepFigures._fields) - 1
 
 
 def make_calls(
@@ -56,7 +54,7 @@ def make_calls(
         try:
             several.compile()
             return several.calls(steps, end)
-        except (tf.errors.InternalError, tf.errors.UnimplementedError) as error:
+        except NOT_COMPILED as error:
             if asked is True:
                 raise
             say(f"XLA cannot compile the step ({first_line(error)}): it goes on without, slower")
@@ -113,10 +111,9 @@ class SeveralSteps:
                 figures = step.python_function(
                     first + done, tf.constant(0), tf.gather(pool, rows[done]), tf.constant(labels)
                 )
-                row = tf.stack([tf.cast(each, tf.float32) for each in tf.nest.flatten(figures)])
-                return done + 1, tf.tensor_scatter_nd_update(table, [[done]], [row])
+                return done + 1, tf.tensor_scatter_nd_update(table, [[done]], [packed(figures)])
 
-            empty = tf.zeros([self._most, _FIGURES])
+            empty = tf.zeros([self._most, FIGURES])
             return tf.while_loop(
                 lambda done, _: done < count, body, (0, empty), parallel_iterations=1
             )[1]
@@ -161,19 +158,10 @@ class SeveralSteps:
             return steps, self._pool, tf.constant(rows)
         rows[:] = np.arange(rows.size).reshape(rows.shape)
         pixels = np.zeros((rows.size, *self._images.image_shape), np.uint8)
-        pixels[: chosen.size] = _read(self._images, chosen.reshape(-1))
-        return steps, tf.constant(pixels), tf.constant(rows)
-
-
-def _read(images: ImageTable, rows: np.ndarray) -> np.ndarray:
-    """Images of the rows, a second time one by one where that fails. Raises RunError."""
-    try:
-        return images.read(rows)
-    except RunError:
-        pixels, failures = images.read_each(rows)
+        pixels[: chosen.size], failures = self._images.read_again(chosen.reshape(-1))
         if failures:
-            raise RunError(failures[0]) from None
-        return pixels
+            raise RunError(failures[0])
+        return steps, tf.constant(pixels), tf.constant(rows)
 
 
 class _SeveralOnce:
@@ -189,7 +177,6 @@ class _SeveralOnce:
         begun = time.perf_counter()
         first, count = self._steps[0] - 1, len(self._steps)
         table = self._make(tf.constant(first), tf.constant(count), self._pool, self._rows)
-        columns = table.numpy()[:count].T
+        rows = table.numpy()[:count]
         self.seconds = time.perf_counter() - begun
-        of_loss = len(TripletStatistics._fields)
-        return StepFigures(TripletStatistics(*columns[:of_loss]), *columns[of_loss:])
+        return unpacked(rows)

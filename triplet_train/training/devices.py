@@ -22,6 +22,14 @@ _EXAMPLE = (
 _REMEDY = "train.microbatch bounds what the tower takes, whatever the batch"  # out of memory
 
 
+# Of an operation that a device or XLA has not.
+NOT_COMPILED = (
+    tf.errors.InternalError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+)
+
+
 @dataclass(frozen=True)
 class Devices:
     """Replicas of the tower, each with its share of every batch.
@@ -88,7 +96,7 @@ class Devices:
         """Raises RunError where a device runs out of memory or another worker is lost.
 
         Or of a file, where TensorFlow calls a full disk or too many open files exhausted too; or
-        where an operation has no deterministic form.
+        where an operation has no deterministic form, or none that XLA compiles.
 
         Args:
             remedy: says what to do where memory is short.
@@ -101,12 +109,17 @@ class Devices:
             raise RunError(
                 f"not enough memory on {self.description}: {first_line(error)}. {remedy()}"
             ) from error
-        except tf.errors.UnimplementedError as error:
-            if "determinis" not in error.message.lower():
+        except NOT_COMPILED as error:
+            if "determinis" in error.message.lower():
+                raise RunError(
+                    f"{self.description} cannot compute this with train.deterministic: "
+                    f"{first_line(error)}. Start the run again without it"
+                ) from error
+            if not _is_of_xla(error):
                 raise
             raise RunError(
-                f"{self.description} cannot compute this with train.deterministic: "
-                f"{first_line(error)}. Start the run again without it"
+                f"train.jit_compile: XLA cannot compile the step: {first_line(error)}. "
+                "With auto it is made without XLA where that is so"
             ) from error
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.workers == 1:
@@ -114,6 +127,11 @@ class Devices:
             raise RunError(
                 "another worker was lost; start all of them again, with --resume if a step was done"
             ) from error
+
+
+def _is_of_xla(error: tf.errors.OpError) -> bool:
+    words = "unsupported operations when trying to compile", "xla"
+    return any(each in error.message.lower() for each in words)
 
 
 def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:

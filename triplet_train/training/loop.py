@@ -118,6 +118,7 @@ def train(
         while progress.step < last:
             with clock.waiting(), watch.of_reading(progress.step + 1):
                 steps, run = next(calls)
+            # Asked before the step, so that all workers hear of it and end with the same step.
             asked = interrupted() or (log.unheard if log else None)
             figures = run(asked is not None)
             progress.step = step = steps[-1]

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from triplet_train.losses.statistics import TripletStatistics
@@ -31,6 +32,21 @@ class StepFigures(NamedTuple):
     gradient_norm: tf.Tensor
     learning_rate: tf.Tensor
     stopping: tf.Tensor
+
+
+FIGURES = len(TripletStatistics._fields) + len(StepFigures._fields) - 1
+
+
+def packed(figures: StepFigures) -> tf.Tensor:
+    """All of them, float32 [`FIGURES`]."""
+    return tf.stack([tf.cast(each, tf.float32) for each in (*figures.triplets, *figures[1:])])
+
+
+def unpacked(rows: np.ndarray) -> StepFigures:
+    """Those of n steps, [n] each, from rows [n, `FIGURES`] of `packed`."""
+    of_loss = len(TripletStatistics._fields)
+    columns = rows.T
+    return StepFigures(TripletStatistics(*columns[:of_loss]), *columns[of_loss:])
 
 
 Step = Any  # a traced function; its arguments are those that `make_step` names
