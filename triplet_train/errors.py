@@ -22,7 +22,7 @@ class RunError(CommandError):
 
 
 class Stopped(CommandError):
-    """Ctrl-C (130), SIGTERM (143) or SIGHUP (129) ended it: the exit status is 128 and its number."""
+    """Ctrl-C (130), SIGTERM (143) or SIGHUP (129): the exit status is 128 and its number."""
 
     def __init__(self, message: str, number: int = signal.SIGINT) -> None:
         super().__init__(message)

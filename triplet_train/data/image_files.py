@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
-from triplet_train.files import first_line, is_written, plots_name, sha256
+from triplet_train.files import first_line, in_one_line, is_written, plots_name, sha256
 from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -65,7 +65,7 @@ def why_unreadable(path: Path, error: BaseException) -> str:
 
 def shown(path: str | Path) -> str:
     """A path as it can be printed, whatever its bytes."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    return in_one_line(os.fsencode(path).decode(errors="backslashreplace"))
 
 
 def find_images(folder: Path) -> FoundImages:
