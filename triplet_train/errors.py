@@ -22,8 +22,17 @@ class RunError(CommandError):
 
 
 class Stopped(CommandError):
-    """A signal ended it, Ctrl-C (130) or SIGTERM (143): the exit status is 128 and its number."""
+    """Ctrl-C (130), SIGTERM (143) or SIGHUP (129): the exit status is 128 and its number."""
 
     def __init__(self, message: str, number: int = signal.SIGINT) -> None:
         super().__init__(message)
         self.exit_status = 128 + number
+
+
+def stopping_signals() -> list[signal.Signals]:
+    """Those that ask a command to end: Ctrl-C, SIGTERM, and SIGHUP of a terminal that closes.
+
+    What is ignored when the command starts stays so, as under nohup, or in a script's background.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]

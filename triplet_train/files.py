@@ -178,3 +178,16 @@ def first_line(error: BaseException) -> str:
     """
     line = str(error).strip().split("\n")[0] or type(error).__name__
     return re.sub(r"^\{\{.*?\}\} ?", "", line)
+
+
+def in_one_line(text: str) -> str:
+    """A name as a terminal can show it: line ends, tabs and other control characters escaped.
+
+    >>> in_one_line("a\\nb")
+    'a\\\\nb'
+    """
+    return re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u2028\u2029]",
+        lambda found: found[0].encode("unicode_escape").decode(),
+        text,
+    )

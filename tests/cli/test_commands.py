@@ -452,7 +452,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
     request = small_run(data_dir, "--set", "train.eval_every=5")
     for number, ends_with, step, more in (
         (signal.SIGINT, 130, 6, []),
-        (signal.SIGTERM, 143, 11, ["--resume"]),
+        (signal.SIGHUP, 129, 11, ["--resume"]),
     ):
 
         def send_signal(*arguments, number=number):

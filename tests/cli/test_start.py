@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -69,13 +70,26 @@ def test_a_signal_that_a_module_makes_another_error_of_ends_the_command_all_the_
     assert (ended.returncode, ended.stderr) == (128 + number, b"")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_half_written(tmp_path, number):
     code = f"""with replacing(Path("x.npz")) as beside:
         beside.touch()
         signal.raise_signal({number:d})"""
     assert run(COMMAND.format(code), cwd=tmp_path).returncode == 128 + number
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_from_the_start_stays_so_as_under_nohup(number):
+    code = f"""from triplet_train.cli.start import ended_at_once
+    from triplet_train.training.interruption import interruption
+    signal.raise_signal({number:d})
+    with ended_at_once(), interruption() as asked:
+        signal.raise_signal({number:d})
+    print(asked())"""
+    ignore = partial(signal.signal, number, signal.SIG_IGN)
+    ended = run(COMMAND.format(code), stdout=subprocess.PIPE, preexec_fn=ignore)
+    assert (ended.returncode, ended.stdout) == (0, b"None\n")
 
 
 def test_an_answer_that_nobody_reads_ends_a_command_as_sigpipe_would(broken):

@@ -145,3 +145,14 @@ def test_a_folder_without_images_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
         with pytest.raises(RequestError, match="--images"):
             folder_stream(folder, (8, 8, 1), "pad")
+
+
+def test_a_pipe_or_a_device_in_place_of_an_image_is_no_image_and_is_not_waited_for(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        os.mkfifo(tmp_path / name / "pipe.png")
+        (tmp_path / name / "device.png").symlink_to("/dev/zero")
+    stream = folder_stream(tmp_path, (2, 2, 1), "resize")
+    assert not any(len(batch.ids) for batch in stream.batches(4))
+    assert len(stream.unreadable) == 4
+    assert all(line.endswith(": not a regular file") for line in stream.unreadable)

@@ -8,6 +8,7 @@ from networks import TooLarge
 from tables import table
 
 from triplet_train.config import load_config
+from triplet_train.data.folder_stream import folder_stream
 from triplet_train.embeddings.compute import at_once, embed_stream, make_embed
 from triplet_train.errors import RunError
 
@@ -52,3 +53,13 @@ def test_too_little_memory_is_said_with_what_takes_less():
     with pytest.raises(RunError, match=message) as error:
         embed(table(np.zeros((5, 4, 4, 1), np.uint8), np.zeros(5, np.int64)))
     assert "\n" not in str(error.value)
+
+
+def test_a_batch_without_images_has_no_vectors_whatever_the_tower(tmp_path):
+    pixels = keras.Input((8, 8, 3), dtype="uint8")
+    features = keras.layers.Conv2D(5, 3)(keras.ops.cast(pixels, "float32"))
+    tower = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(features))
+    (tmp_path / "damaged.png").touch()
+    images = folder_stream(tmp_path, (8, 8, 3), "pad")
+    found = [vectors.shape for _, vectors in embed_stream(tower, images, 2, quiet=True)]
+    assert set(found) == {(0, 5)}

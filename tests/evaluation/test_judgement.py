@@ -189,6 +189,12 @@ def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
     assert f"{found.thresholds['fpr_1e-2']:.4g}" in text
 
 
+def test_the_text_has_names_of_classes_in_one_line_without_what_a_terminal_acts_on():
+    text = as_text(judge(X, np.arange(120) % 2), {0: "new\nline", 1: "\x1b[31mred"})
+    assert "new\\nline  " in text and "\\x1b[31mred taken for new\\nline" in text
+    assert text.replace("\n", "").isprintable()
+
+
 def test_the_text_says_why_something_is_not_there():
     one_class = as_text(judge(X, np.zeros(120, int)), {0: "a"})
     assert "all pairs are of one class" in one_class.lower() and "taken for" not in one_class

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
 
+from triplet_train.errors import stopping_signals
+
 
 def train() -> None:
     """`triplet-train`"""
@@ -28,7 +30,9 @@ def _start(command: str) -> None:
     _open_closed_streams()
     with ended_at_once():
         module = import_module(f"triplet_train.cli.{command}")
-    signal.signal(signal.SIGTERM, _stop)
+    for number in stopping_signals():
+        if number != signal.SIGINT:  # which is KeyboardInterrupt
+            signal.signal(number, _stop)
     try:
         module.main()
     except (KeyboardInterrupt, Exception) as error:
@@ -46,8 +50,7 @@ def _start(command: str) -> None:
 @contextmanager
 def ended_at_once() -> Iterator[None]:
     """While modules are imported a signal ends the process itself, as nothing is half written."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in signals}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in stopping_signals()}
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ import numpy as np
 from triplet_train.config import DataConfig
 from triplet_train.data.images import ImageTable, selected, size_through
 from triplet_train.errors import RequestError
+from triplet_train.files import in_one_line
 
 ClassSpec = Sequence[int | str]
 _NUMBER = r"\d{1,19}"  # that of a label has no more digits
@@ -42,7 +43,7 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
     others = labels_of(spec_of_others, known, f"data.{other}", strict=False, new_labels=new)
     both = sorted(kept & others)
     if both:
-        names = ", ".join(table.class_names[label] for label in both[:5])
+        names = ", ".join(in_one_line(table.class_names[label]) for label in both[:5])
         raise RequestError(
             f"data.eval_classes: {len(both)} classes are in data.train_classes too, so they are "
             f"not held out: {names}"

@@ -1,6 +1,7 @@
 """Image files: finding them in a folder, and reading them in whatever sizes and kinds they are."""
 
 import os
+import stat
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
-from triplet_train.files import first_line, is_written, plots_name, sha256
+from triplet_train.files import first_line, in_one_line, is_written, plots_name, sha256
 from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
@@ -64,7 +65,7 @@ def why_unreadable(path: Path, error: BaseException) -> str:
 
 def shown(path: str | Path) -> str:
     """A path as it can be printed, whatever its bytes."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    return in_one_line(os.fsencode(path).decode(errors="backslashreplace"))
 
 
 def find_images(folder: Path) -> FoundImages:
@@ -162,6 +163,7 @@ def in_two_classes(folder: Path, classes: dict[str, str]) -> list[str]:
 
 
 def _size_and_start(path: Path) -> tuple[int, int]:
+    _refuse_endless(path)
     with path.open("rb", buffering=0) as file:
         return os.fstat(file.fileno()).st_size, hash(file.read(_START))
 
@@ -188,6 +190,18 @@ def class_of(path: str) -> str:
     """The path of the folder that an image lies in; empty at the top."""
     parent = PurePosixPath(path).parent
     return "" if parent == PurePosixPath(".") else str(parent)
+
+
+def open_image(path: Path) -> Image.Image:
+    """`Image.open`; raises one of `UNREADABLE` where the file is not one."""
+    _refuse_endless(path)
+    return Image.open(path)
+
+
+def _refuse_endless(path: Path) -> None:
+    """Raises OSError where opening could wait, as for a pipe, or reading never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("not a regular file")
 
 
 def make_decode(image_shape: Shape, policy: str) -> Decode:
@@ -217,7 +231,7 @@ def make_decode(image_shape: Shape, policy: str) -> Decode:
             return read(path)
 
     def read(path: Path) -> np.ndarray:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             upright = _upright(image)
             if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
                 upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))

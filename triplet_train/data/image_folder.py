@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
 from triplet_train.config import DataConfig
 from triplet_train.data.image_files import (
@@ -23,6 +22,7 @@ from triplet_train.data.image_files import (
     listed,
     make_decode,
     numbered,
+    open_image,
     passed_over,
     shown,
     why_unreadable,
@@ -97,7 +97,7 @@ class FolderSource:
 
         def size_of(row: int) -> tuple[int, int]:
             try:
-                with Image.open(self._root / paths[row]) as image:
+                with open_image(self._root / paths[row]) as image:
                     return image.height, image.width
             except UNREADABLE as error:
                 raise RunError(why_unreadable(self._root / paths[row], error)) from error

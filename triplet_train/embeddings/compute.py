@@ -71,6 +71,8 @@ def _compiled(tower: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return tower(images, training=False)
 
     def embed_batch(images: np.ndarray) -> np.ndarray:
+        if not len(images):  # none of a batch could be read; not all layers take that
+            return np.empty((0, tower.output_shape[-1]), np.float32)
         try:
             vectors: np.ndarray = call(tf.constant(images)).numpy()
         except tf.errors.ResourceExhaustedError as error:

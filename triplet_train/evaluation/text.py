@@ -2,6 +2,7 @@
 
 from triplet_train.evaluation.episodes import EpisodeFigures
 from triplet_train.evaluation.judgement import Judgement
+from triplet_train.files import in_one_line
 
 _MOST_CLASSES = 10
 _MOST_CONFUSIONS = 5
@@ -17,6 +18,7 @@ def as_text(judgement: Judgement, names: Names) -> str:
     Args:
         names: the name of each label.
     """
+    names = _in_one_line(names)
     parts = [_figures(judgement), _thresholds(judgement), _classes(judgement, names)]
     if judgement.confusions:
         parts.append(_confusions(judgement, names))
@@ -26,6 +28,7 @@ def as_text(judgement: Judgement, names: Names) -> str:
 def episodes_as_text(found: EpisodeFigures, names: Names) -> str:
     """The accuracy with its interval, and the classes that are in no episode."""
     asked = found.asked
+    names = _in_one_line(names)
     lines = [
         f"{asked.ways}-way {asked.shots}-shot accuracy {found.accuracy:.4f} "
         f"+- {found.accuracy - found.interval[0]:.4f} ({asked.episodes:,} episodes drawn from "
@@ -52,6 +55,10 @@ def listed(labels: list[int], names: Names) -> str:
     shown = ", ".join(names[label] for label in labels[:_MOST_CLASSES])
     more = len(labels) - _MOST_CLASSES
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _in_one_line(names: Names) -> Names:
+    return {label: in_one_line(name) for label, name in names.items()}
 
 
 def _figures(judgement: Judgement) -> list[str]:

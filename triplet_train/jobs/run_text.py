@@ -9,6 +9,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.evaluation import Coverage
+from triplet_train.files import in_one_line
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER
 from triplet_train.training.devices import Devices
@@ -78,6 +79,6 @@ def ending(
 
 
 def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:
-    names = ", ".join(images.class_names[label] for label in labels[:most])
+    names = ", ".join(in_one_line(images.class_names[label]) for label in labels[:most])
     more = len(labels) - most
     return f"{names} and {more} more classes" if more > 0 else names

@@ -39,7 +39,7 @@ def run(
     Raises:
         RequestError: the request is wrong.
         RunError: the run failed.
-        Stopped: Ctrl-C or SIGTERM during training; its state is saved.
+        Stopped: Ctrl-C, SIGTERM or SIGHUP during training; its state is saved.
     """
     run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
     if resume and is_finished(config, run_dir):

@@ -1,16 +1,18 @@
-"""Ctrl-C and SIGTERM: asked to stop, not stopped."""
+"""Ctrl-C, SIGTERM and SIGHUP: asked to stop, not stopped."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from triplet_train.errors import stopping_signals
+
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], int | None]]:
     """Tells which signal has asked to stop, if any; the second of its kind acts as usual."""
     asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in stopping_signals()}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         asked.append(number)

@@ -55,7 +55,8 @@ def train(
     Raises:
         RunError: the loss is not finite, hardly a step changes the tower, something cannot be
             written, or a device fails.
-        Stopped: Ctrl-C, SIGTERM, or stderr can no longer be written; what was done is saved.
+        Stopped: a signal (see `stopping_signals`), or stderr can no longer be written; what was
+            done is saved.
     """
     settings = config.train
     with devices.distribution.scope():
