@@ -51,7 +51,7 @@ def embed(
         stream = folder_stream(images, shape, policy, shard=part, strict=strict)
     else:
         source = opened.source(**wanted)
-        table = source.table(split or opened.default_split(source), quiet=quiet)
+        table = source.table(opened.default_split(source) if split is None else split, quiet=quiet)
         rows = judged_rows(table, source.data)
         stream = replace(shard_of(rows, *part).stream(), whole=rows.fingerprint())
     say = (say or speaker(quiet)) if part[0] == 1 else speaker(quiet=True)  # once for all shards

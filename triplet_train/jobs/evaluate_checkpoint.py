@@ -25,7 +25,7 @@ def judge_checkpoint(
     """
     opened = open_tower(checkpoint, any_model=any_model)
     source = opened.source(**wanted)
-    split = split or opened.default_split(source)
+    split = opened.default_split(source) if split is None else split
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
     for note in images.notes:
         speaker(quiet)(note)
