@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from triplet_train import progress
+from triplet_train.data.image_files import in_two_classes
 from triplet_train.evaluation import judge
 from triplet_train.progress import progress_bar, rename
 
@@ -44,3 +46,13 @@ def test_a_bar_that_has_shown_itself_is_renamed_and_taken_away(on_terminal):
     shown = on_terminal(judging)
     assert "clustering:  50%" in shown
     assert not shown.split("\r")[-2].strip()
+
+
+def test_comparing_files_shows_a_bar_after_a_moment_unless_it_is_to_be_quiet(
+    on_terminal, tmp_path, monkeypatch
+):
+    (tmp_path / "1.png").touch()
+    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"})) == ""
+    monkeypatch.setattr(progress, "_DELAY", 0)
+    assert "comparing files:" in on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}))
+    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, quiet=True)) == ""

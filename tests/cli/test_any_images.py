@@ -14,6 +14,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import Config, DataConfig
+from triplet_train.data import image_folder
 from triplet_train.data.sources import open_source
 from triplet_train.embeddings.files import read_table
 from triplet_train.jobs import report
@@ -86,6 +87,40 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
     again = read_table(photos / "x.npz")
     assert again.ids == tables[0].ids and again.ids[0].startswith("digit 0/")
     np.testing.assert_array_equal(again.embeddings, tables[0].embeddings)
+
+
+def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
+    photos, command, monkeypatch
+):
+    """Between what is trained on and what is judged, too."""
+    looked_for, look = [], image_folder.in_two_classes
+
+    def counted(folder, classes, **options):
+        looked_for.append(classes)
+        return look(folder, classes, **options)
+
+    monkeypatch.setattr(image_folder, "in_two_classes", counted)
+    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]
+    request += ["--set", "embeddings.splits=['-30%', '70%']", "--set", "train.steps=4"]
+    source = open_source(
+        DataConfig(dataset="image_folder", path="photos", image_size=(8, 8), train_split="70%")
+    )
+    trained, judged = (source.table(split).ids for split in ("70%", "-30%"))
+    (photos / "photos" / judged[-1]).write_bytes((photos / "photos" / trained[0]).read_bytes())
+    pair = f"{trained[0]} = {judged[-1]}"  # of the first class and the last
+    said = f"1 image files are in two classes, byte for byte: {pair}\n"
+    assert command(train, *request, "--dry-run")[1].count(said) == 1
+    assert command(train, *request)[2].count(said) == 1
+    assert [len(classes) for classes in looked_for] == [len(trained) + len(judged)] * 2
+    for split, times in ((":", 1), ("-30%", 0)):
+        answers = [
+            command(evaluate, "--checkpoint", "run", "--split", split),
+            command(embed, "--checkpoint", "run", "--split", split, "--output", f"{times}.npz"),
+        ]
+        assert [(status, err.count(said)) for status, _, err in answers] == [(0, times)] * 2
+    assert len(looked_for) == 6
+    shard = ["--split", ":", "--shard", "2/2", "--output", "parts.npz"]
+    assert command(embed, "--checkpoint", "run", *shard)[0] == 0 and len(looked_for) == 6
 
 
 def test_a_run_goes_on_with_the_images_it_began_with_wherever_they_are_and_no_others(

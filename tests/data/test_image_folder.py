@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import judged_rows, labels_of, training_rows
 from triplet_train.data.folder_stream import folder_stream
-from triplet_train.data.image_files import find_images, make_decode
+from triplet_train.data.image_files import find_images, in_two_classes, make_decode
 from triplet_train.data.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError, RunError
@@ -243,13 +244,73 @@ def test_a_file_in_two_classes_is_said_in_training_and_for_images(splits):
         (splits / f"train/{name}.png").write_bytes(more)
     os.symlink(splits / "train/bee/1.png", splits / "train/ant/linked.png")
     os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
+    os.link(splits / "train/bee/2.png", splits / "train/ant/z.png")
     stream = folder_stream(splits / "train", (8, 8, 3), "pad")
-    for notes, root in ((source(splits).table("train").notes, "train/"), (stream.notes, "")):
-        assert notes == (
-            "warning: 2 image files are in two classes, byte for byte: "
-            f"{root}ant/1.png = {root}bee/copy.png, {root}ant/linked.png = {root}bee/1.png",
-        )
-    assert not source(splits).table("test").notes
+    found = source(splits)
+    for notes, root in ((found.in_two_classes(["train"]), "train/"), (stream.notes, "")):
+        assert list(notes) == [
+            "warning: 3 image files are in two classes, byte for byte: "
+            f"{root}ant/1.png = {root}bee/copy.png, {root}ant/linked.png = {root}bee/1.png, "
+            f"{root}ant/z.png = {root}bee/2.png"
+        ]
+    assert not found.in_two_classes(["test"])
+
+
+@pytest.mark.parametrize(
+    ("train_split", "eval_split", "folders"),
+    [("train", "test", ["train", "test"]), ("50%", "-50%", ["."])],
+)
+def test_a_file_in_two_classes_is_noticed_between_the_splits_of_a_run(
+    tmp_path, train_split, eval_split, folders
+):
+    names = [f"{c}/{number}.png" for c in ("ant", "bee") for number in range(4)]
+    make_folder(tmp_path, [f"{top}/{name}" for top in folders for name in names])
+    found = source(tmp_path, train_split)
+    first = next(path for path in found.table(train_split).ids if "ant" in path)
+    second = next(path for path in found.table(eval_split).ids if "bee" in path)
+    (tmp_path / second).write_bytes((tmp_path / first).read_bytes())
+    assert not found.in_two_classes([train_split]) and not found.in_two_classes([eval_split])
+    (line,) = found.in_two_classes([train_split, eval_split, eval_split])
+    pair = " = ".join(sorted([first, second]))
+    assert line.endswith(f"1 image files are in two classes, byte for byte: {pair}")
+
+
+def test_the_files_in_two_classes_are_those_that_comparing_every_pair_finds(tmp_path):
+    """Of few sizes, small and large, of which some differ in their last byte only."""
+    random, classes = np.random.default_rng(0), {}
+    for number in range(600):
+        size, end = random.choice([0, 9, 9_000]), random.integers(9, dtype=np.uint8)
+        path = f"{random.integers(3)}/{number:03}.png"
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes((b"x" * size + bytes([end]))[-size:] if size else b"")
+        classes[path] = path[0]
+    contents = {path: (tmp_path / path).read_bytes() for path in sorted(classes)}
+    same = [
+        [path for path in contents if contents[path] == content]
+        for content in dict.fromkeys(contents.values())
+    ]
+    expected = [group for group in same if len({classes[path] for path in group}) > 1]
+    (line,) = in_two_classes(tmp_path, classes)
+    assert line.startswith(f"warning: {len(expected)} image files")
+    for pair in line.split(": ")[-1].removesuffix(" ...").split(", "):
+        first, second = pair.split(" = ")
+        assert contents[first] == contents[second] and classes[first] != classes[second]
+
+
+def test_a_file_whose_size_no_other_class_has_is_not_opened(tmp_path, monkeypatch):
+    sizes = {"ant/1.png": 5, "ant/2.png": 6, "ant/3.png": 6, "bee/1.png": 7, "bee/2.png": 5}
+    for path, size in sizes.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(path.encode()[:size].ljust(size))
+    opened, open_file = set(), Path.open
+
+    def watched(path, *arguments, **options):
+        opened.add(path.relative_to(tmp_path).as_posix())
+        return open_file(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", watched)
+    assert not in_two_classes(tmp_path, {path: path[:3] for path in sizes})
+    assert opened == {"ant/1.png", "bee/2.png"}
 
 
 def test_files_of_other_kinds_are_said_for_images_and_once_for_all_shards(splits):

@@ -368,6 +368,12 @@ class Config(Section):
         """What is exported and judged at the end."""
         return self.embeddings.splits or [self.data.eval_split]
 
+    @property
+    def used_splits(self) -> list[str]:
+        """Each split that a run reads, once."""
+        data = self.data
+        return list(dict.fromkeys([data.train_split, data.eval_split, *self.export_splits]))
+
     @field_validator("train")
     @classmethod
     def warmup_fits(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:

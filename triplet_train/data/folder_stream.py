@@ -32,6 +32,7 @@ def folder_stream(
     *,
     shard: tuple[int, int] = (1, 1),
     strict: bool = False,
+    quiet: bool = False,
 ) -> ImageStream:
     """The images of a folder and of the folders in it, by path.
 
@@ -44,6 +45,7 @@ def folder_stream(
         policy: see `fitting.make_fit`.
         shard: (i, n), the ith of n equal parts; 1 <= i <= n.
         strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
+        quiet: whether to leave out the progress bar of comparing the files.
 
     Raises:
         RequestError: no such folder, no images in it, or no images of so many channels.
@@ -62,7 +64,8 @@ def folder_stream(
     share = paths[len(paths) * (index - 1) // shards : len(paths) * index // shards]
     notes = passed_over(found, folder) if index == 1 else []
     if index == 1:
-        notes += in_two_classes(folder, {p: class_of(p) for p in paths if class_of(p)})
+        classes = {path: class_of(path) for path in paths if class_of(path)}
+        notes += in_two_classes(folder, classes, quiet=quiet)
     unreadable: list[str] = []
 
     def batches(size: int) -> Iterator[ImageSet]:

@@ -5,8 +5,9 @@ import stat
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -16,10 +17,12 @@ from PIL import ExifTags, Image, ImageOps
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line, in_one_line, is_written, plots_name, sha256
+from triplet_train.progress import progress_bar
 from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _START = 4096  # bytes, in which two images differ
+_COMPARED = 32  # files that a thread compares at a time
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # What Pillow raises of files that are damaged or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -138,28 +141,51 @@ def passed_over(found: FoundImages, place: Path) -> list[str]:
     return lines
 
 
-def in_two_classes(folder: Path, classes: dict[str, str]) -> list[str]:
+def in_two_classes(folder: Path, classes: dict[str, str], *, quiet: bool = False) -> list[str]:
     """A line on files of the same bytes in two classes, if there are any.
 
+    A file is opened only if another class has one of its size, and read to its end only if that
+    one also begins alike.
+
     Args:
-        classes: path in `folder` -> class. Of most files only the first bytes are read.
+        classes: path in `folder` -> class.
+        quiet: whether to leave out the progress bar.
     """
 
-    def alike(paths: Iterable[str], by: Callable[[Path], Hashable]) -> list[list[str]]:
+    def alike(paths: list[str], by: Callable[[Path], Hashable]) -> list[list[str]]:
         """Those for which `by` is the same, where they are of two classes."""
+
+        def keys(part: list[str]) -> list[tuple[str, Hashable]]:
+            found = []
+            for path in part:
+                with suppress(OSError):  # which is said when the image is read
+                    found.append((path, by(folder / path)))
+            return found
+
         groups: defaultdict[Hashable, list[str]] = defaultdict(list)
-        for path in paths:
-            with suppress(OSError):  # which is said when the image is read
-                groups[by(folder / path)].append(path)
+        parts = [paths[at : at + _COMPARED] for at in range(0, len(paths), _COMPARED)]
+        with (
+            progress_bar(len(paths), "comparing files", quiet) as progress,
+            ThreadPoolExecutor(os.cpu_count()) as threads,
+        ):
+            for part, found in zip(parts, threads.map(keys, parts), strict=True):
+                for path, key in found:
+                    groups[key].append(path)
+                progress.update(len(part))
         return [group for group in groups.values() if len({classes[p] for p in group}) > 1]
 
-    candidates = alike(sorted(classes), _size_and_start)
-    same = [group for paths in candidates for group in alike(paths, sha256)]
+    same = [list(classes)]
+    for by in (_size, _size_and_start, sha256):
+        same = alike(sorted(chain.from_iterable(same)), by)
     if not same:
         return []
     of_each = ({classes[path]: path for path in reversed(group)} for group in same)
     examples = listed((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
     return [f"warning: {len(same):,} image files are in two classes, byte for byte: {examples}"]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _size_and_start(path: Path) -> tuple[int, int]:

@@ -116,12 +116,14 @@ class FolderSource:
             {number: name for name, number in numbers.items()},
             read,
             size_of,
-            (
-                *self._notes(split, new),
-                *in_two_classes(self._root, {path: self._class_of(path) for path in paths}),
-            ),
+            tuple(self._notes(split, new)),
             new_labels=frozenset(new.values()),
         )
+
+    def in_two_classes(self, splits: Iterable[str], *, quiet: bool = False) -> list[str]:
+        paths = {path for split in splits for path in self._rows(split)}
+        classes = {path: self._class_of(path) for path in paths}
+        return in_two_classes(self._root, classes, quiet=quiet)
 
     def _classes_in(self, split: str) -> set[str]:
         """The classes of the folder of `split`."""

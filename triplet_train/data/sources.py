@@ -1,6 +1,6 @@
 """Where images come from: a TFDS data set, or one of the sources in `registry.SOURCES`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Protocol
 
@@ -40,6 +40,13 @@ class Source(Protocol):
         Raises:
             RequestError: no such split, or classes that cannot be told apart.
             RunError: a file is damaged.
+        """
+        ...
+
+    def in_two_classes(self, splits: Iterable[str], *, quiet: bool = False) -> list[str]:
+        """A line on image files that lie in two classes, in one of `splits` or between them.
+
+        Empty where there are none, and where images are no files of their own.
         """
         ...
 

@@ -45,6 +45,8 @@ def dry_run(config: Config, preview: Path | None = None, *, quiet: bool = False)
         facts += _split("train on", images, config, held[0])
         facts += _split("judge on", judged, config, held[1])
         facts += [_split("export", table, config, False)[0] for table in exported]
+        doubles = source.in_two_classes(config.used_splits, quiet=quiet)
+        facts += [f"{'':11s}{line}" for line in doubles]
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]
     tower = build_tower(config.model, source.image_shape, config.train.precision)

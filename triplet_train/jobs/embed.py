@@ -48,12 +48,17 @@ def embed(
     if images is not None:
         shape = opened.tower.input_shape[1:]
         policy = opened.config.data.resize_policy if opened.config else "pad"
-        stream = folder_stream(images, shape, policy, shard=part, strict=strict)
+        stream = folder_stream(images, shape, policy, shard=part, strict=strict, quiet=quiet)
     else:
         source = opened.source(**wanted)
-        table = source.table(opened.default_split(source) if split is None else split, quiet=quiet)
-        rows = judged_rows(table, source.data)
-        stream = replace(shard_of(rows, *part).stream(), whole=rows.fingerprint())
+        split = opened.default_split(source) if split is None else split
+        rows = judged_rows(source.table(split, quiet=quiet), source.data)
+        doubles = source.in_two_classes([split], quiet=quiet) if part[0] == 1 else []
+        stream = replace(
+            shard_of(rows, *part).stream(),
+            notes=(*rows.notes, *doubles),
+            whole=rows.fingerprint(),
+        )
     say = (say or speaker(quiet)) if part[0] == 1 else speaker(quiet=True)  # once for all shards
     for note in stream.notes:
         say(note)

@@ -27,8 +27,9 @@ def judge_checkpoint(
     source = opened.source(**wanted)
     split = opened.default_split(source) if split is None else split
     images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
-    for note in images.notes:
-        speaker(quiet)(note)
+    if not quiet:
+        for note in (*images.notes, *source.in_two_classes([split])):
+            speaker(quiet)(note)
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     if images.classes:
         about["classes"] = images.classes

@@ -45,7 +45,7 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
             that could be judged, or mistaken.
     """
     data = config.data
-    for split in (data.train_split, data.eval_split, *config.export_splits):
+    for split in config.used_splits:
         source.count(split)
     names = {file_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):

@@ -88,7 +88,8 @@ def _train_and_judge(
         run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
     ):
         if not quiet:
-            for line in opening(config, images, held_out, batches, devices, changes):
+            doubles = source.in_two_classes(config.used_splits)
+            for line in (*opening(config, images, held_out, batches, devices, changes), *doubles):
                 print(line, file=sys.stderr)
         progress = train(
             config,
