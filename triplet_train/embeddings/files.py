@@ -95,7 +95,8 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
 def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:
     """What the shards of an export share, though each machine may see the files at another place.
 
-    Of a checkpoint the SHA-256 tells, of a folder of images the digest of all that is in it.
+    Checkpoints are compared by their SHA-256, the images of a folder by a digest of their paths and
+    labels. The digest holds no pixels: it is the same when an image was overwritten in between.
     """
     own = {"shard", "checkpoint"}
     if "shards_of" in about and str(about.get("dataset")).startswith("/"):
