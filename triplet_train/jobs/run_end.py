@@ -1,7 +1,6 @@
 """The end of a run: its best tower's embeddings, figures and page."""
 
 import json
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
+from triplet_train.progress import Say, say
 
 
 def is_finished(config: Config, run_dir: Path) -> bool:
@@ -43,16 +43,22 @@ def export_and_judge(
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, judge them by what was exported, and draw the first.
 
-    Figures by split; none for a split without two images of a class.
+    Figures by split; none for a split without two images of a class. Lines that nobody reads any
+    more do not keep the run from its end.
     """
     file = run_dir / EMBEDDER
     best = OpenTower(file, load_embedder(file), run_dir, config)
+
+    def tell(line: str) -> None:
+        if not quiet:
+            say(line)
+
     (run_dir / "embeddings").mkdir(exist_ok=True)
     first = config.export_splits[0]
     figures: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        judged = _export(config, run_dir, best, table, best_step, quiet)
+        judged = _export(config, run_dir, best, table, best_step, quiet, tell)
         if table.split == first:
             shown = judged
         figures[table.split] = {}
@@ -71,7 +77,8 @@ def export_and_judge(
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     if shown:
-        _draw(shown, run_dir, quiet)
+        tell(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}")
+        _draw(shown, run_dir)
     return figures
 
 
@@ -82,6 +89,7 @@ def _export(
     images: ImageTable,
     best_step: int,
     quiet: bool,
+    tell: Say,
 ) -> Judged | None:
     """Write the embeddings of a split, and judge them; None where no two images share a class.
 
@@ -103,7 +111,8 @@ def _export(
             )
             for format in formats
         ]
-        for rows in best.tables(stream, with_images="projector" in formats, quiet=quiet):
+        with_images = "projector" in formats
+        for rows in best.tables(stream, with_images=with_images, quiet=quiet, say=tell):
             for append in appends:
                 append(rows)
             tables.append(replace(rows, images=None))
@@ -116,11 +125,9 @@ def _export(
     return judge_tables(about, table, None, quiet, images=stream, run_dir=run_dir)
 
 
-def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
+def _draw(judged: Judged, run_dir: Path) -> None:
     from triplet_train.jobs.report import write_page  # half a second to import
 
-    if not quiet:
-        print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
     write_page(
         judged, run_dir / run_folder.REPORT, f"{run_dir.resolve().name}: {judged.about['split']}"
     )
