@@ -29,6 +29,7 @@ class Progress:
         best_figures: what it was judged by.
         best_sha256: of its tower's file. Says nothing of the run, as the file holds its date.
         lost: steps done that changed nothing; see `LostSteps`.
+        lost_in_a_row: how many of them are the latest steps.
     """
 
     step: int = 0
@@ -36,6 +37,7 @@ class Progress:
     best_figures: dict[str, float] | None = None
     best_sha256: str | None = field(default=None, compare=False)
     lost: int = 0
+    lost_in_a_row: int = 0
 
 
 class Checkpoints:

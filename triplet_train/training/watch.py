@@ -67,7 +67,7 @@ class Watch:
 
         Raises:
             RunError: a loss, a gradient or a weight is not finite, or hardly a step changes the
-                tower.
+                tower, or none any more.
         """
         for step, numbers in (each for kept in self._unseen for each in _numbers(*kept)):
             self._require_finite(step, numbers)
