@@ -11,7 +11,10 @@ NOW_AND_THEN = ([STOOD_STILL] * 88 + [MADE]) * 2 + [STOOD_STILL] * 94
 
 
 def told(steps, progress=None, precision="float32"):
-    """The failure that ends these steps, or what is said after them, and the progress."""
+    """The failure that ends these steps, or what is said after them, and the progress.
+
+    With a failure comes its advice.
+    """
     progress = progress or Progress()
     config = load_config("digits_semihard", ["train.steps=300", f"train.precision={precision}"])
     watch = LostSteps(config, progress)
@@ -20,7 +23,7 @@ def told(steps, progress=None, precision="float32"):
         progress.step = step
         watch.count({"gradient_norm": norm, "loss": loss})
         if failure := watch.failure(step):
-            return failure, progress
+            return f"{failure}. {watch.advice(step)}", progress
         said = watch.warning(step)
     return said, progress
 
@@ -55,6 +58,19 @@ def test_lost_steps_are_counted_across_a_resume(steps):
     _, progress = told(steps[:200])
     again = Progress(**vars(progress))
     assert told(steps[200:], again)[0] == told(steps)[0]
+
+
+def test_the_advice_fits_the_cause():
+    """Without a single gradient it cannot be its size."""
+    for steps, precision, advised in (
+        ([STOOD_STILL] * 100, "float32", "--preview"),
+        ([STOOD_STILL] * 100, "mixed_float16", "--preview"),
+        ([MADE] + [STOOD_STILL] * 99, "float32", None),
+        ([OVERFLOWED] * 100, "mixed_float16", None),
+        ([OVERFLOWED] + [STOOD_STILL] * 99, "mixed_float16", None),
+    ):
+        failure, _ = told(steps, precision=precision)
+        assert (advised or ". None") in failure
 
 
 @pytest.mark.parametrize("rest", [LEARNED_ALL, MADE])

@@ -21,9 +21,11 @@ class LostSteps:
 
     def __init__(self, config: Config, progress: Progress) -> None:
         self._config, self._progress = config, progress
+        self._overflowed = False  # in this session
 
     def count(self, figures: dict[str, float]) -> None:
         norm = figures["gradient_norm"]
+        self._overflowed |= not math.isfinite(norm)
         if not math.isfinite(norm) or (norm == 0.0 and figures["loss"] > 0.0):
             self._progress.lost += 1
             self._progress.lost_in_a_row += 1
@@ -38,6 +40,15 @@ class LostSteps:
         if self._progress.lost_in_a_row >= _ENOUGH:
             return f"the tower is no longer trained: {self._cause(f'{_ENOUGH} steps in a row')}"
         return None
+
+    def advice(self, step: int) -> str | None:
+        """What to do about the failure after this step; None: what helps against large steps."""
+        if self._overflowed or self._progress.lost < step:
+            return None
+        return (
+            "No step had a gradient, as when all images have one vector: see with --dry-run "
+            "--preview FILE.png whether they differ; if they do, try another model or seed"
+        )
 
     def warning(self, step: int) -> str | None:
         """What to say of a run that ends with this step and has lost more than a few."""
