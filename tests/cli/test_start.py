@@ -84,6 +84,25 @@ def test_a_signal_that_a_module_makes_another_error_of_ends_the_command_all_the_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored(number):
+    """As by `trap '' INT`, or of a job in the background of a script."""
+    code = f"""import triplet_train.training.interruption as training
+    signal.raise_signal({number:d})
+    with training.interruption() as interrupted:
+        signal.raise_signal({number:d})
+        assert not interrupted()
+    print("done")"""
+    for program, said in ((COMMAND.format(code), b"done\n"), (EARLY.format(number.name), b"")):
+        ended = run(
+            program,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
+        )
+        assert (ended.returncode, ended.stdout) == (0 if said else 2, said), ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_nothing_half_written(tmp_path, number):
     code = f"""with replacing(Path("x.npz")) as beside:
         beside.touch()

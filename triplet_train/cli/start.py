@@ -28,7 +28,8 @@ def _start(command: str) -> None:
     _open_closed_streams()
     with ended_at_once():
         module = import_module(f"triplet_train.cli.{command}")
-    signal.signal(signal.SIGTERM, _stop)
+    if signal.SIGTERM in _heeded():
+        signal.signal(signal.SIGTERM, _stop)
     try:
         module.main()
     except (KeyboardInterrupt, Exception) as error:
@@ -46,13 +47,18 @@ def _start(command: str) -> None:
 @contextmanager
 def ended_at_once() -> Iterator[None]:
     """While modules are imported a signal ends the process itself, as nothing is half written."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in signals}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in _heeded()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals to stop that are not ignored, as by `trap '' INT` or of a script's background."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -8,9 +8,13 @@ from types import FrameType
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], int | None]]:
-    """Tells which signal has asked to stop, if any; the second of its kind acts as usual."""
+    """Tells which signal has asked to stop, if any; the second of its kind acts as usual.
+
+    One that is ignored stays ignored.
+    """
     asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: now for number, now in handlers.items() if now is not signal.SIG_IGN}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         asked.append(number)
