@@ -65,6 +65,11 @@ class Checkpoints:
         steps = self.steps()
         return f"the newest good checkpoint is {self.path(steps[-1])}" if steps else "none is saved"
 
+    def resumption(self) -> str:
+        """Says where --resume begins, for a message."""
+        begins = "goes on from there" if self.steps() else "begins at step 0"
+        return f"{self.newest()}. The same command with --resume {begins}"
+
     def save(self, tower: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> None:
         """Write the checkpoint of `progress.step`, then drop those that are no longer kept.
 
@@ -87,8 +92,7 @@ class Checkpoints:
                 self._point_to_best(path)
         except OSError as error:
             raise RunError(
-                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.newest()}. "
-                "The same command with --resume goes on from there"
+                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.resumption()}"
             ) from error
         self._damaged.discard(progress.step)
         kept = self.steps()[-self._keep :]

@@ -102,7 +102,7 @@ class Watch:
                 ) from error
             raise RunError(
                 f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
-                f"{self._checkpoints.newest()}. The same command with --resume goes on from there"
+                f"{self._checkpoints.resumption()}"
             ) from error
 
     def _rows(self, step: int) -> np.ndarray:
