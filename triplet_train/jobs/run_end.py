@@ -18,11 +18,12 @@ from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.progress import Say, say
+from triplet_train.report import plots_folder
 
 
 def is_finished(config: Config, run_dir: Path) -> bool:
     """Whether all that `config` asks for is there, so that nothing is left to do."""
-    file = run_dir / run_folder.FIGURES
+    file, page = run_dir / run_folder.FIGURES, run_dir / run_folder.REPORT
     if not file.is_file():
         return False
     try:
@@ -32,7 +33,7 @@ def is_finished(config: Config, run_dir: Path) -> bool:
             and final["splits"].keys() >= set(config.export_splits)
             and final["split"] == config.export_splits[0]
             and all(path.exists() for path in run_folder.embedding_files(run_dir, config))
-            and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
+            and ((page.is_file() and plots_folder(page).is_dir()) or "recall_at_1" not in final)
         )
     except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
         return False
