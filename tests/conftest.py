@@ -132,4 +132,5 @@ def finished_run(tmp_path_factory, digits_config):
     with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
         patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
         run(digits_config(), folder, quiet=True)
+    (folder / "plots").mkdir()
     return folder

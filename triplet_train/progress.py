@@ -1,10 +1,14 @@
-"""The progress bar of everything that goes through images and takes more than a moment."""
+"""What is said on standard error: progress bars, and lines above them."""
 
+import select
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from tqdm import tqdm
+
+from triplet_train.errors import Stopped
 
 Say = Callable[[str], object]
 _DELAY = 1  # seconds
@@ -22,9 +26,37 @@ def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
     )
 
 
+def hung_up() -> bool:
+    """Whether the reader of standard error is gone: of a pipe, or the terminal.
+
+    A bar does not tell, as tqdm hides it.
+    """
+    try:
+        number = sys.stderr.fileno()
+    except (OSError, ValueError):  # no file of the system, as in a notebook
+        return False
+    poll = select.poll()
+    poll.register(number, 0)  # errors are reported unasked
+    return bool(poll.poll(0))
+
+
+def say(line: str) -> bool:
+    """Print a line to standard error, above a bar that is there; whether it could be written."""
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError:
+        return False
+    return True
+
+
 def speaker(quiet: bool) -> Say:
-    """A function that prints a line to standard error, above a bar that is there; or none."""
-    return lambda line: quiet or tqdm.write(line, file=sys.stderr)
+    """`say`, or nothing. It raises Stopped, as by SIGPIPE, when a line cannot be written."""
+
+    def speak(line: str) -> None:
+        if not quiet and not say(line):
+            raise Stopped("", signal.SIGPIPE)
+
+    return speak
 
 
 def rename(bar: "tqdm[NoReturn]", what: str) -> None:

@@ -54,6 +54,20 @@ def broken():
     os.close(write)
 
 
+@pytest.fixture
+def hung_up():
+    """A terminal that was closed."""
+    master, slave = os.openpty()
+    os.close(master)
+    yield slave
+    os.close(slave)
+
+
+@pytest.fixture(params=["broken", "hung_up"])
+def unread(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_that_comes_during_the_imports_ends_the_command_without_a_traceback(number):
     ended = run(EARLY.format(number.name), stderr=subprocess.PIPE)
@@ -92,8 +106,8 @@ def test_a_signal_that_is_ignored_from_the_start_stays_so_as_under_nohup(number)
     assert (ended.returncode, ended.stdout) == (0, b"None\n")
 
 
-def test_an_answer_that_nobody_reads_ends_a_command_as_sigpipe_would(broken):
-    ended = run(TRAIN, "--schema", stdout=broken, stderr=subprocess.PIPE)
+def test_an_answer_that_nobody_reads_ends_a_command_as_sigpipe_would(unread):
+    ended = run(TRAIN, "--schema", stdout=unread, stderr=subprocess.PIPE)
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
 
 
@@ -105,8 +119,28 @@ def test_an_answer_that_cannot_be_written_is_told_with_the_cause():
     assert ended.stderr.count("\n") == 1
 
 
-def test_an_error_that_nobody_reads_has_its_status_all_the_same(broken):
-    assert run(TRAIN, "--config", "missing.yaml", stderr=broken).returncode == 2
+def test_an_error_that_nobody_reads_has_its_status_all_the_same(unread):
+    assert run(TRAIN, "--config", "missing.yaml", stderr=unread).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "line, status",
+    [
+        ("speaker(quiet=False)('a line')", 128 + signal.SIGPIPE),
+        ("print('a line', file=sys.stderr)", 128 + signal.SIGPIPE),  # of another library
+        ("say_if_heard('a line')", 0),
+        ("speaker(quiet=True)('a line')", 0),
+    ],
+)
+def test_a_line_that_nobody_reads_ends_a_command_unless_it_may_be_missed(unread, line, status):
+    code = f"""from triplet_train.cli.command import launch, say
+    from triplet_train.progress import say as say_if_heard, speaker
+    def command():
+        {line}
+        say("an answer")
+    launch(command)"""
+    ended = run(COMMAND.format(code), stderr=unread, stdout=subprocess.PIPE)
+    assert (ended.returncode, ended.stdout) == (status, b"" if status else b"an answer")
 
 
 def test_what_is_said_to_a_closed_stream_goes_into_no_file_that_is_opened_next(tmp_path):

@@ -5,9 +5,20 @@ import numpy as np
 from tables import table
 
 from triplet_train.jobs import report
-from triplet_train.jobs.run_end import export_and_judge
+from triplet_train.jobs.run_end import export_and_judge, is_finished
 
 AT_ONCE = 8  # images
+
+
+def test_a_run_without_a_page_or_its_plots_is_not_finished(tmp_path, finished_run, digits_config):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run, symlinks=True)
+    assert is_finished(digits_config(), run)
+    (run / "plots").rmdir()
+    assert not is_finished(digits_config(), run)
+    (run / "plots").mkdir()
+    (run / "report.html").unlink()
+    assert not is_finished(digits_config(), run)
 
 
 def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(

@@ -1,3 +1,4 @@
+import sys
 from base64 import b64encode
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
@@ -142,6 +143,29 @@ def test_a_report_that_fails_leaves_the_old_page_and_no_plots(
             write_report(make(log=None, images=None), tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_report_that_is_interrupted_between_its_files_leaves_no_plots_without_their_page(
+    tmp_path, monkeypatch, without_maps, again
+):
+    if again:
+        (tmp_path / "x.html").write_text("old")
+        (tmp_path / "x_plots").mkdir()
+        (tmp_path / "x_plots/loss.png").touch()
+    put, left = files.os.replace, [True]
+
+    def only_once(written, path):
+        if not left:
+            sys.exit(143)
+        left.pop()
+        put(written, path)
+
+    monkeypatch.setattr(files.os, "replace", only_once)
+    with pytest.raises(SystemExit):
+        write_report(make(log=None, images=None), tmp_path / "x.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.html"]
+    assert Parsed(tmp_path / "x.html").text
 
 
 def test_plots_that_the_page_no_longer_has_are_gone(tmp_path, without_maps):

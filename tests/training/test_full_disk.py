@@ -24,14 +24,16 @@ CONFIG = [
 ]
 
 
-def run_on_a_disk_that_fills_up(folder, room=None, resume=False):
-    """`room`: what can be written to a file from the evaluation of step 10 on, in bytes."""
+def run_on_a_disk_that_fills_up(folder, room=None, resume=False, at_once=False):
+    """`room`: what can be written to a file, in bytes, from the evaluation of step 10 on."""
     _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def evaluate():
         resource.setrlimit(resource.RLIMIT_FSIZE, (room or before[0], most))
         return figures()
 
+    if at_once:
+        evaluate()
     try:
         return start(
             load_config("digits_semihard", CONFIG), folder, resume=resume, evaluate=evaluate
@@ -60,6 +62,14 @@ def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
     with pytest.raises(RunError, match=rf"{culprit} cannot be written: .*too large"):
         run_on_a_disk_that_fills_up(run, room)
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step_00000000"]
+    resumed = run_on_a_disk_that_fills_up(run, resume=True)
+    assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_a_run_that_resume_begins(tmp_path, whole):
+    run = tmp_path / "run"
+    with pytest.raises(RunError, match=r"none is saved\. .* --resume begins at step 0$"):
+        run_on_a_disk_that_fills_up(run, 4000, at_once=True)
     resumed = run_on_a_disk_that_fills_up(run, resume=True)
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
 

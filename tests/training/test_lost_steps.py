@@ -7,10 +7,14 @@ from triplet_train.training.checkpoints import Progress
 from triplet_train.training.lost_steps import LostSteps
 
 MADE, OVERFLOWED, STOOD_STILL, LEARNED_ALL = (0.1, 0.3), (math.inf, 0.3), (0.0, 0.3), (0.0, 0.0)
+NOW_AND_THEN = ([STOOD_STILL] * 88 + [MADE]) * 2 + [STOOD_STILL] * 94
 
 
 def told(steps, progress=None, precision="float32"):
-    """The failure that ends these steps, or what is said after them, and the progress."""
+    """The failure that ends these steps, or what is said after them, and the progress.
+
+    With a failure comes its advice.
+    """
     progress = progress or Progress()
     config = load_config("digits_semihard", ["train.steps=300", f"train.precision={precision}"])
     watch = LostSteps(config, progress)
@@ -19,7 +23,7 @@ def told(steps, progress=None, precision="float32"):
         progress.step = step
         watch.count({"gradient_norm": norm, "loss": loss})
         if failure := watch.failure(step):
-            return failure, progress
+            return f"{failure}. {watch.advice(step)}", progress
         said = watch.warning(step)
     return said, progress
 
@@ -38,16 +42,35 @@ def test_what_did_not_overflow_is_not_said_to_have():
 
 def test_a_run_fails_once_fewer_than_a_tenth_of_its_steps_have_changed_the_tower():
     """With a tenth or a little more it ends with a warning."""
-    assert "hardly trained: 262 of 291 steps" in told([MADE] * 29 + [STOOD_STILL] * 271)[0]
-    assert told([MADE] * 30 + [STOOD_STILL] * 270)[0].startswith("warning: 270 of 300 steps")
-    assert told([MADE] * 30 + [STOOD_STILL] * 269)[0] is None
+    assert "hardly trained: 262 of 291 steps" in told([MADE] * 27 + NOW_AND_THEN)[0]
+    assert told([MADE] * 28 + NOW_AND_THEN)[0].startswith("warning: 270 of 300 steps")
+    assert told(([MADE] * 28 + NOW_AND_THEN)[:299])[0] is None
 
 
-def test_lost_steps_are_counted_across_a_resume():
-    steps = [MADE] * 29 + [STOOD_STILL] * 271
-    _, progress = told(steps[:250])
+def test_a_run_that_changes_nothing_for_a_hundred_steps_in_a_row_ends_however_well_it_began():
+    failure, progress = told([MADE] * 150 + [STOOD_STILL] * 150)
+    assert progress.step == 250 and "no longer trained: 100 steps in a row" in failure
+    assert told(([MADE] * 51 + [STOOD_STILL] * 99) * 2)[0].startswith("warning: 198 of 300 steps")
+
+
+@pytest.mark.parametrize("steps", [[MADE] * 27 + NOW_AND_THEN, [MADE] * 150 + [STOOD_STILL] * 150])
+def test_lost_steps_are_counted_across_a_resume(steps):
+    _, progress = told(steps[:200])
     again = Progress(**vars(progress))
-    assert told(steps[250:], again)[0] == told(steps)[0]
+    assert told(steps[200:], again)[0] == told(steps)[0]
+
+
+def test_the_advice_fits_the_cause():
+    """Without a single gradient it cannot be its size."""
+    for steps, precision, advised in (
+        ([STOOD_STILL] * 100, "float32", "--preview"),
+        ([STOOD_STILL] * 100, "mixed_float16", "--preview"),
+        ([MADE] + [STOOD_STILL] * 99, "float32", None),
+        ([OVERFLOWED] * 100, "mixed_float16", None),
+        ([OVERFLOWED] + [STOOD_STILL] * 99, "mixed_float16", None),
+    ):
+        failure, _ = told(steps, precision=precision)
+        assert (advised or ". None") in failure
 
 
 @pytest.mark.parametrize("rest", [LEARNED_ALL, MADE])

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import typer
 from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
 from triplet_train.errors import CommandError, RequestError, Stopped
+from triplet_train.progress import hung_up
 from triplet_train.registry import SOURCES
 
 
@@ -40,10 +42,13 @@ def launch(command: Callable[..., None]) -> None:
     except CommandError as error:
         _end(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that vanished
+        if error.filename is None and hung_up():  # it is of stderr itself
+            _end("", 128 + signal.SIGPIPE)
         _end(str(error), 2 if error.errno == errno.ENAMETOOLONG else 1)
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # of which Typer makes a 1
             _end("", 128 + signal.SIGPIPE)
+        _drop_unwritten()
         raise
 
 
@@ -60,12 +65,17 @@ def _end(message: str, status: int) -> None:
     if message:
         with suppress(OSError):  # nobody reads it
             print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    _drop_unwritten()
+    sys.exit(status)
+
+
+def _drop_unwritten() -> None:
+    """Drop what a stream does not take, lest Python tries once more and ends with 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # lest Python, which flushes it once more, ends with another status
+        except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    sys.exit(status)
 
 
 def say(text: str) -> None:
@@ -73,6 +83,9 @@ def say(text: str) -> None:
     try:
         typer.echo(text, nl=False)
     except OSError as error:
+        device = stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
+        if device and error.errno == errno.EIO:  # a terminal that is closed, which no longer is one
+            raise Stopped("", signal.SIGPIPE) from error
         error.filename = "standard output"
         raise
 
@@ -177,7 +190,8 @@ def _stderr_held_back() -> Iterator[None]:
             yield
         except Exception:
             held.seek(0)
-            os.write(real, held.read())
+            with suppress(OSError):  # nobody reads it
+                os.write(real, held.read())
             raise
         finally:
             os.dup2(real, 2)

@@ -1,7 +1,6 @@
 """The end of a run: its best tower's embeddings, figures and page."""
 
 import json
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,11 +17,13 @@ from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
+from triplet_train.progress import Say, say
+from triplet_train.report import plots_folder
 
 
 def is_finished(config: Config, run_dir: Path) -> bool:
     """Whether all that `config` asks for is there, so that nothing is left to do."""
-    file = run_dir / run_folder.FIGURES
+    file, page = run_dir / run_folder.FIGURES, run_dir / run_folder.REPORT
     if not file.is_file():
         return False
     try:
@@ -32,7 +33,7 @@ def is_finished(config: Config, run_dir: Path) -> bool:
             and final["splits"].keys() >= set(config.export_splits)
             and final["split"] == config.export_splits[0]
             and all(path.exists() for path in run_folder.embedding_files(run_dir, config))
-            and ((run_dir / run_folder.REPORT).is_file() or "recall_at_1" not in final)
+            and ((page.is_file() and plots_folder(page).is_dir()) or "recall_at_1" not in final)
         )
     except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
         return False
@@ -43,16 +44,22 @@ def export_and_judge(
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, judge them by what was exported, and draw the first.
 
-    Figures by split; none for a split without two images of a class.
+    Figures by split; none for a split without two images of a class. Lines that nobody reads any
+    more do not keep the run from its end.
     """
     file = run_dir / EMBEDDER
     best = OpenTower(file, load_embedder(file), run_dir, config)
+
+    def tell(line: str) -> None:
+        if not quiet:
+            say(line)
+
     (run_dir / "embeddings").mkdir(exist_ok=True)
     first = config.export_splits[0]
     figures: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        judged = _export(config, run_dir, best, table, best_step, quiet)
+        judged = _export(config, run_dir, best, table, best_step, quiet, tell)
         if table.split == first:
             shown = judged
         figures[table.split] = {}
@@ -71,7 +78,8 @@ def export_and_judge(
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     if shown:
-        _draw(shown, run_dir, quiet)
+        tell(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}")
+        _draw(shown, run_dir)
     return figures
 
 
@@ -82,6 +90,7 @@ def _export(
     images: ImageTable,
     best_step: int,
     quiet: bool,
+    tell: Say,
 ) -> Judged | None:
     """Write the embeddings of a split, and judge them; None where no two images share a class.
 
@@ -103,7 +112,8 @@ def _export(
             )
             for format in formats
         ]
-        for rows in best.tables(stream, with_images="projector" in formats, quiet=quiet):
+        with_images = "projector" in formats
+        for rows in best.tables(stream, with_images=with_images, quiet=quiet, say=tell):
             for append in appends:
                 append(rows)
             tables.append(replace(rows, images=None))
@@ -116,11 +126,9 @@ def _export(
     return judge_tables(about, table, None, quiet, images=stream, run_dir=run_dir)
 
 
-def _draw(judged: Judged, run_dir: Path, quiet: bool) -> None:
+def _draw(judged: Judged, run_dir: Path) -> None:
     from triplet_train.jobs.report import write_page  # half a second to import
 
-    if not quiet:
-        print(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}", file=sys.stderr)
     write_page(
         judged, run_dir / run_folder.REPORT, f"{run_dir.resolve().name}: {judged.about['split']}"
     )

@@ -1,6 +1,5 @@
 """A whole run, read from top to bottom: data, tower, training, embeddings, figures."""
 
-import sys
 import zlib
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.run_end import export_and_judge, is_finished
 from triplet_train.jobs.run_text import ending, opening
 from triplet_train.models.tower import build_tower
+from triplet_train.progress import speaker
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
 
@@ -39,14 +39,15 @@ def run(
     Raises:
         RequestError: the request is wrong.
         RunError: the run failed.
-        Stopped: Ctrl-C, SIGTERM or SIGHUP during training; its state is saved.
+        Stopped: a signal during training, or stderr can no longer be written; what was done is
+            saved.
     """
     run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
     if resume and is_finished(config, run_dir):
         return f"{run_dir} is finished; nothing to resume"
     changes = run_folder.changes(run_dir, config) if resume else {}
     require_weights(config)
-    devices = choose_devices(config, lambda line: quiet or print(line, file=sys.stderr))
+    devices = choose_devices(config, speaker(quiet))
     with devices.failures_explained():
         return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, quiet)
 
@@ -87,10 +88,11 @@ def _train_and_judge(
     with run_folder.opened(
         run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
     ):
+        lines = [*opening(config, images, held_out, batches, devices, changes)]
         if not quiet:
-            doubles = source.in_two_classes(config.used_splits)
-            for line in (*opening(config, images, held_out, batches, devices, changes), *doubles):
-                print(line, file=sys.stderr)
+            lines += source.in_two_classes(config.used_splits)
+        for line in lines:
+            speaker(quiet)(line)
         progress = train(
             config,
             tower,

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from triplet_train.files import replacing
+from triplet_train.files import remove, replacing
 from triplet_train.report import plots_folder, tables
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
@@ -48,8 +48,9 @@ class Picture:
 def write_report(contents: Contents, file: Path) -> None:
     """Write the page to `file` and its plots to a folder beside it; see `plots_folder`.
 
-    Both are written when all is drawn; the page comes last and needs none of the other files. The
-    same contents give the same bytes.
+    Both are written when all is drawn. The page, which needs none of the other files, takes its
+    place first: at no time are there plots without their page. The same contents give the same
+    bytes.
 
     Args:
         contents: what is known; sections without data are left out with a sentence.
@@ -60,12 +61,14 @@ def write_report(contents: Contents, file: Path) -> None:
     """
     pictures, map_remark = _pictures(contents)
     folder = plots_folder(file)
-    with replacing(file) as page:
-        page.write_text(_html(contents, pictures, map_remark, folder.name), encoding="utf-8")
-        with replacing(folder) as plots:
-            plots.mkdir()
-            for picture in (picture for section in pictures.values() for picture in section):
-                (plots / f"{picture.name}.png").write_bytes(picture.png)
+    with replacing(folder) as plots:
+        plots.mkdir()
+        for picture in (picture for section in pictures.values() for picture in section):
+            (plots / f"{picture.name}.png").write_bytes(picture.png)
+        with replacing(file) as page:
+            page.write_text(_html(contents, pictures, map_remark, folder.name), encoding="utf-8")
+            if folder.is_dir():
+                remove(folder)  # of the page that was there
 
 
 def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:

@@ -29,6 +29,7 @@ class Progress:
         best_figures: what it was judged by.
         best_sha256: of its tower's file. Says nothing of the run, as the file holds its date.
         lost: steps done that changed nothing; see `LostSteps`.
+        lost_in_a_row: how many of them are the latest steps.
     """
 
     step: int = 0
@@ -36,6 +37,7 @@ class Progress:
     best_figures: dict[str, float] | None = None
     best_sha256: str | None = field(default=None, compare=False)
     lost: int = 0
+    lost_in_a_row: int = 0
 
 
 class Checkpoints:
@@ -63,6 +65,11 @@ class Checkpoints:
         steps = self.steps()
         return f"the newest good checkpoint is {self.path(steps[-1])}" if steps else "none is saved"
 
+    def resumption(self) -> str:
+        """Says where --resume begins, for a message."""
+        begins = "goes on from there" if self.steps() else "begins at step 0"
+        return f"{self.newest()}. The same command with --resume {begins}"
+
     def save(self, tower: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> None:
         """Write the checkpoint of `progress.step`, then drop those that are no longer kept.
 
@@ -85,8 +92,7 @@ class Checkpoints:
                 self._point_to_best(path)
         except OSError as error:
             raise RunError(
-                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.newest()}. "
-                "The same command with --resume goes on from there"
+                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.resumption()}"
             ) from error
         self._damaged.discard(progress.step)
         kept = self.steps()[-self._keep :]

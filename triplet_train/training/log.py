@@ -3,7 +3,6 @@
 import json
 import math
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, flush, write_text
+from triplet_train.progress import hung_up, say
 from triplet_train.training.metrics_lines import LINES, whole_lines
 
 
@@ -28,7 +28,8 @@ class RunLog:
         quiet: say nothing; files are written all the same.
 
     Attributes:
-        unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone.
+        unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone
+            or the terminal is closed.
     """
 
     def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
@@ -68,11 +69,8 @@ class RunLog:
         self._bar.update(number)
 
     def say(self, message: str) -> None:
-        if not self._quiet:
-            try:
-                self._bar.write(message, file=sys.stderr)
-            except OSError:
-                self.unheard = signal.SIGPIPE
+        if not self._quiet and not say(message):
+            self.unheard = signal.SIGPIPE
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
         """Write a training line; show it behind the bar, or as a line where there is no bar.
@@ -92,6 +90,8 @@ class RunLog:
             self.say(f"step {step}/{self._bar.total}  {text}  {left} left")
         else:
             self._bar.set_postfix(shown)
+            if hung_up():
+                self.unheard = signal.SIGPIPE
 
     def evaluation(self, step: int, split: str, figures: dict[str, float], remark: str) -> None:
         self._write({"step": step, "split": split, **figures})

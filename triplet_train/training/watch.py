@@ -67,13 +67,13 @@ class Watch:
 
         Raises:
             RunError: a loss, a gradient or a weight is not finite, or hardly a step changes the
-                tower.
+                tower, or none any more.
         """
         for step, numbers in (each for kept in self._unseen for each in _numbers(*kept)):
             self._require_finite(step, numbers)
             self._lost.count(numbers)
             if failure := self._lost.failure(step):
-                self._fail(failure)
+                self._fail(failure, self._lost.advice(step))
             for warning in (self._collapse.warning(step, numbers), self._lost.warning(step)):
                 if warning and self._log:
                     self._log.say(warning)
@@ -102,7 +102,7 @@ class Watch:
                 ) from error
             raise RunError(
                 f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
-                f"{self._checkpoints.newest()}. The same command with --resume goes on from there"
+                f"{self._checkpoints.resumption()}"
             ) from error
 
     def _rows(self, step: int) -> np.ndarray:
@@ -131,13 +131,13 @@ class Watch:
             f"({len(rows)}{where})"
         )
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, what: str, advice: str | None = None) -> None:
         scaled = self._config.train.precision == "mixed_float16"
-        raise RunError(
-            f"{what}; {self._checkpoints.newest()}. "
+        smaller = (
             f"Try {'train.precision: mixed_bfloat16, ' if scaled else ''}"
             "a smaller optimizer.learning_rate or set optimizer.clip_norm"
         )
+        raise RunError(f"{what}; {self._checkpoints.newest()}. {advice or smaller}")
 
 
 def _cause(error: tf.errors.OpError) -> str:

@@ -1,0 +1,71 @@
+"""A terminal that is closed while a run is at work, whose hanging up the run survives."""
+
+import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
+
+import pytest
+
+from triplet_train.errors import Stopped
+from triplet_train.jobs import report, run_end, run_folder, train
+from triplet_train.jobs.train import run
+from triplet_train.training import loop
+
+
+@pytest.fixture
+def closed_before(monkeypatch):
+    """Makes standard error a terminal that is closed just before a module's function is called."""
+    master, slave = os.openpty()
+    terminal = os.fdopen(slave, "w", buffering=1)
+
+    def close_before(module, name):
+        real = getattr(module, name)
+        left = [master]
+
+        def closing(*arguments, **options):
+            while left:
+                os.close(left.pop())
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, closing)
+        monkeypatch.setattr(sys, "stderr", terminal)  # here, as pytest sets it after fixtures
+
+    yield close_before
+    with suppress(OSError):
+        terminal.close()
+
+
+def test_a_run_whose_terminal_is_closed_before_it_begins_ends_as_by_sigpipe(
+    tmp_path, digits_config, closed_before
+):
+    closed_before(train, "opening")
+    with pytest.raises(Stopped) as stopped:
+        run(digits_config(), tmp_path / "run")
+    assert stopped.value.exit_status == 128 + signal.SIGPIPE
+
+
+def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
+    tmp_path, digits_config, closed_before
+):
+    """There is a bar, and no line but at the last step."""
+    closed_before(loop, "Clock")
+    config = digits_config("train.eval_every=20", "train.checkpoint_every=20")
+    with pytest.raises(Stopped, match="stopped at step 6 of 20") as stopped:
+        run(config, tmp_path / "run")
+    assert stopped.value.exit_status == 128 + signal.SIGPIPE
+    assert (tmp_path / "run/checkpoints/step_00000006").is_dir()
+
+
+def test_a_run_whose_terminal_is_closed_after_training_is_finished(
+    tmp_path, digits_config, finished_run, monkeypatch, closed_before
+):
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run, folder, symlinks=True)
+    for name in (run_folder.FIGURES, run_folder.REPORT):
+        (folder / name).unlink()
+    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    closed_before(run_end, "load_embedder")
+    assert "recall@1" in run(digits_config(), folder, resume=True)
+    assert run_end.is_finished(digits_config(), folder)
