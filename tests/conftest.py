@@ -1,6 +1,7 @@
 """What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 from triplet_train.cli.command import without_collecting
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a job in the background of a script
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -30,6 +30,7 @@ from triplet_train.jobs import dry_run, report
 from triplet_train.jobs.run_end import is_finished
 from triplet_train.jobs.run_folder import ENTRIES, opened
 from triplet_train.models.embedder import load_embedder
+from triplet_train.report import plots_folder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.randomness import step_key
 from triplet_train.training.watch import FAILED_BATCH
@@ -67,7 +68,12 @@ def workplace(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     """Saves seconds; tests/cli/test_report.py has them."""
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+
+    def empty(judged, file, title):
+        file.touch()
+        plots_folder(file).mkdir(exist_ok=True)
+
+    monkeypatch.setattr(report, "write_page", empty)
 
 
 def small_run(data_dir, *more):
@@ -92,6 +98,7 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "checkpoints",
         "embedder.keras",
         "embeddings",
+        "plots",
         "tensorboard",
         "report.html",
     }
