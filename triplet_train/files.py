@@ -18,7 +18,7 @@ PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder that holds it is an expo
 
 
 def is_written(files: Collection[str]) -> bool:
-    """Whether a folder with these files was written by a command, so that its images are no data.
+    """True if a command wrote the folder with these files, so that its images are no data.
 
     >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
     (True, False)
@@ -79,7 +79,7 @@ def remove_partial(folder: Path) -> None:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether `path` is what a process writes to before it takes its place.
+    """True if `path` is written to before it takes its place.
 
     Versions before this one had the number of the process in the name, and kept the suffix.
     """
@@ -172,7 +172,7 @@ def sha256(path: Path) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, without the pages that may follow.
+    """First line of the message of an error, without the pages that may follow.
 
     Nor has it the operation that TensorFlow puts in front, as in `{{function_node ...}} message`.
     """

@@ -1,4 +1,4 @@
-"""What is said on standard error: progress bars, and lines above them."""
+"""Output on standard error: progress bars, and lines above them."""
 
 import select
 import signal
@@ -27,7 +27,7 @@ def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
 
 
 def hung_up() -> bool:
-    """Whether the reader of standard error is gone: of a pipe, or the terminal.
+    """True if the reader of standard error is gone: of a pipe, or the terminal.
 
     A bar does not tell, as tqdm hides it.
     """

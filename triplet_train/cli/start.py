@@ -1,4 +1,4 @@
-"""Where the commands begin. Ctrl-C may come while the rest is imported: little is needed here."""
+"""Entry points of the commands. They import little, as Ctrl-C may come meanwhile."""
 
 import os
 import signal

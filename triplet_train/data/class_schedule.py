@@ -1,4 +1,4 @@
-"""Which classes share a batch, as a pure function of (seed, step)."""
+"""The classes of a batch, as a pure function of (seed, step)."""
 
 import math
 from typing import NamedTuple

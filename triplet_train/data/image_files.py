@@ -115,7 +115,7 @@ def find_images(folder: Path) -> FoundImages:
 
 
 def passed_over(found: FoundImages, place: Path) -> list[str]:
-    """What a user should know of the files that are not taken, a line each.
+    """Lines for the user about the files that are not taken.
 
     Args:
         found: of `place`, or a part of it.

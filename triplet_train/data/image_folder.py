@@ -186,7 +186,7 @@ class FolderSource:
         )
 
     def _notes(self, split: str, new: Collection[str]) -> list[str]:
-        """What is passed over in the folder of `split`, and classes that are `new` to a run."""
+        """Lines about what is passed over in the folder of `split`, and classes `new` to a run."""
         folder, _, _ = _parse(split)
         place = self._root / folder
         found = FoundImages(*(self._in_folder_of(split, paths) for paths in self._found))

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def read_ahead(batches: Iterable[T]) -> Iterator[T]:
-    """The same batches in the same order, each read in a thread while the one before it is used.
+    """Yield the batches in order, each read in a thread while the one before it is used.
 
     What reading raises is raised in its place, after the batches before it. Where the consumer
     stops, the batch that is being read is the last.

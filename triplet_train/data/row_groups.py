@@ -1,4 +1,4 @@
-"""Which rows of a class share a batch, as a pure function of (seed, class, nth time)."""
+"""The rows of a class in a batch, as a pure function of (seed, class, nth time)."""
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class RowGroups:
         return np.take_along_axis(own, np.argsort(late, axis=1, kind="stable"), axis=1)
 
     def _open(self, classes: np.ndarray, passes: np.ndarray) -> np.ndarray:
-        """How many rows at the end of a pass belong to a group that the next pass completes."""
+        """Number of rows at the end of a pass that belong to a group which the next completes."""
         sizes, k = self._sizes[classes], self._per_class
         return np.where(sizes < k, 0, (passes + 1) * sizes % k)
 

@@ -21,7 +21,7 @@ Embed = Callable[[ImageTable], np.ndarray]
 
 
 def at_once(config: Config | None, image_shape: Shape) -> int:
-    """How many images go through the tower of a run at a time, where no gradient is taken.
+    """Number of images in the tower of a run at a time, where no gradient is taken.
 
     A GPU would wait for the next 512 small images longer than they take there. Memory for the
     activations is bounded all the same, as it grows with the bytes of the images.

@@ -93,7 +93,7 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
 
 
 def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:
-    """What the shards of an export share, though each machine may see the files at another place.
+    """Metadata that all shards of an export share, wherever each machine sees the files.
 
     Checkpoints are compared by their SHA-256, the images of a folder by a digest of their paths and
     labels. The digest holds no pixels: it is the same when an image was overwritten in between.

@@ -1,4 +1,4 @@
-"""What can be told of a network that others trained, and of the first vectors that it gives."""
+"""Checks of a network that others trained, and of the first vectors that it gives."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,13 @@ _SCALING = (
 
 
 def are_probabilities(vectors: np.ndarray) -> bool:
-    """Whether vectors, float32 [N, D], look like the output of a softmax over D classes."""
+    """True if vectors, float32 [N, D], look like the output of a softmax over D classes."""
     sums = vectors.sum(axis=1, dtype=np.float64)
     return bool(vectors.shape[1] > 1 and (vectors >= 0).all() and (np.abs(sums - 1) <= _NEAR).all())
 
 
 def remarks(tower: keras.Model, vectors: np.ndarray) -> Iterator[str]:
-    """What a user should know: vectors that are not of length one, pixels that nothing scales.
+    """Warnings about vectors that are not of length one, and pixels that nothing scales.
 
     Args:
         tower: takes images in 0..255.

@@ -50,7 +50,7 @@ def coverage(query_labels: np.ndarray, rows: np.ndarray) -> Coverage:
 
 
 def leave_one_out_coverage(labels: np.ndarray) -> Coverage:
-    """Where each row searches all the others: known before there are any vectors."""
+    """Coverage where each row searches all others: known before there are any vectors."""
     _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return coverage(labels, np.flatnonzero(counts[place] > 1))
 

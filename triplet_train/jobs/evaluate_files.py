@@ -83,7 +83,7 @@ def _require_a_class_in_common(
 
 
 def _has_names(table: EmbeddingTable) -> bool:
-    """Whether a class is named otherwise than by its label."""
+    """True if a class is named otherwise than by its label."""
     rows = zip(table.labels.tolist(), table.label_names, strict=True)
     return any(name not in ("", str(label)) for label, name in rows)
 

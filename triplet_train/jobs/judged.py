@@ -143,7 +143,7 @@ def as_text(judged: Judged) -> str:
 
 
 def _places(about: dict[str, str]) -> list[str]:
-    """Where the queries come from, and the gallery if there is one, for a message."""
+    """Origin of the queries, and of the gallery if there is one, for a message."""
     if "queries_file" in about:
         return [about[key] for key in ("queries_file", "gallery_file") if key in about]
     return [" ".join(about[key] for key in ("dataset", "split") if key in about)]

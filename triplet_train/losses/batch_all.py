@@ -102,7 +102,7 @@ def _sum64(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
 
 
 def _active_triplets(batch: MiningBatch, margin: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """How many triplets above zero hold a pair: positive [B, S], negative [B, B]."""
+    """Number of triplets above zero with each pair: positive [B, S], negative [B, B]."""
     distances = tf.stop_gradient(batch.distances)
     reach = tf.stop_gradient(batch.at(batch.positives)) + margin
     if compiled_by_xla():

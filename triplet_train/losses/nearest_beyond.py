@@ -59,7 +59,7 @@ def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tenso
 def _beyond_by_blocks(
     negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor, width: int
 ) -> tf.Tensor:
-    """The same in reductions over [B, B, width] that XLA fuses, so that they are in no memory.
+    """Columns [B, S], -1 where nothing is beyond, by reductions over [B, B, width] that XLA fuses.
 
     One kernel reads a negative once for all slots of a block.
     """

@@ -23,7 +23,7 @@ def ascending(integers: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Te
 
 
 def position(rows: tf.Tensor, values: tf.Tensor, side: str, out_type: tf.DType) -> tf.Tensor:
-    """Where each of `values` [B, N] belongs in its row of `rows` [B, S], as `tf.searchsorted` says.
+    """Places of `values` [B, N] in the rows of `rows` [B, S], as `tf.searchsorted` gives them.
 
     That function reshapes, which a GPU leaves to the host for int32.
     """

@@ -1,4 +1,4 @@
-"""What compiles the function that is being traced, and the choices that follow."""
+"""Detect the compiler of the function that is traced, and choose what suits it."""
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util

@@ -96,7 +96,7 @@ def _plot(panel: _Panel, log: list[Line]) -> Plot:
 
 
 def _over(log: list[Line]) -> str:
-    """How many queries and classes the evaluation is over, if the log says so."""
+    """Number of queries and classes of the evaluation, if the log has them."""
     counts = [Coverage.of_counts(line) for line in log if "query_classes" in line]
     return f" They are over {counts[-1]}." if counts else ""
 

@@ -1,4 +1,4 @@
-"""How the steps of a run reach the device: one a call, or as many as take a tenth of a second."""
+"""Calls that make the steps of a run: one each, or as many as take a tenth of a second."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ class SeveralSteps:
                 most = max(1, min(self._most, int(_SECONDS * len(these) / call.seconds)))
 
     def _read(self, steps: range) -> tuple[range, tf.Tensor, tf.Tensor]:
-        """What `make` is given for some steps, on the device."""
+        """Arguments of `make` for some steps, on the device."""
         chosen = self._batches.rows_of(range(steps.start - 1, steps.stop - 1))
         rows = np.zeros((self._most, self._batches.size), np.int32)
         if self._pool is not None:

@@ -135,7 +135,7 @@ def _is_of_xla(error: tf.errors.OpError) -> bool:
 
 
 def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:
-    """Whether its message is `file; cause`, the cause being one of the system's."""
+    """True if its message is `file; cause`, the cause being one of the system's."""
     causes = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
     return any(f"; {os.strerror(cause)}" in error.message for cause in causes)
 

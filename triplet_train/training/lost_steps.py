@@ -42,7 +42,7 @@ class LostSteps:
         return None
 
     def advice(self, step: int) -> str | None:
-        """What to do about the failure after this step; None: what helps against large steps."""
+        """Advice on the failure after this step; None: what helps against large steps."""
         if self._overflowed or self._progress.lost < step:
             return None
         return (
@@ -51,7 +51,7 @@ class LostSteps:
         )
 
     def warning(self, step: int) -> str | None:
-        """What to say of a run that ends with this step and has lost more than a few."""
+        """Warning about a run that ends with this step and has lost more than a few."""
         last = step == self._config.train.steps
         return (
             f"warning: {self._told(step)}" if last and self._progress.lost > _FEW * step else None
