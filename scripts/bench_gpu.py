@@ -683,7 +683,7 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--library", choices=("ours", "torch"), default="ours")
+    add("--library", dest="package", choices=("ours", "torch"), default="ours")
     add("--small", action="store_true", help="a few calls of everything, at small sizes")
     add("--minutes", type=float, default=6.0, help="after these no further row is begun")
     add("--only", nargs="+", help="sections: golden, loss, step, mnist, evaluation")
@@ -700,7 +700,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(tables(options.read))
         return
     report = Report(options.output, options.minutes)
-    sections = {"ours": tensorflow_sections, "torch": torch_sections}[options.library]
+    sections = {"ours": tensorflow_sections, "torch": torch_sections}[options.package]
     for section, rows in sections(options, SMALL if options.small else Sizes()):
         if section == "machine" or not options.only or section in options.only:
             report.measure(section, rows)

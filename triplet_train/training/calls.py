@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +10,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
+from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 from triplet_train.files import first_line
 from triplet_train.training.devices import NOT_COMPILED, Devices, gpu_memory
@@ -133,21 +133,19 @@ class SeveralSteps:
 
         Raises RunError where an image cannot be read.
         """
-        most, before, last = 1, steps.start - 1, steps.stop - 1
+        most = 1
 
-        def ahead() -> range:
-            return range(before + 1, min(end(before), before + most, last) + 1)
-
-        with ThreadPoolExecutor(1) as reader:
-            ready = reader.submit(self._read, ahead())
+        def read() -> Iterator[tuple[range, tf.Tensor, tf.Tensor]]:
+            before, last = steps.start - 1, steps.stop - 1
             while before < last:
-                these, pool, rows = ready.result()
+                these = range(before + 1, min(end(before), before + most, last) + 1)
+                yield self._read(these)
                 before = these[-1]
-                if before < last:
-                    ready = reader.submit(self._read, ahead())
-                call = _SeveralOnce(self._make, these, pool, rows)
-                yield these, call
-                most = max(1, min(self._most, int(_SECONDS * len(these) / call.seconds)))
+
+        for these, pool, rows in read_ahead(read()):
+            call = _SeveralOnce(self._make, these, pool, rows)
+            yield these, call
+            most = max(1, min(self._most, int(_SECONDS * len(these) / call.seconds)))
 
     def _read(self, steps: range) -> tuple[range, tf.Tensor, tf.Tensor]:
         """Arguments of `make` for some steps, on the device."""
