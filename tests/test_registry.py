@@ -48,10 +48,10 @@ def test_a_line_makes_a_name_known_to_the_schema_its_errors_and_the_help():
     code = """
 import sys
 from triplet_train import registry
-registry.STRATEGIES["distant"] = "each anchor with a far negative"
+registry.STRATEGIES["distant"] = registry.Strategy("each anchor with a far negative")
 registry.TOWERS["perceptron"] = registry.Tower("dense layers", [8], False)
 registry.SOURCES["listing"] = "a file that lists images"
-registry.FORMATS["arrow"] = "an Arrow file"
+registry.FORMATS["arrow"] = registry.Format("an Arrow file")
 from triplet_train.cli.embed import main
 from triplet_train.config import Config, load_config, schema_as_yaml
 from triplet_train.errors import RequestError

@@ -1,37 +1,78 @@
-"""What a run can be made of, by name: a line here is all that makes a name known.
+"""Names that a configuration or a command can use, with the facts that the package needs of them.
 
-Each name is that of the file that does it, in the package that stands above its table. The file is
-imported when it is needed; this one imports nothing heavy, so that the schema, the help and every
-error know the names without TensorFlow. What follows a name is what --schema and the documentation
-say of it; CONTRIBUTING.md shows how to add one.
+A line here makes a name known to the schema, `--schema`, `--help` and every error message. Each
+name is also that of the module that implements it, which is imported at first use; this module
+imports nothing heavy. CONTRIBUTING.md shows how to add a name.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-# losses/NAME.py has `strategy(margin, metric)`; see losses/strategies.py.
+
+class Strategy(NamedTuple):
+    """Facts of a mining strategy.
+
+    Attributes:
+        meaning: the triplets that it counts.
+        options: keys of `loss` that it takes beside margin and distance.
+    """
+
+    meaning: str
+    options: tuple[str, ...] = ()
+
+
+# losses/NAME.py has `strategy(margin, metric, **options)`; see losses/strategies.py.
 STRATEGIES = {
-    "semi_hard": "each positive pair with the nearest negative beyond the positive",
-    "hard": "each anchor with its farthest positive and its nearest negative",
-    "easy_positive": "each anchor with its nearest positive and the nearest negative beyond that",
-    "batch_all": "every triplet of the batch",
-    "naive": "one random positive and one random negative per anchor",
+    "semi_hard": Strategy("each positive pair with the nearest negative beyond the positive"),
+    "hard": Strategy(
+        "each anchor with its farthest positive and its nearest negative",
+        options=("soft", "warmup_steps"),
+    ),
+    "easy_positive": Strategy(
+        "each anchor with its nearest positive and the nearest negative beyond that"
+    ),
+    "batch_all": Strategy("every triplet of the batch"),
+    "naive": Strategy("one random positive and one random negative per anchor"),
 }
 
-# data/NAME.py has `source`; see data/sources.py. Each reads data.path. Every other name is TFDS's.
+# data/NAME.py has `source`; see data/sources.py. Each name with the layout of the images below
+# data.path. Any other name is that of a TFDS data set.
 SOURCES = {
     "image_folder": "<path>/<split>/<class>/* or <path>/<class>/*",
 }
 
-# embeddings/NAME.py has `writer` and `read`; see embeddings/files.py. A file's suffix is its name.
+
+class Format(NamedTuple):
+    """Facts of a format of embeddings.
+
+    Attributes:
+        meaning: a description in a few words.
+        readable: a command can read it; its suffix is its name.
+        folder: it is a folder, not a file.
+        with_images: its writer needs the images.
+    """
+
+    meaning: str
+    readable: bool = True
+    folder: bool = False
+    with_images: bool = False
+
+
+# embeddings/NAME.py has `writer` and, where it is readable, `read`; see embeddings/files.py.
 FORMATS = {
-    "parquet": "a table, for pandas, DuckDB and Hugging Face datasets",
-    "npz": "NumPy arrays",
-    "h5": "HDF5 data sets",
-    "projector": "a folder for TensorBoard, with the images; not read back",
+    "parquet": Format("a table, for pandas, DuckDB and Hugging Face datasets"),
+    "npz": Format("NumPy arrays"),
+    "h5": Format("HDF5 data sets"),
+    "projector": Format(
+        "a folder for TensorBoard, with the images; not read back",
+        readable=False,
+        folder=True,
+        with_images=True,
+    ),
 }
-FILES = tuple(name for name in FORMATS if name != "projector")
+FILES = tuple(name for name, format in FORMATS.items() if format.readable)
+FOLDERS = tuple(name for name, format in FORMATS.items() if format.folder)
 
 # The networks of keras.applications, by family.
 CONVNEXT = ("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge")
@@ -61,12 +102,13 @@ APPLICATIONS = (
 
 
 class Tower(NamedTuple):
-    """What the schema has to know of a tower.
+    """Facts of a tower.
 
     Attributes:
-        meaning: what it is.
-        filters: of model.filters, where none are given; None: it has its own, and takes none.
-        batch_norm: whether it has it; None: as model.batch_norm says.
+        meaning: a description in a few words.
+        filters: the default of model.filters; None: it has its own and takes none.
+        batch_norm: True or False where it always or never has batch normalisation; None: as
+            model.batch_norm says.
     """
 
     meaning: str
@@ -74,7 +116,7 @@ class Tower(NamedTuple):
     batch_norm: bool | None
 
 
-# models/NAME.py has `features`; see models/tower.py. Those of keras.applications share one file.
+# models/NAME.py has `features`; see models/tower.py. Those of keras.applications share one module.
 TOWERS = {
     "cnn": Tower("a conv block (3x3, 2x2 max pool, ReLU) per entry of filters", [32, 64], None),
     "resnet": Tower("a stage (two residual blocks) per entry of filters", [16, 32, 64], True),
@@ -93,12 +135,12 @@ SHIPPED = next(
 
 
 def shipped_configs() -> dict[str, Path]:
-    """The shipped configurations, by name."""
+    """Return the files of the shipped configurations by name."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
 
 
 def either(names: Iterable[str]) -> str:
-    """Names in a sentence.
+    """Join names for a sentence.
 
     >>> either(["a", "b", "c"])
     'a, b or c'

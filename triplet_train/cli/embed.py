@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
-from triplet_train.registry import FORMATS, either
+from triplet_train.registry import FOLDERS, FORMATS, either
 
 
 def embed(
@@ -18,7 +18,8 @@ def embed(
         ),
     ],
     output: Annotated[
-        Path, typer.Option(help="The file to write (projector, or with --shard: a folder).")
+        Path,
+        typer.Option(help=f"The file to write; with --shard or {either(FOLDERS)}, a folder."),
     ],
     split: Annotated[
         str | None,
@@ -132,7 +133,7 @@ def embed(
             options["shard"] = parse_shard(shard)
             file = place_shard(output, chosen, options["shard"], overwrite=overwrite)
         else:
-            refuse_output(output, folder=chosen == "projector", overwrite=overwrite)
+            refuse_output(output, folder=FORMATS[chosen].folder, overwrite=overwrite)
         run = import_with_tensorflow("triplet_train.jobs.embed").embed
     else:
         raise RequestError(f"--engine {engine}: expected local or ray")

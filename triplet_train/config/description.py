@@ -77,6 +77,6 @@ def _type(field: dict[str, Any]) -> str:
 def _meanings(field: dict[str, Any]) -> dict[str, list[str]]:
     """The names that a value may be, by what they mean; several may mean the same."""
     names = defaultdict(list)
-    for name, meaning in field.get("items", field).get("meanings", ()):
+    for name, meaning in field.get("items", field).get("meanings", {}).items():
         names[meaning].append(name)
     return names

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -51,7 +51,7 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
-TowerName = Annotated[str, OneOf({name: tower.meaning for name, tower in TOWERS.items()})]
+TowerName = Annotated[str, OneOf(TOWERS)]
 Format = Annotated[str, OneOf(FORMATS)]
 
 _BYTES = TypeAdapter(ByteSize)
@@ -273,11 +273,17 @@ class LossConfig(Section):
 
     @field_validator("soft", "warmup_steps")
     @classmethod
-    def belongs_to_hard(cls, value: int, info: ValidationInfo) -> int:
-        strategy = info.data.get("strategy", "hard")
-        if value and strategy != "hard":
-            raise ValueError(f"is for strategy hard only, not for {strategy}")
+    def belongs_to_the_strategy(cls, value: int, info: ValidationInfo) -> int:
+        strategy = info.data.get("strategy")
+        if value and strategy and info.field_name not in STRATEGIES[strategy].options:
+            takers = [name for name, s in STRATEGIES.items() if info.field_name in s.options]
+            raise ValueError(f"is for strategy {either(takers)} only, not for {strategy}")
         return value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Values of the keys that only this strategy takes."""
+        return {name: getattr(self, name) for name in STRATEGIES[self.strategy].options}
 
 
 class OptimizerConfig(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from triplet_train.errors import RequestError
 from triplet_train.files import PROJECTOR_CONFIG, is_partial
-from triplet_train.registry import FILES, FORMATS, either
+from triplet_train.registry import FILES, FOLDERS, FORMATS, either
 
 SUFFIXES = tuple(f".{name}" for name in FILES)
 _PROJECTOR_FILES = {
@@ -35,7 +35,7 @@ def resolve_format(output: Path, asked: str | None) -> str:
     if told is None:
         raise RequestError(
             f"--output {output}: cannot tell the format from the name; end it in "
-            f"{either(SUFFIXES)}, or give --format (projector writes a folder)"
+            f"{either(SUFFIXES)}, or give --format {either(FOLDERS)} to write a folder"
         )
     return told
 
@@ -86,8 +86,8 @@ def place_shard(output: Path, format: str, shard: tuple[int, int], *, overwrite:
 
 def refuse_output_of_shards(output: Path, format: str, *, overwrite: bool) -> None:
     """Raises RequestError if no folder `output` of shards can be made; see `refuse_output`."""
-    if format == "projector":
-        raise RequestError("a projector's folder is one and has no shards; choose another format")
+    if FORMATS[format].folder:
+        raise RequestError(f"--format {format} cannot be written in shards; choose {either(FILES)}")
     refuse_output(output, folder=True, overwrite=overwrite)
 
 

@@ -10,6 +10,7 @@ from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
 from triplet_train.jobs.open_tower import open_tower
 from triplet_train.progress import Say, speaker
+from triplet_train.registry import FORMATS
 
 
 def embed(
@@ -70,7 +71,7 @@ def embed(
     if shard:
         output.parent.mkdir(exist_ok=True)  # of all shards
     tables = opened.tables(
-        stream, batch_size=batch_size, with_images=format == "projector", quiet=quiet, say=say
+        stream, batch_size=batch_size, with_images=FORMATS[format].with_images, quiet=quiet, say=say
     )
     with writing(output, format, width, metadata) as append:
         for some in tables:

@@ -18,6 +18,7 @@ from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
 from triplet_train.progress import Say, say
+from triplet_train.registry import FORMATS
 from triplet_train.report import plots_folder
 
 
@@ -112,7 +113,7 @@ def _export(
             )
             for format in formats
         ]
-        with_images = "projector" in formats
+        with_images = any(FORMATS[format].with_images for format in formats)
         for rows in best.tables(stream, with_images=with_images, quiet=quiet, say=tell):
             for append in appends:
                 append(rows)

@@ -16,11 +16,9 @@ Strategy = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], TripletStatist
 
 
 def make_strategy(loss: "LossConfig") -> Strategy:
-    """What `strategy` of losses/NAME.py makes of the margin and the metric.
+    """Import losses/NAME.py, NAME being `loss.strategy`, and call `strategy` of it.
 
-    NAME is `loss.strategy`, one of `registry.STRATEGIES`; that file is imported here.
+    It is given the margin, the metric, and the keys that only this strategy takes.
     """
     make: Callable[..., Strategy] = import_module(f"triplet_train.losses.{loss.strategy}").strategy
-    if loss.strategy == "hard":
-        return make(loss.margin, loss.distance, loss.soft, loss.warmup_steps)
-    return make(loss.margin, loss.distance)
+    return make(loss.margin, loss.distance, **loss.options)

@@ -3,6 +3,7 @@
 import math
 
 from triplet_train.config import Config
+from triplet_train.registry import TOWERS
 
 _STEPS = 100  # in a row; most runs of hard mining pass through a shorter or shallower valley
 _SPREAD = 1e-3  # mnist_hard, which recovers, stays above 2e-3
@@ -44,8 +45,9 @@ class Collapse:
     def _advice(self) -> str:
         loss, rate = self._config.loss, self._config.optimizer.learning_rate
         advice = [f"a smaller optimizer.learning_rate ({rate / 10:g})"]
-        if loss.strategy == "hard" and not loss.warmup_steps:
+        if loss.options.get("warmup_steps") == 0:
             advice.append("loss.warmup_steps: 200, which begins with semi_hard")
-        if self._config.model.tower == "cnn" and not self._config.model.batch_norm:
+        model = self._config.model
+        if TOWERS[model.tower].batch_norm is None and not model.batch_norm:
             advice.append("model.batch_norm: true")
         return ", or ".join(advice)
