@@ -38,7 +38,7 @@ package: $(VENV)/.dev
 	cd $(PACKAGE) && HOME=$$PWD empty/bin/triplet-train --config digits_semihard
 
 reproduce: $(VENV)/.package
-	$(BIN)/python scripts/reproduce.py
+	$(BIN)/python scripts/bench/reproduce.py
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed")'

@@ -1,4 +1,4 @@
-"""The small form of scripts/bench_gpu.py, on the CPU."""
+"""The small form of scripts/bench/gpu.py, on the CPU."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCH = [sys.executable, Path(__file__).parents[1] / "scripts/bench_gpu.py", "--small"]
+BENCH = [sys.executable, Path(__file__).parents[1] / "scripts/bench/gpu.py", "--small"]
 
 
 def rows_of(output, *options):

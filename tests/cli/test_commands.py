@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import yaml
-from kill_and_resume import result
+from helpers.run_contents import contents
 from made_files import embedding_file
 from networks import application
 from PIL import Image
@@ -550,7 +550,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(workplace, com
     assert status == 0 and "Traceback" not in err
     assert "step_00000020 is damaged" in err
     assert "resuming from run/checkpoints/step_00000010" in err
-    assert result(run) == result(finished_run)
+    assert contents(run) == contents(finished_run)
     environment = json.loads((run / "environment.json").read_text())
     begun = json.loads((finished_run / "environment.json").read_text())
     (resumed,) = environment.pop("resumed")
@@ -563,7 +563,7 @@ def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_ru
         finished_run, workplace, command, lambda folder: shutil.rmtree(folder / "step_00000020")
     )
     assert status == 0 and "resuming from run/checkpoints/step_00000010" in err
-    assert result(run) == result(finished_run)
+    assert contents(run) == contents(finished_run)
 
 
 def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, finished_run):

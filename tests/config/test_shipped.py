@@ -1,21 +1,46 @@
 """Every shipped configuration says how it is run and what it gives, and can be checked."""
 
+import json
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from reproduce import agrees, parse_options, promised
 
 from triplet_train.config import load_config
 from triplet_train.registry import shipped_configs
 
+REPRODUCE = [sys.executable, Path(__file__).parents[2] / "scripts/bench/reproduce.py"]
+PROMISE = re.compile(r"^#   (\w+) +(0\.\d{4}) \+- (0\.\d{4})$", re.MULTILINE)
 
-def test_all_of_them_are_reproduced_by_default(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["reproduce.py"])
-    assert sorted(parse_options().names) == sorted(shipped_configs())
+
+def promised(name):
+    """Mean and standard deviation of each metric, from the first lines of a configuration."""
+    text = shipped_configs()[name].read_text()
+    return {metric: (float(mean), float(sd)) for metric, mean, sd in PROMISE.findall(text)}
+
+
+def reproduced(folder, *names):
+    """Exit status and output of the comparison of runs that are kept in `folder`."""
+    request = [*REPRODUCE, *names, "--runs", folder, "--seeds", "0", "1"]
+    done = subprocess.run(request, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+def keep_runs(folder, name, *deviations):
+    """Write the metrics of runs that are so many standard deviations from the promised ones."""
+    for seed, deviation in enumerate(deviations):
+        run = folder / f"{name}-{seed}"
+        run.mkdir(parents=True)
+        metrics = {metric: mean + deviation * sd for metric, (mean, sd) in promised(name).items()}
+        (run / "metrics.json").write_text(json.dumps(metrics))
+        seconds = {"seconds_to_figures": 1.0, "seconds": 2.0}
+        (run / "reproduced.json").write_text(json.dumps(seconds))
 
 
 @pytest.mark.parametrize("name", shipped_configs())
-def test_the_first_lines_give_the_command_the_time_and_the_figures(name):
+def test_the_first_lines_give_the_command_the_time_and_the_metrics(name):
     first, second, *_ = shipped_configs()[name].read_text().splitlines()
     assert first == f"# triplet-train --config {name}"
     assert " on 2 CPU cores (" in second
@@ -25,11 +50,32 @@ def test_the_first_lines_give_the_command_the_time_and_the_figures(name):
 
 
 @pytest.mark.parametrize("name", shipped_configs())
-def test_no_step_is_chosen_by_the_images_of_the_final_figures(name):
+def test_no_step_is_chosen_by_the_images_of_the_final_metrics(name):
     config = load_config(name)
     assert config.data.eval_split != "test" and config.export_splits == ["test"]
 
 
-def test_a_figure_agrees_within_four_standard_deviations():
-    assert agrees([0.91, 0.97], 0.94, 0.01) and not agrees([0.94, 0.99], 0.94, 0.01)
-    assert agrees([0.9515], 0.95, 0.0001) and not agrees([0.953], 0.95, 0.0001)
+def test_every_shipped_configuration_is_compared_with_its_promise_by_default(tmp_path):
+    for name in shipped_configs():
+        keep_runs(tmp_path, name, 3.9, -3.9)
+    status, table = reproduced(tmp_path)
+    assert status == 0 and "DIFFERS" not in table
+    for name in shipped_configs():
+        for metric in promised(name):
+            assert f"| {name} | {metric} |" in table
+
+
+def test_a_metric_differs_beyond_four_standard_deviations(tmp_path):
+    keep_runs(tmp_path, "mnist_unseen", 0, 4.1)
+    status, table = reproduced(tmp_path, "mnist_unseen")
+    assert status == 1 and table.count("DIFFERS") == len(promised("mnist_unseen"))
+
+
+def test_a_metric_agrees_within_two_thousandths(tmp_path):
+    recall, _ = promised("mnist_best")["recall_at_1"]  # its deviation is smaller
+    keep_runs(tmp_path, "mnist_best", 0, 0)
+    for difference, expected in ((0.0019, 0), (0.0021, 1)):
+        file = tmp_path / "mnist_best-1" / "metrics.json"
+        metrics = json.loads(file.read_text()) | {"recall_at_1": recall + difference}
+        file.write_text(json.dumps(metrics))
+        assert reproduced(tmp_path, "mnist_best")[0] == expected

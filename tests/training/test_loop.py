@@ -5,7 +5,7 @@ import signal
 import keras
 import numpy as np
 import pytest
-from kill_and_resume import log_without_clock
+from helpers.run_contents import log_without_clock
 from networks import application
 from small_runs import LABELS, PIXELS, build_small, figures, recalls, start
 from tables import table

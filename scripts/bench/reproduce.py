@@ -1,7 +1,7 @@
 """Runs shipped configurations again, and compares their figures with those that they promise.
 
-    python scripts/reproduce.py mnist_semihard --data-dir ~/tensorflow_datasets
-    python scripts/reproduce.py --output results.md     (all of them, three seeds each)
+    python scripts/bench/reproduce.py mnist_semihard --data-dir ~/tensorflow_datasets
+    python scripts/bench/reproduce.py --output results.md     (all of them, three seeds each)
 
 Each run is what a user would type: triplet-train --config NAME --set seed=N. To the figures of its
 metrics.json come, from the files that it leaves,
@@ -31,8 +31,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from contenders import machine
-from markdown_table import markdown_table
+from libraries import machine
+from pages import markdown_table
 
 from triplet_train.config import find_config, load_config
 from triplet_train.registry import shipped_configs

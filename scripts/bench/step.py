@@ -1,6 +1,6 @@
 """What a training step costs beside the bare tower's forward and backward pass, and where.
 
-    python scripts/bench_step.py --data-dir ~/tensorflow_datasets
+    python scripts/bench/step.py --data-dir ~/tensorflow_datasets
 
 The same tower and batches in one process, each part added to the one before: rounds of some steps
 of each in random order, and the median of the rounds. The last line is the loop of triplet-train.

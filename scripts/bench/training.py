@@ -1,8 +1,8 @@
 """Whole trainings beside tensorflow_addons and pytorch-metric-learning: rate, memory, recall@1.
 
-    python scripts/bench_training.py --data-dir ~/tensorflow_datasets --output training.md \\
+    python scripts/bench/training.py --data-dir ~/tensorflow_datasets --output training.md \\
         --results training.json --plot training.png
-    python scripts/bench_training.py --read training.json --plot training.png
+    python scripts/bench/training.py --read training.json --plot training.png
 
 The same for all: MNIST, from one file that is written first; the tower (scaling, two 3x3
 convolutions of 32 and 64 with ReLU and 2x2 max pooling, dense 64, unit length) and how its weights
@@ -26,7 +26,7 @@ judged by one function for all, off the clock, as are imports and reading the da
 it, and so are our checkpoints. Memory is the peak of the process, and how far that lies beyond what
 libraries and images had taken before the first step.
 
-The other libraries get virtual environments as in bench_losses.py. Needs Linux and a machine with
+The other libraries get virtual environments as in losses.py. Needs Linux and a machine with
 nothing else to do, for about 20 minutes with 2 cores.
 """
 
@@ -44,7 +44,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from contenders import WORKER_ENVIRONMENT, machine, make_environment
+from libraries import WORKER_ENVIRONMENT, machine, make_environment
 from training_page import draw, page
 from trainings import CONTENDERS, Job, Result, read_result, work
 

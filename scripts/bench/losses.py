@@ -1,7 +1,7 @@
 """Time and memory of the triplet losses beside tensorflow_addons and pytorch-metric-learning.
 
-    python scripts/bench_losses.py --output losses.md
-    python scripts/bench_losses.py --sizes 32 128 512 --losses hard --libraries ours tfa
+    python scripts/bench/losses.py --output losses.md
+    python scripts/bench/losses.py --sizes 32 128 512 --losses hard --libraries ours tfa
 
 Value and gradient with respect to 64-d unit vectors, L2, margin 1, two CPU threads. A cell of the
 table is the median of --rounds processes, each of which gives the median of its calls; a round goes
@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from contenders import (
+from libraries import (
     LIBRARIES,
     THREADS,
     WORKER_ENVIRONMENT,
@@ -40,7 +40,7 @@ from contenders import (
     read_field,
     reset_peak_memory,
 )
-from markdown_table import markdown_table
+from pages import markdown_table
 
 DIMENSIONS, MARGIN, CLASSES, IMAGES_PER_CLASS = 64, 1.0, 10, 4
 WARM_UP_BATCH, WARM_UP_CALLS, WARM_UP_SECONDS, TIMED_SECONDS = 16, 3, 1.0, 5.0

@@ -1,10 +1,10 @@
-"""What bench_training.py found, as tables and as a plot."""
+"""What training.py found, as tables and as a plot."""
 
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from markdown_table import markdown_table
+from pages import markdown_table
 from trainings import CONTENDERS, Result
 
 Rates = dict[tuple[str, int], dict[int, Result]]

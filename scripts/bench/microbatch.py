@@ -1,6 +1,6 @@
 """What a very large batch costs when the tower takes it a microbatch at a time.
 
-    python scripts/bench_microbatch.py --data-dir ~/tensorflow_datasets
+    python scripts/bench/microbatch.py --data-dir ~/tensorflow_datasets
 
 Each line is some steps of semi-hard training on MNIST, with a cnn of filters [32, 64, 128] without
 batch normalisation, in a process of its own: seconds per step, microseconds per image (the median

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contenders import THREADS, memory_in_kib, package_versions, reset_peak_memory
+from libraries import THREADS, memory_in_kib, package_versions, reset_peak_memory
 
 CLASSES, LEARNING_RATE, WIDTHS, DIMENSIONS = 8, 1e-3, (32, 64), 64
 EMBEDDED_AT_ONCE, SEARCHED_AT_ONCE = 500, 1000

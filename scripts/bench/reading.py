@@ -1,6 +1,6 @@
 """What it costs to read P x K batches at random, instead of holding a set in memory.
 
-    python scripts/bench_reading.py
+    python scripts/bench/reading.py
 
 Makes colour JPEGs, as a TFDS set in both file formats and as a folder, whose decoded images take
 several times the budget of data.cache. Tells what memory the batches of two epochs take, in a

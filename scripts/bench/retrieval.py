@@ -1,7 +1,7 @@
 """Time and memory of the evaluation beside faiss's exact index, and whether they find the same.
 
-    python scripts/bench_retrieval.py
-    python scripts/bench_retrieval.py --sizes 10000 --contenders retrieval faiss_10
+    python scripts/bench/retrieval.py
+    python scripts/bench/retrieval.py --sizes 10000 --contenders retrieval faiss_10
 
 N queries search a gallery of N other rows: made vectors of length 1 in 64 dimensions, float32, in
 10 clusters that overlap about as the classes of a hard data set. Each contender has a process of

@@ -1,7 +1,7 @@
 """What triplet-embed costs: images/s beside the bare tower's, and memory with a million rows.
 
-    python scripts/bench_export.py --data-dir DIR   # of TFDS, with MNIST
-    python scripts/bench_export.py --rows 1000000
+    python scripts/bench/export.py --data-dir DIR   # of TFDS, with MNIST
+    python scripts/bench/export.py --rows 1000000
 
 The first embeds 20,000 MNIST images with the tower of mnist_semihard: the tower alone, on images
 that are in memory, at several batch sizes; then the whole command's work, from the data set's files

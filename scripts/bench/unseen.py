@@ -1,6 +1,6 @@
 """What the digits 5 to 9 are worth without training: raw pixels, and the tower's random weights.
 
-    python scripts/unseen_baselines.py --data-dir ~/tensorflow_datasets
+    python scripts/bench/unseen.py --data-dir ~/tensorflow_datasets
 
 Both are written as `.keras` files and judged by the command that judges a run of mnist_unseen, so
 that its figures have something to be compared with:
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import keras
-from markdown_table import markdown_table
+from pages import markdown_table
 from reproduce import command
 
 from triplet_train.config import load_config

@@ -1,9 +1,9 @@
 """What a GPU gives: right values, the cost of the losses, whole steps, seconds to recall@1 0.99.
 
-    python scripts/bench_gpu.py --data-dir ~/tensorflow_datasets --golden golden --output gpu.json
-    python scripts/bench_gpu.py --library torch --output torch.json
-    python scripts/bench_gpu.py --read gpu.json torch.json
-    python scripts/bench_gpu.py --small
+    python scripts/bench/gpu.py --data-dir ~/tensorflow_datasets --golden golden --output gpu.json
+    python scripts/bench/gpu.py --library torch --output torch.json
+    python scripts/bench/gpu.py --read gpu.json torch.json
+    python scripts/bench/gpu.py --small
 
 At most --minutes minutes: rows for which no time is left are counted at the end. The file has all
 rows so far after every row, so that a run that is cut loses none. `--library torch` measures the
@@ -29,7 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from markdown_table import markdown_table
+from pages import markdown_table
 
 Found = dict[str, Any]
 Rows = Iterator[tuple[str, Callable[[], Found]]]  # name of a row, and what measures it

@@ -1,6 +1,6 @@
 """What augmentation adds to a training step.
 
-    python scripts/bench_augmentation.py
+    python scripts/bench/augmentation.py
 
 Made images, the tower of mnist_semihard. Rounds of some steps with each choice of keys, in random
 order; ratios are medians over the rounds of each to the plain step of its round.

@@ -1,6 +1,6 @@
 """Draws docs/losses.png: which triplets of one anchor each mining strategy counts.
 
-python scripts/draw_losses.py
+python scripts/docs/draw_losses.py
 """
 
 from pathlib import Path
@@ -77,7 +77,7 @@ def main():
     ]
     figure.legend(handles=handles, loc="lower center", ncol=4, frameon=False, fontsize=10)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.8, bottom=0.12, wspace=0.04)
-    figure.savefig(Path(__file__).parents[1] / "docs" / "losses.png", dpi=110)
+    figure.savefig(Path(__file__).parents[2] / "docs" / "losses.png", dpi=110)
 
 
 if __name__ == "__main__":
