@@ -78,6 +78,14 @@ def test_a_key_without_its_section_is_found_and_errors_of_every_kind_come_togeth
         assert part in text
 
 
+@pytest.mark.parametrize("name", ["1e3", "5", "1.5", "yes", "null", "2020-01-01", "~", "=", "<<"])
+def test_a_class_with_the_name_of_a_number_stays_text_in_the_resolved_configuration(tmp_path, name):
+    path = write(tmp_path, f"data: {{dataset: digits, eval_classes: ['{name}']}}")
+    config = load_config(path)
+    assert config.data.eval_classes == [name]
+    assert load_config(write(tmp_path, to_yaml(config))) == config
+
+
 @pytest.mark.parametrize("size", ["100", "'100'", "100 B"])
 def test_a_cache_may_be_a_number_of_bytes(tmp_path, size):
     config = load_config(write(tmp_path, f"data: {{dataset: digits, cache: {size}}}"))

@@ -6,12 +6,11 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from triplet_train.config.schema import Config, DataConfig
-from triplet_train.config.yaml_text import parse, shown
+from triplet_train.config.yaml_text import dump, parse, shown
 from triplet_train.errors import RequestError
 from triplet_train.registry import shipped_configs
 
@@ -95,7 +94,7 @@ def config_name(name_or_path: str) -> str:
 
 def to_yaml(config: Config) -> str:
     """The resolved configuration as YAML; `load_config` on it gives the same `Config`."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return dump(config.model_dump(mode="json"))
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:

@@ -1,4 +1,4 @@
-"""YAML as configurations hold it: plain values, nested a little, each written once."""
+"""YAML of configurations: plain values, nested a few levels, each key given once."""
 
 import re
 import reprlib
@@ -8,8 +8,8 @@ import yaml
 
 from triplet_train.errors import RequestError
 
-_DEEPEST = 16  # levels; a configuration has four
-# What PyYAML happens on in values such as !!int '' and 2020-13-01.
+_MAX_DEPTH = 16  # a configuration has four levels
+# Errors that PyYAML lets through for values such as !!int '' and 2020-13-01.
 _MALFORMED = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 
 _short = reprlib.Repr()
@@ -18,73 +18,67 @@ _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
 class _Loader(yaml.SafeLoader):
-    """safe_load that reads 1e-3 as a number, as YAML 1.2 does.
+    """SafeLoader that refuses duplicate keys and everything that makes a short text expensive.
 
-    It refuses a key given twice, and what could make much of a short text: depth, and aliases of
-    lists and of keys.
+    The latter are deep nesting and aliases of lists and mappings.
     """
 
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        mark = event.start_mark
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
+        if self._depth > _MAX_DEPTH:
+            raise _error(event, "nested too deeply")
         node = super().compose_node(parent, index)
         self._depth -= 1
         if isinstance(event, yaml.AliasEvent) and not isinstance(node, yaml.ScalarNode):
-            raise yaml.composer.ComposerError(
-                None,
-                None,
-                f"*{event.anchor} stands for a list or for keys; write them out",
-                mark,
-            )
+            raise _error(event, f"*{event.anchor} stands for a list or for keys; write them out")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        pairs = node.value if isinstance(node, yaml.MappingNode) else ()  # else it is refused
-        for key_node, _ in pairs:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue  # refused as unhashable
-            if key_node.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
-                )
-            seen.add(key_node.value)
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()  # super() refuses others
+        for key, _ in pairs:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _error(key, f"the key {key.value!r} is given twice")
+                seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
         except _MALFORMED as error:
-            raise yaml.constructor.ConstructorError(
-                None,
-                None,
-                f"{shown(node.value)} is no {node.tag.rsplit(':')[-1]}",
-                node.start_mark,
-            ) from error
+            kind = node.tag.rsplit(":")[-1]
+            raise _error(node, f"{shown(node.value)} is not a valid {kind}") from error
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
-        if re.search("[\0\ud800-\udfff]", str(value)):  # no name of a file, and no UTF-8
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{value!r} holds characters that are no text", node.start_mark
-            )
+        if re.search("[\0\ud800-\udfff]", str(value)):  # not valid in UTF-8 or in a file name
+            raise _error(node, f"{value!r} holds characters that are not text")
         return value
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes whatever `_Loader` would not read as text."""
+
+
+# YAML 1.1, which PyYAML implements, reads 1e-3 as text; YAML 1.2 reads it as a number.
+for _each in (_Loader, _Dumper):
+    _each.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
 
 
 def parse(text: str, where: str) -> Any:
-    """The value that `text` holds. Raises RequestError, which names `where` and the line."""
+    """Return the value of a YAML document.
+
+    Raises:
+        RequestError: it is not valid; the message names `where` and the line.
+    """
     try:
         loader = _Loader(text)
         loader.name = where
@@ -93,9 +87,18 @@ def parse(text: str, where: str) -> Any:
         raise RequestError(f"{where} is not valid YAML: {error}") from error
 
 
+def dump(value: Any) -> str:
+    """Write a value as YAML that `parse` reads back."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False)
+
+
 def shown(value: Any) -> str:
-    """A value as it can be printed, cut where it is long."""
+    """Format a value for a message, shortened where it is long."""
     try:
         return _short.repr(value)
-    except ValueError:  # Python writes no integer of more than some thousand digits
+    except ValueError:  # Python refuses to format integers of more than 4300 digits
         return "a number of thousands of digits"
+
+
+def _error(place: Any, problem: str) -> yaml.YAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)
