@@ -41,7 +41,7 @@ def test_every_error_is_listed_at_once_with_path_value_and_nearest_name(tmp_path
         ("model.dropout:", "received 1", ""),
         ("loss.strategy:", "'semihard'", "did you mean semi_hard?"),
         ("optimizer.clip_norm:", "-1", ""),
-        ("train: must hold keys", "3", ""),
+        ("train: must be a section with keys", "3", ""),
         ("optimiser: unknown key", "0.001", "did you mean optimizer?"),
     ]
     for path, received, hint in expected:
@@ -126,6 +126,8 @@ assert "tensorflow" not in sys.modules
 
 
 def test_a_microbatch_that_does_not_divide_the_batch_is_refused_with_one_that_does():
-    with pytest.raises(RequestError, match=r"microbatch must divide the 80 .* smaller is 20"):
+    with pytest.raises(
+        RequestError, match=r"microbatch must divide the 80 .* smaller divisor is 20"
+    ):
         load_config("digits_semihard", ["train.microbatch=30"])
     assert load_config("digits_semihard", ["train.microbatch=100"])  # all of it

@@ -1,4 +1,4 @@
-"""What a run is: the schema, and the road from a YAML file to a validated object."""
+"""Configuration of a run: the schema, and the way from a YAML file to a validated object."""
 
 from triplet_train.config.description import schema_as_yaml
 from triplet_train.config.loading import (

@@ -30,5 +30,6 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        meanings = {name: entry.meaning for name, entry in self._table.items()}
+        # pairs, as pydantic sorts the keys of a JSON schema
+        meanings = [(name, entry.meaning) for name, entry in self._table.items()]
         return handler(schema) | {"meanings": meanings}

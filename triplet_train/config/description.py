@@ -1,4 +1,4 @@
-"""The schema in the shape of a configuration: YAML with types, defaults and meanings."""
+"""The schema as a commented YAML file, for `triplet-train --schema` and the documentation."""
 
 import textwrap
 from collections import defaultdict
@@ -16,7 +16,7 @@ _NAMES = {"string": "text", "boolean": "true | false"}
 
 
 def schema_as_yaml() -> str:
-    """Every key with its default, its type and its meaning; valid but for `data.dataset`."""
+    """Write every key with its default, type and meaning; valid YAML but for `data.dataset`."""
     schema = Config.model_json_schema()
     lines = ["# Every key of a configuration, with its default, its type and its meaning."]
     for key, field in schema["properties"].items():
@@ -52,7 +52,7 @@ def _yaml(value: Any) -> str:
 
 
 def _type(field: dict[str, Any]) -> str:
-    """What a value may be, from its JSON schema; that it may be null is told by the default."""
+    """Describe the JSON schema of a value in a few words. The default says if it may be null."""
     if "meanings" in field:
         return "one of these"
     if "const" in field:
@@ -75,8 +75,8 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _meanings(field: dict[str, Any]) -> dict[str, list[str]]:
-    """The names that a value may be, by what they mean; several may mean the same."""
+    """Group the names that are valid values by their meaning."""
     names = defaultdict(list)
-    for name, meaning in field.get("items", field).get("meanings", {}).items():
+    for name, meaning in field.get("items", field).get("meanings", ()):
         names[meaning].append(name)
     return names

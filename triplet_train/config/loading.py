@@ -1,4 +1,4 @@
-"""From a YAML file and `--set` overrides to a `Config`, or to every error at once."""
+"""From a YAML file and `--set` overrides to a `Config`, or to a list of all errors."""
 
 import difflib
 import re
@@ -18,20 +18,20 @@ _LARGEST = 2**20  # bytes
 
 
 def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config:
-    """The validated configuration of a run.
+    """Read and validate the configuration of a run.
 
     Args:
         name_or_path: a YAML file, or the bare name of a shipped configuration.
         overrides: `section.key=value` each, the value written as in YAML; they win over the file.
 
     Raises:
-        RequestError: the file cannot be read, is not YAML, or breaks the schema. Every error of
-            the schema is listed, with the key's path, the value received and the nearest key.
+        RequestError: the file cannot be read, is not YAML, or violates the schema. All violations
+            are listed, each with the path of the key, the value received and the nearest key.
     """
     path = find_config(name_or_path)
     try:
         if path.stat().st_size > _LARGEST:
-            raise RequestError(f"{path} is no configuration: it is larger than 1 MiB")
+            raise RequestError(f"{path} is not a configuration: it is larger than 1 MiB")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"cannot read the configuration {path}: {error}") from error
@@ -55,10 +55,10 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
 
 
 def make_data_config(**values: Any) -> DataConfig:
-    """The section `data` alone, of values that a command was given.
+    """Validate the section `data` alone, from options of a command.
 
     Raises:
-        RequestError: they break the schema.
+        RequestError: a value violates the schema.
     """
     try:
         return DataConfig(**values)
@@ -67,7 +67,7 @@ def make_data_config(**values: Any) -> DataConfig:
 
 
 def find_config(name_or_path: str) -> Path:
-    """The file itself if it exists, else the shipped configuration of that name."""
+    """Return the file if it exists, or else the shipped configuration of that name."""
     path = Path(name_or_path)
     if path.is_file():
         return path
@@ -75,25 +75,25 @@ def find_config(name_or_path: str) -> Path:
     if path.parent == Path(".") and path.suffix in ("", ".yaml", ".yml") and path.stem in shipped:
         return shipped[path.stem]
     raise RequestError(
-        f"no configuration {name_or_path!r}: neither a file nor a shipped one "
+        f"no configuration {name_or_path!r}: neither a file nor a shipped configuration "
         f"({', '.join(shipped)}){_nearest(path.stem, shipped)}"
     )
 
 
 def config_name(name_or_path: str) -> str:
-    """The name of the run that a configuration makes: its file name without the suffix.
+    """Return the default name of a run: the file name of its configuration without the suffix.
 
     Raises:
-        RequestError: that would be another folder's name, `.` or `..`.
+        RequestError: that would be `.` or `..`.
     """
     name = Path(name_or_path).stem
     if not name.strip("."):
-        raise RequestError(f"{name_or_path} gives the run no name; give --run-dir")
+        raise RequestError(f"cannot name the run after {name_or_path}; give --run-dir")
     return name
 
 
 def to_yaml(config: Config) -> str:
-    """The resolved configuration as YAML; `load_config` on it gives the same `Config`."""
+    """Write the resolved configuration as YAML that `load_config` reads as an equal `Config`."""
     return dump(config.model_dump(mode="json"))
 
 
@@ -106,7 +106,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         child = node.setdefault(key, {})
         if not isinstance(child, dict):
-            raise RequestError(f"--set {override}: {key} holds {shown(child)}, which has no keys")
+            raise RequestError(f"--set {override}: {key} is {shown(child)}, which has no keys")
         node = child
     node[keys[-1]] = parse(value, f"--set {override}")
 
@@ -116,14 +116,14 @@ def _describe_all(error: ValidationError, *section: str) -> list[str]:
 
 
 def _describe(detail: ErrorDetails, *section: str) -> str:
-    """One line: path, what is wrong, the value received, the nearest valid name."""
+    """Write one line: path, error, value received, nearest valid name."""
     keys = [_shown_key(str(key)) for key in (*section, *detail["loc"])]
     path, value = ".".join(keys), shown(detail["input"])
     received = f"(received {value})"
     if detail["type"] == "extra_forbidden":
         return f"{path}: unknown key {received}{_nearest_key(keys)}"
     if detail["type"] == "missing":
-        return f"{path}: required, and not given"
+        return f"{path}: required but not given"
     if detail["type"] == "value_error":
         return f"{path}: {detail['ctx']['error']} {received}"
     if detail["type"] == "literal_error":
@@ -131,7 +131,7 @@ def _describe(detail: ErrorDetails, *section: str) -> str:
         near = _nearest(value.strip("'"), allowed)
         return f"{path}: must be one of {', '.join(allowed)} {received}{near}"
     if detail["type"] == "model_type":
-        return f"{path}: must hold keys, as in `{path}: {{key: value}}` {received}"
+        return f"{path}: must be a section with keys, as in `{path}: {{key: value}}` {received}"
     message = detail["msg"].removeprefix("Input ").replace("tuple", "list")
     return f"{path}: {message} {received}"
 
@@ -141,7 +141,7 @@ def _shown_key(key: str) -> str:
 
 
 def _nearest_key(keys: list[str]) -> str:
-    """The nearest key of the same section, or else the nearest of any section."""
+    """Suggest the nearest key of the same section, or else of any section."""
     sections: dict[str, list[str]] = {"": list(Config.model_fields)}
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
@@ -155,6 +155,6 @@ def _nearest_key(keys: list[str]) -> str:
 
 
 def _nearest(word: str, valid: typing.Iterable[str], prefix: str = "") -> str:
-    """`; did you mean X?`, or the empty string where nothing comes near."""
+    """Return `; did you mean X?`, or the empty string if no name is similar."""
     matches = difflib.get_close_matches(word, list(valid), n=1)
     return f"; did you mean {prefix}{matches[0]}?" if matches else ""

@@ -1,4 +1,4 @@
-"""The schema of a run. Every key that a configuration may hold stands here, with its meaning."""
+"""Schema of a run: every key of a configuration, with its type, default and meaning."""
 
 import math
 from pathlib import Path
@@ -26,21 +26,21 @@ def _absolute(path: str) -> str:
     if not path:
         raise ValueError("must not be empty")
     if any(len(name.encode()) > 255 for name in path.split("/")):
-        raise ValueError("is no path: a name in it is longer than 255 bytes")
+        raise ValueError("is not a valid path: a name in it is longer than 255 bytes")
     try:
         return str(Path(path).expanduser().absolute())
-    except RuntimeError as error:  # ~name of a user that there is not
-        raise ValueError(f"is no path: {error}") from error
+    except RuntimeError as error:  # ~name of an unknown user
+        raise ValueError(f"is not a valid path: {error}") from error
 
 
 def _a_class(item: object) -> object:
     if not (0 <= item < 2**63 if type(item) is int else isinstance(item, str) and item):
-        raise ValueError("must be the name of a class, its number or a range such as 0-4")
+        raise ValueError("must be a class name, a class number or a range such as 0-4")
     return item
 
 
 def largest_divisor(number: int, most: int) -> int:
-    """The largest divisor of `number` that is at most `most`, which is 1 or more."""
+    """Return the largest divisor of `number` up to `most`, which is at least 1."""
     small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
     return max(n for n in (*small, *(number // n for n in small)) if n <= most)
 
@@ -58,52 +58,55 @@ _BYTES = TypeAdapter(ByteSize)
 
 
 class Section(BaseModel):
-    """Strict: an unknown key or a value of another type is an error, never a guess.
+    """Base of all sections. Unknown keys and values of another type are errors.
 
-    A section's docstring and its fields' descriptions are what `triplet-train --schema` prints.
+    `triplet-train --schema` prints the docstring of a section and the descriptions of its fields.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
-    """where images come from, and which of them count"""
+    """where the images come from, and which classes are used"""
 
     dataset: str = Field(
-        description="any TFDS name (name/config:version works), digits, which needs no download, "
-        f"or {either(SOURCES)}"
+        description="a TFDS name (name/config:version works), digits (needs no download) or "
+        f"{either(SOURCES)}"
     )
     path: AbsolutePath | None = Field(
         None,
         description="; ".join(f"{name}: {meaning}" for name, meaning in SOURCES.items()),
     )
-    data_dir: AbsolutePath | None = Field(None, description="TFDS folder; default: TFDS's own")
-    train_split: str = Field("train", description="TFDS slicing such as train[:90%] works")
-    eval_split: str = Field("test", description="judged during training; chooses the best step")
+    data_dir: AbsolutePath | None = Field(
+        None, description="folder of the TFDS data sets; default: TFDS's own"
+    )
+    train_split: str = Field("train", description="TFDS slices such as train[:90%] work")
+    eval_split: str = Field("test", description="evaluated during training to choose the best step")
     train_classes: Classes | None = Field(
         None, description="names, numbers or ranges such as 0-4; default: all but eval_classes"
     )
     eval_classes: Classes | None = Field(
-        None, description="judged, and not trained on; default: all but train_classes"
+        None, description="evaluated and not trained on; default: all but train_classes"
     )
     class_rotations: bool = Field(
-        False, description="each class turned by 90, 180 and 270 degrees is a class of its own"
+        False, description="add every class rotated by 90, 180 and 270 degrees as new classes"
     )
     image_size: tuple[Width, Width] | None = Field(
-        None, strict=False, description="[H, W] to bring images to; needed where sizes vary"
+        None, strict=False, description="[height, width] to resize to; required where sizes vary"
     )
     resize_policy: Literal["pad", "crop", "resize"] = Field(
-        "pad", description="of another ratio: pad with zeros, cut the longer side, or distort"
+        "pad",
+        description="for another aspect ratio: pad with zeros, crop the longer side, or distort",
     )
     channels: Literal[1, 3] | None = Field(
-        None, description="1 grey, 3 colour; default: the set's own, of a folder 3"
+        None, description=f"1 grey, 3 colour; default: as in the data set; {either(SOURCES)}: 3"
     )
-    image_key: str = Field("image", description="the image among the set's features")
-    label_key: str = Field("label", description="the label among the set's features")
+    image_key: str = Field("image", description="feature of the data set that holds the image")
+    label_key: str = Field("label", description="feature of the data set that holds the label")
     cache: str = Field(
         "auto",
-        description="memory, disk, or the most to hold in memory, in bytes or as in 2GiB; auto: "
-        "half of what is free",
+        description="memory, disk, or the most memory to use, in bytes or as in 2GiB; auto: half "
+        "of the free memory",
     )
 
     @field_validator("path")
@@ -119,8 +122,8 @@ class DataConfig(Section):
         default = cls.model_fields[str(info.field_name)].default
         if value != default and info.data.get("dataset") in SOURCES:
             raise ValueError(
-                f"is for data sets of TFDS; the images of {either(SOURCES)} lie in data.path, in a "
-                "folder for each class"
+                f"is for TFDS data sets only; {either(SOURCES)} reads data.path, with a folder for "
+                "each class"
             )
         return value
 
@@ -140,76 +143,81 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def has_path(self) -> "DataConfig":
         if self.dataset in SOURCES and not self.path:
-            raise ValueError(f"dataset {self.dataset} needs data.path, where the images are")
+            raise ValueError(f"dataset {self.dataset} needs data.path, the folder with the images")
         return self
 
     @property
     def cache_bytes(self) -> int:
-        """Of a cache that is a size."""
+        """Size in bytes; valid only where `cache` is a size."""
         return int(_BYTES.validate_python(self.cache))
 
 
 class BatchConfig(Section):
-    """P x K images, all of which are compared with each other"""
+    """P x K images, each compared with all others"""
 
     classes: int = Field(10, ge=2, le=2**14, description="P, distinct classes in a batch")
     per_class: int = Field(
-        12, ge=2, le=2**14, description="K, distinct images of each; a pair needs two"
+        12, ge=2, le=2**14, description="K, distinct images per class; a pair needs two"
     )
 
     @property
     def size(self) -> int:
-        """Images in a batch."""
+        """Number of images in a batch."""
         return self.classes * self.per_class
 
 
 class AugmentConfig(Section):
-    """drawn anew for every image of every step; 0, or no flip, is off"""
+    """drawn again for every image in every step; 0, or null for flip, turns it off"""
 
-    rotate: float = Field(0.0, ge=0, le=180, description="degrees, at most, either way")
-    shift: Fraction = Field(0.0, description="of height and of width, at most, either way")
-    zoom: Fraction = Field(0.0, description="magnified by a factor of 1 - zoom to 1 + zoom")
+    rotate: float = Field(
+        0.0, ge=0, le=180, description="largest angle in degrees, in either direction"
+    )
+    shift: Fraction = Field(0.0, description="largest shift, as a fraction of height and width")
+    zoom: Fraction = Field(0.0, description="magnification by a factor from 1 - zoom to 1 + zoom")
     shear: Fraction = Field(
-        0.0, description="rows slide by so much, at most, of their distance from the middle one"
+        0.0, description="largest slide of a row, as a fraction of its distance from the middle"
     )
     flip: Literal["horizontal", "vertical", "both"] | None = Field(
-        None, description="mirrored in half of the cases; both: each way by itself"
+        None, description="with probability 1/2; both: horizontally and vertically, independently"
     )
-    brightness: Fraction = Field(0.0, description="of the range 0..255, at most, added or taken")
+    brightness: Fraction = Field(
+        0.0, description="largest change, as a fraction of the range 0..255"
+    )
     contrast: Fraction = Field(
-        0.0, description="distances from middle grey times 1 - contrast to 1 + contrast"
+        0.0,
+        description="distances from middle grey times a factor from 1 - contrast to 1 + contrast",
     )
     erase: Fraction = Field(
-        0.0, description="of the area, at most, under a rectangle of one grey level"
+        0.0, description="largest rectangle to fill with one grey level, as a fraction of the area"
     )
 
 
 class ModelConfig(Section):
-    """the tower: image to unit vector"""
+    """the tower, which maps an image to a unit vector"""
 
     tower: TowerName = Field(
-        "cnn", description="image to features; docs/towers.md has what they cost"
+        "cnn", description="the network before the dense layer; docs/towers.md compares costs"
     )
-    embedding_dim: Width = Field(64, description="D, length of an embedding")
+    embedding_dim: Width = Field(64, description="D, number of dimensions of an embedding")
     filters: list[Width] | None = Field(
         None,
         min_length=1,
         validate_default=True,
-        description="widths, as many as the tower is to have blocks or stages; default: the "
-        "tower's own, and none for keras.applications",
+        description="width of each block or stage; default: the tower's own; keras.applications "
+        "takes none",
     )
     batch_norm: bool | None = Field(
         None,
         validate_default=True,
-        description="batch normalisation: cnn with or without, default without; of the others, "
-        "whether they have it",
+        description="batch normalisation; cnn: optional, default false; other towers: fixed",
     )
-    dropout: Fraction = Field(0.0, description="dropped before the dense layer")
+    dropout: Fraction = Field(0.0, description="rate of the dropout before the dense layer")
     weights: AbsolutePath | None = Field(
-        None, description="keras.applications: an HDF5 file of the network without its top"
+        None,
+        description="keras.applications: an HDF5 file with weights of the network without its top",
     )
     freeze_backbone: bool = Field(
-        False, description="train the dense layer alone, on what the loaded weights give"
+        False, description="train the dense layer only, on features of the loaded weights"
     )
 
     @field_validator("filters")
@@ -222,7 +230,7 @@ class ModelConfig(Section):
             return value
         own = TOWERS[tower].filters
         if value and not own:
-            raise ValueError(f"{tower} has its own; leave it out, or null")
+            raise ValueError(f"{tower} has filters of its own; remove this key or set it to null")
         return value or own
 
     @field_validator("batch_norm")
@@ -234,7 +242,8 @@ class ModelConfig(Section):
             return bool(value)
         if value not in (None, has):
             raise ValueError(
-                f"{tower} {'always' if has else 'never'} has it; leave it out, or null"
+                f"{tower} {'always' if has else 'never'} has batch normalisation; remove this key "
+                "or set it to null"
             )
         return has
 
@@ -247,7 +256,7 @@ class ModelConfig(Section):
         if tower not in APPLICATIONS:
             raise ValueError(f"is for the networks of keras.applications, not for {tower}")
         if not value.endswith(".h5"):
-            raise ValueError("must be an HDF5 file of weights, .h5 or .weights.h5")
+            raise ValueError("must be an HDF5 file of weights, with a name that ends in .h5")
         return value
 
     @field_validator("freeze_backbone")
@@ -255,20 +264,24 @@ class ModelConfig(Section):
     def frozen_with_weights(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("weights", "") is None:
             raise ValueError(
-                "needs model.weights: frozen at random weights the backbone would never learn"
+                "needs model.weights; a backbone frozen at random weights never learns"
             )
         return value
 
 
 class LossConfig(Section):
-    """what is minimised"""
+    """the loss to minimise"""
 
-    strategy: StrategyName = Field("semi_hard", description="which triplets of the batch count")
-    margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
-    distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="the metric")
+    strategy: StrategyName = Field("semi_hard", description="the triplets of a batch that are used")
+    margin: float = Field(
+        1.0, ge=0, description="how much farther the negative has to be than the positive"
+    )
+    distance: Literal["L2", "squared-L2", "angular"] = Field(
+        "L2", description="distance between embeddings"
+    )
     soft: bool = Field(False, description="hard only: softplus instead of the margin")
     warmup_steps: int = Field(
-        0, ge=0, lt=2**31, description="hard only: begin with as many steps of semi_hard"
+        0, ge=0, lt=2**31, description="hard only: number of first steps that use semi_hard"
     )
 
     @field_validator("soft", "warmup_steps")
@@ -287,78 +300,85 @@ class LossConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """how it is minimised"""
+    """how the loss is minimised"""
 
     name: Literal["adam", "adamw", "sgd"] = Field("adam", description="sgd has momentum 0.9")
-    learning_rate: float = Field(1e-3, gt=0, description="at its highest; see schedule")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine ends at 0")
+    learning_rate: float = Field(1e-3, gt=0, description="peak of the schedule")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine decays to 0")
     warmup_steps: int = Field(0, ge=0, description="steps of linear growth to learning_rate")
     weight_decay: float = Field(0.0, ge=0, description="decoupled, as in AdamW")
-    clip_norm: float | None = Field(None, gt=0, description="bound on the global gradient norm")
+    clip_norm: float | None = Field(
+        None, gt=0, description="upper bound of the global gradient norm"
+    )
 
 
 class TrainConfig(Section):
-    """for how long, on what, and how often a run tells of itself"""
+    """duration, hardware, and intervals of logging, evaluation and checkpoints"""
 
-    steps: PositiveInt = Field(1500, description="updates of the weights, a batch each")
+    steps: PositiveInt = Field(1500, description="updates of the weights, one batch each")
     devices: Literal["auto", "one", "mirrored", "multi_worker"] = Field(
-        "auto", description="auto: multi_worker under TF_CONFIG, else every GPU, else one device"
+        "auto", description="auto: multi_worker under TF_CONFIG, else all GPUs, else one device"
     )
     microbatch: PositiveInt | None = Field(
-        None, description="images in the tower at a time; the batch that is mined stays whole"
+        None,
+        description="images in the tower at a time (gradient caching); mining uses the whole batch",
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        "float32", description="of the tower; vectors and losses are float32 in any case"
+        "float32", description="of the tower; embeddings and losses are always float32"
     )
     jit_compile: bool | Literal["auto"] = Field(
-        "auto", description="XLA; auto: on one GPU, and not on a CPU, where small towers are slower"
+        "auto",
+        description="compile with XLA; auto: on one GPU, but not on a CPU, where small towers get "
+        "slower",
     )
     deterministic: bool = Field(
         False,
-        description="the same bits each time on a GPU too, which is slower there; without XLA",
+        description="the same bits in every run on a GPU too; slower there, and without XLA",
     )
-    log_every: PositiveInt = Field(50, description="steps from one line of the log to the next")
-    eval_every: PositiveInt = Field(
-        250, description="steps from one judging of eval_split to the next"
+    log_every: PositiveInt = Field(50, description="steps between two lines of the log")
+    eval_every: PositiveInt = Field(250, description="steps between two evaluations of eval_split")
+    checkpoint_every: PositiveInt = Field(250, description="steps between two checkpoints")
+    keep: PositiveInt = Field(
+        3, description="number of newest checkpoints to keep, besides the best"
     )
-    checkpoint_every: PositiveInt = Field(250, description="steps, the most that a kill costs")
-    keep: PositiveInt = Field(3, description="newest checkpoints kept, besides the best")
 
     @field_validator("deterministic")
     @classmethod
     def deterministic_without_xla(cls, deterministic: bool, info: ValidationInfo) -> bool:
         if deterministic and info.data.get("jit_compile") is True:
             raise ValueError(
-                "excludes train.jit_compile: true, since XLA has no deterministic gradient of max "
-                "pooling; leave one of them out"
+                "excludes train.jit_compile: true, because XLA has no deterministic gradient of "
+                "max pooling; remove one of the two"
             )
         return deterministic
 
 
 class EmbeddingsConfig(Section):
-    """what a run leaves beside the tower"""
+    """the embeddings that a run exports"""
 
     splits: list[str] | None = Field(
-        None, min_length=1, description="judged and exported at the end; default: eval_split"
+        None, min_length=1, description="exported and evaluated at the end; default: eval_split"
     )
-    formats: list[Format] = Field(["parquet"], description="one file or folder each, per split")
+    formats: list[Format] = Field(
+        ["parquet"], description="one file or folder per split and format"
+    )
 
     @field_validator("splits", "formats")
     @classmethod
     def each_once(cls, names: list[str] | None) -> list[str] | None:
         if names and len(set(names)) < len(names):
-            raise ValueError("names one of them twice")
+            raise ValueError("must not contain the same name twice")
         return names
 
 
 class Config(Section):
-    """A run, section by section in the order in which the data flow."""
+    """Configuration of a run; the sections are in the order of the data flow."""
 
     seed: int = Field(
         0,
         ge=0,
         lt=2**31,
-        description="decides weights, batches, augmentation, dropout and random triplets",
+        description="determines weights, batches, augmentation, dropout and random triplets",
     )
     data: DataConfig
     batch: BatchConfig = BatchConfig()
@@ -371,12 +391,12 @@ class Config(Section):
 
     @property
     def export_splits(self) -> list[str]:
-        """What is exported and judged at the end."""
+        """Splits that are exported and evaluated at the end."""
         return self.embeddings.splits or [self.data.eval_split]
 
     @property
     def used_splits(self) -> list[str]:
-        """Each split that a run reads, once."""
+        """Splits that a run reads, without duplicates."""
         data = self.data
         return list(dict.fromkeys([data.train_split, data.eval_split, *self.export_splits]))
 
@@ -386,7 +406,7 @@ class Config(Section):
         optimizer = info.data.get("optimizer")
         if optimizer and optimizer.warmup_steps >= train.steps:
             raise ValueError(
-                f"steps must be more than optimizer.warmup_steps = {optimizer.warmup_steps}"
+                f"steps must be greater than optimizer.warmup_steps = {optimizer.warmup_steps}"
             )
         return train
 
@@ -397,6 +417,6 @@ class Config(Section):
         if batch and train.microbatch and batch.size % min(train.microbatch, batch.size):
             raise ValueError(
                 f"microbatch must divide the {batch.size} images of a batch; "
-                f"the next smaller is {largest_divisor(batch.size, train.microbatch)}"
+                f"the next smaller divisor is {largest_divisor(batch.size, train.microbatch)}"
             )
         return train
