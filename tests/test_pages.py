@@ -14,11 +14,11 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
-from made_sets import make_folder
-from networks import TooLarge
 from PIL import Image
-from tables import table
 
+from tests.helpers.made_sets import make_folder
+from tests.helpers.networks import TooLarge
+from tests.helpers.tables import table
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train

@@ -16,9 +16,9 @@ OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
 # room -> names, what the file of each has to have, and the page that says more of it
 ROOMS = {
     "losses": (STRATEGIES, "strategy", "losses.md"),
-    "models": (OWN_TOWERS, "features", "towers.md"),
-    "data": (SOURCES, "source", "data.md"),
-    "embeddings": (FORMATS, "writer", "embeddings.md"),
+    "models.towers": (OWN_TOWERS, "features", "towers.md"),
+    "data.sources": (SOURCES, "source", "data.md"),
+    "embeddings.formats": (FORMATS, "writer", "embeddings.md"),
 }
 
 LEADING = {"losses": 2}  # behind these, `hard` has options of its own
@@ -41,7 +41,7 @@ def test_files_of_one_room_take_the_same_arguments():
         }
         assert len(signatures) == 1, (room, signatures)
     for format in FILES:
-        assert import_module(f"triplet_train.embeddings.{format}").read
+        assert import_module(f"triplet_train.embeddings.formats.{format}").read
 
 
 def test_a_line_makes_a_name_known_to_the_schema_its_errors_and_the_help():

@@ -22,7 +22,7 @@ class Strategy(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-# losses/NAME.py has `strategy(margin, metric, **options)`; see losses/strategies.py.
+# losses/NAME.py has `strategy(margin, metric, **options)`; see losses/mining/strategy.py.
 STRATEGIES = {
     "semi_hard": Strategy("each positive pair with the nearest negative beyond the positive"),
     "hard": Strategy(
@@ -36,8 +36,8 @@ STRATEGIES = {
     "naive": Strategy("one random positive and one random negative per anchor"),
 }
 
-# data/NAME.py has `source`; see data/sources.py. Each name with the layout of the images below
-# data.path. Any other name is that of a TFDS data set.
+# data/sources/NAME.py has `source`; see data/source.py. Each name with the layout of the images
+# below data.path. Any other name is that of a TFDS data set.
 SOURCES = {
     "image_folder": "<path>/<split>/<class>/* or <path>/<class>/*",
 }
@@ -59,7 +59,7 @@ class Format(NamedTuple):
     with_images: bool = False
 
 
-# embeddings/NAME.py has `writer` and, where it is readable, `read`; see embeddings/files.py.
+# embeddings/formats/NAME.py has `writer` and, if it is readable, `read`; see embeddings/files.py.
 FORMATS = {
     "parquet": Format("a table, for pandas, DuckDB and Hugging Face datasets"),
     "npz": Format("NumPy arrays"),
@@ -116,7 +116,7 @@ class Tower(NamedTuple):
     batch_norm: bool | None
 
 
-# models/NAME.py has `features`; see models/tower.py. Those of keras.applications share one module.
+# models/towers/NAME.py has `features`; see models/tower.py. keras.applications has one file.
 TOWERS = {
     "cnn": Tower("a conv block (3x3, 2x2 max pool, ReLU) per entry of filters", [32, 64], None),
     "resnet": Tower("a stage (two residual blocks) per entry of filters", [16, 32, 64], True),

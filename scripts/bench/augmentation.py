@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import load_config
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices

@@ -34,7 +34,7 @@ def throughput(data_dir: str | None) -> None:
     from triplet_train.config import load_config
     from triplet_train.data.caching import cached
     from triplet_train.data.images import selected
-    from triplet_train.data.sources import open_source
+    from triplet_train.data.source import open_source
     from triplet_train.embeddings.compute import make_embed
     from triplet_train.embeddings.files import writing
     from triplet_train.jobs.open_tower import OpenTower

@@ -349,7 +349,7 @@ def step_rows(sizes: Sizes) -> Rows:
     from triplet_train.config import load_config
     from triplet_train.data.batches import make_batches
     from triplet_train.data.images import ImageTable
-    from triplet_train.losses.strategies import make_strategy
+    from triplet_train.losses.mining.strategy import make_strategy
     from triplet_train.models.tower import build_tower
     from triplet_train.training.calls import SeveralSteps
     from triplet_train.training.devices import choose_devices
@@ -482,7 +482,7 @@ def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
     from triplet_train.config import load_config
     from triplet_train.data.batches import make_batches
     from triplet_train.data.caching import cached
-    from triplet_train.data.sources import open_source
+    from triplet_train.data.source import open_source
     from triplet_train.embeddings.compute import at_once, make_embed
     from triplet_train.evaluation import retrieval_figures
     from triplet_train.models.tower import build_tower

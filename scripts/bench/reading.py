@@ -68,7 +68,7 @@ def make_sets(place: Path, images: int, size: int) -> None:
 def open_table(place: Path, way: str, size: int) -> Any:
     from triplet_train.config import DataConfig
     from triplet_train.data.caching import cached
-    from triplet_train.data.sources import open_source
+    from triplet_train.data.source import open_source
 
     if way == "folder":
         data = {"dataset": "image_folder", "path": str(place / way)}

@@ -26,8 +26,8 @@ from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import cached
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import open_source
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.data.source import open_source
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train

@@ -114,7 +114,7 @@ def write_images(file: Path, data_dir: str | None) -> None:
     import numpy as np
 
     from triplet_train.config import DataConfig
-    from triplet_train.data.sources import open_source
+    from triplet_train.data.source import open_source
 
     source = open_source(DataConfig(dataset="mnist", data_dir=data_dir))
     arrays = {}

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from made_sets import Plain, make_folder
 from PIL import Image
-from tables import pixels
 
+from tests.helpers.made_sets import Plain, make_folder
+from tests.helpers.tables import pixels
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import Config, DataConfig
-from triplet_train.data import image_folder
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
+from triplet_train.data.sources import image_folder
 from triplet_train.embeddings.files import read_table
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_files import embedding_file
-from made_sets import make_folder
 
+from tests.helpers.made_files import embedding_file
+from tests.helpers.made_sets import make_folder
 from triplet_train.cli import embed, evaluate, train
 from triplet_train.jobs.run_folder import ENVIRONMENT
 

@@ -1,4 +1,4 @@
-from processes import in_processes
+from tests.helpers.processes import in_processes
 
 
 def growth_in_a_fresh_process():

@@ -11,18 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import yaml
-from helpers.run_contents import contents
-from made_files import embedding_file
-from networks import application
 from PIL import Image
-from tables import pixels
 
+from tests.helpers.made_files import embedding_file
+from tests.helpers.networks import application
+from tests.helpers.run_contents import contents
+from tests.helpers.tables import pixels
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
 from triplet_train.data.batches import make_batches
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Coverage, retrieval_figures

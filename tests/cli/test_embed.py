@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tables import pixels
 
+from tests.helpers.tables import pixels
 from triplet_train.cli.embed import main as embed
 from triplet_train.config import DataConfig
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 

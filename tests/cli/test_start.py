@@ -134,7 +134,7 @@ def test_an_error_that_nobody_reads_has_its_status_all_the_same(unread):
 )
 def test_a_line_that_nobody_reads_ends_a_command_unless_it_may_be_missed(unread, line, status):
     code = f"""from triplet_train.cli.command import launch, say
-    from triplet_train.progress import say as say_if_heard, speaker
+    from triplet_train.console import say as say_if_heard, speaker
     def command():
         {line}
         say("an answer")

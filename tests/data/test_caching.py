@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import psutil
 import pytest
-from made_sets import make_folder
-from small_runs import IMAGES, start
-from tables import pixels, table
 
+from tests.helpers.made_sets import make_folder
+from tests.helpers.small_runs import IMAGES, start
+from tests.helpers.tables import pixels, table
 from triplet_train.config import DataConfig
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.caching import cached, which_fit
-from triplet_train.data.digits import Digits
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
+from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.errors import RequestError, RunError
 
 

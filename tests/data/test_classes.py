@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tables import pixels, table
 
+from tests.helpers.tables import pixels, table
 from triplet_train.config import DataConfig
 from triplet_train.data.classes import judged_rows, labels_of, rotated, training_rows
 from triplet_train.data.images import shard_of

@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from array_record.python.array_record_data_source import ArrayRecordDataSource
-from failing_reads import FOR_GOOD, MOMENTARY, failing
-from made_sets import make_folder
 from PIL import Image
-from small_runs import start
-from tables import pixels
 
+from tests.helpers.failing_reads import FOR_GOOD, MOMENTARY, failing
+from tests.helpers.made_sets import make_folder
+from tests.helpers.small_runs import start
+from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import rotated
-from triplet_train.data.digits import Digits
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import selected
-from triplet_train.data.label_index import FOLDER
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
+from triplet_train.data.sources.tfds.digits import Digits
+from triplet_train.data.sources.tfds.label_index import FOLDER
 from triplet_train.data.summary import summary
 from triplet_train.errors import RunError
 

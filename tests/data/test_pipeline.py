@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from tables import table
 
+from tests.helpers.tables import table
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.pipeline import training_batches
 

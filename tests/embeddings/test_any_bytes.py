@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_files import embedding_file
 
+from tests.helpers.made_files import embedding_file
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import RequestError
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import TooLarge
-from tables import table
 
+from tests.helpers.networks import TooLarge
+from tests.helpers.tables import table
 from triplet_train.config import load_config
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.embeddings.compute import at_once, embed_stream, make_embed

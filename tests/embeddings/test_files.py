@@ -14,16 +14,16 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
-from triplet_train.embeddings import projector
 from triplet_train.embeddings.files import read_table, write_table, writing
-from triplet_train.embeddings.formats import (
+from triplet_train.embeddings.formats import projector
+from triplet_train.embeddings.formats.projector import list_exports
+from triplet_train.embeddings.output import (
     file_name,
     part_name,
     place_shard,
     refuse_output,
     resolve_format,
 )
-from triplet_train.embeddings.projector import list_exports
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing

@@ -11,9 +11,9 @@ import time
 from collections import Counter
 
 import pytest
-from helpers.run_contents import contents
-from processes import CONTEXT
 
+from tests.helpers.processes import CONTEXT
+from tests.helpers.run_contents import contents
 from triplet_train.config import load_config
 from triplet_train.files import is_partial
 from triplet_train.jobs.run_folder import is_run

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tables import table
 
+from tests.helpers.tables import table
 from triplet_train.data.batches import PKBatches, make_batches
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
 from triplet_train.errors import RequestError
 from triplet_train.jobs.run_text import opening
 from triplet_train.jobs.train import run

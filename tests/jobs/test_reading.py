@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from failing_reads import FOR_GOOD, failing
-from made_files import embedding_file
 
-from triplet_train.data.sources import open_source
-from triplet_train.embeddings import parquet
+from tests.helpers.failing_reads import FOR_GOOD, failing
+from tests.helpers.made_files import embedding_file
+from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import read_table
+from triplet_train.embeddings.formats import parquet
 from triplet_train.errors import RunError
 from triplet_train.files import read_json, sha256
 from triplet_train.jobs.embed import embed

@@ -2,8 +2,8 @@ import shutil
 import weakref
 
 import numpy as np
-from tables import table
 
+from tests.helpers.tables import table
 from triplet_train.jobs import report
 from triplet_train.jobs.run_end import export_and_judge, is_finished
 

@@ -4,18 +4,18 @@ import functools
 import time
 
 import numpy as np
-import oracle
 import pytest
 import tensorflow as tf
-from losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 
+from tests.helpers import loss_oracle as oracle
+from tests.helpers.losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 from triplet_train.losses import (
-    mining_batch,
     triplet_batch_all_loss,
     triplet_batch_all_statistics,
     triplet_loss,
     triplet_semihard_statistics,
 )
+from triplet_train.losses.mining import batch
 from triplet_train.losses.naive import random_triplet_statistics
 
 
@@ -106,7 +106,7 @@ def test_xla_gives_the_same_and_compiles_once_whatever_the_labels(name):
 @pytest.mark.parametrize("known", [True, False], ids=["labels known", "labels given"])
 @pytest.mark.parametrize("name", ["semi_hard", pytest.param("batch_all", marks=pytest.mark.slow)])
 def test_xla_for_a_gpu_gives_the_same_in_blocks_of_slots(name, known, monkeypatch):
-    monkeypatch.setattr(mining_batch, "slots_at_once", lambda rows: 4)
+    monkeypatch.setattr(batch, "slots_at_once", lambda rows: 4)
     random = np.random.default_rng(0)
     x = tf.constant(random.normal(size=(24, 5)), tf.float32)
     for labels in (np.arange(24) % 3, np.arange(24) // 4):  # more and fewer slots than a block

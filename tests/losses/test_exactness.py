@@ -4,13 +4,13 @@ import itertools
 import json
 
 import numpy as np
-import oracle
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 
+from tests.helpers import loss_oracle as oracle
+from tests.helpers.losses_under_test import FUNCTIONS, LOSSES, METRICS, compiled, value_and_gradient
 from triplet_train.losses import pairwise_distances, triplet_loss
 from triplet_train.registry import STRATEGIES
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import in_processes, set_up
 
+from tests.helpers.processes import in_processes, set_up
 from triplet_train.losses import (
     TripletBatchAllLoss,
     TripletEasyPositiveLoss,

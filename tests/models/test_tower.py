@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import in_processes
-from tables import pixels
 
 import triplet_train
+from tests.helpers.processes import in_processes
+from tests.helpers.tables import pixels
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import embedder_file
@@ -145,7 +145,7 @@ def test_a_saved_model_that_keras_exports_gives_the_vectors_of_the_tower(tmp_pat
 
 def test_the_embedder_of_a_run_gives_the_vectors_of_its_export(finished_run, data_dir):
     from triplet_train.config import DataConfig
-    from triplet_train.data.sources import open_source
+    from triplet_train.data.source import open_source
     from triplet_train.embeddings.files import read_table
 
     images = open_source(DataConfig(dataset="digits", data_dir=str(data_dir))).table("test")

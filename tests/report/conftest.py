@@ -1,6 +1,6 @@
 import pytest
-from report_contents import make
 
+from tests.helpers.report_contents import make
 from triplet_train.report.page import write_report
 
 

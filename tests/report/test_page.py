@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from report_contents import HOSTILE, LOG, make
 
+from tests.helpers.report_contents import HOSTILE, LOG, make
 from triplet_train import files
 from triplet_train.evaluation import judge
 from triplet_train.evaluation.episodes import Episodes, judge_episodes

@@ -4,9 +4,9 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
-from report_contents import HOSTILE, LOG, make
 from sklearn import metrics
 
+from tests.helpers.report_contents import HOSTILE, LOG, make
 from triplet_train.evaluation.judgement import judge
 from triplet_train.report.confusion import confused_labels, confusion_matrix, confusion_plot
 from triplet_train.report.curves import curve_plots

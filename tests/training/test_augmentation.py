@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_step import IMAGES, make_with_optimizer
 
+from tests.training.test_step import IMAGES, make_with_optimizer
 from triplet_train.config import AugmentConfig
 from triplet_train.training import step as step_module
 from triplet_train.training.augmentation import Draws, augmented, make_augmentation

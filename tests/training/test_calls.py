@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_runs import IMAGES, recalls, start
 from tensorflow.python.framework import config as of_tensorflow  # of these there is no public form
 
+from tests.helpers.small_runs import IMAGES, recalls, start
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.training import calls, loop
 from triplet_train.training.calls import SeveralSteps
 from triplet_train.training.devices import Devices

@@ -6,8 +6,8 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from small_runs import figures, recalls, start
 
+from tests.helpers.small_runs import figures, recalls, start
 from triplet_train.config import ModelConfig, OptimizerConfig, load_config
 from triplet_train.errors import RequestError, RunError
 from triplet_train.jobs import run_folder

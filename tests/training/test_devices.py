@@ -8,10 +8,10 @@ import socket
 
 import numpy as np
 import pytest
-from networks import application
-from processes import in_processes, set_up
-from small_runs import figures, start
 
+from tests.helpers.networks import application
+from tests.helpers.processes import in_processes, set_up
+from tests.helpers.small_runs import figures, start
 from triplet_train.config import load_config
 from triplet_train.errors import RequestError, RunError, Stopped
 from triplet_train.jobs.dry_run import dry_run

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_runs import start
 
+from tests.helpers.small_runs import start
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
 from triplet_train.training import loop

@@ -5,8 +5,8 @@ import resource
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_runs import figures, start
 
+from tests.helpers.small_runs import figures, start
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
 from triplet_train.training.devices import Devices

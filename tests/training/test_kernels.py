@@ -6,13 +6,13 @@ By TensorFlow's own list of its kernels, so that no GPU is needed.
 import numpy as np
 import pytest
 import tensorflow as tf
-from gpu_kernels import left_to_the_host, pinned
-from processes import in_processes, set_up
-from test_augmentation import STRONG
 
+from tests.helpers.gpu_kernels import left_to_the_host, pinned
+from tests.helpers.processes import in_processes, set_up
+from tests.training.test_augmentation import STRONG
 from triplet_train.config import AugmentConfig, LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.embeddings.compute import make_embed
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import STRATEGIES
 from triplet_train.training.augmentation import make_augmentation

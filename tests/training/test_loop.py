@@ -5,12 +5,12 @@ import signal
 import keras
 import numpy as np
 import pytest
-from helpers.run_contents import log_without_clock
-from networks import application
-from small_runs import LABELS, PIXELS, build_small, figures, recalls, start
-from tables import table
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from tests.helpers.networks import application
+from tests.helpers.run_contents import log_without_clock
+from tests.helpers.small_runs import LABELS, PIXELS, build_small, figures, recalls, start
+from tests.helpers.tables import table
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.training import watch

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from triplet_train.config import AugmentConfig, LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.losses import triplet_hard_loss
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import STRATEGIES
 from triplet_train.training.augmentation import make_augmentation

@@ -19,8 +19,8 @@ import typer
 
 from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
+from triplet_train.console import hung_up
 from triplet_train.errors import CommandError, RequestError, Stopped
-from triplet_train.progress import hung_up
 from triplet_train.registry import SOURCES
 
 

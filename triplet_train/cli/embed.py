@@ -100,7 +100,7 @@ def embed(
       triplet-embed --checkpoint runs/mnist_hard --images photos --output photos.h5
       triplet-embed --checkpoint runs/mnist_hard --format projector --output map
     """
-    from triplet_train.embeddings.formats import (
+    from triplet_train.embeddings.output import (
         parse_shard,
         place_shard,
         refuse_output,

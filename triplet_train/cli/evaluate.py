@@ -94,7 +94,7 @@ def evaluate(
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json figures.json
     """
-    from triplet_train.embeddings.formats import format_of, refuse_output
+    from triplet_train.embeddings.output import format_of, refuse_output
     from triplet_train.errors import RequestError
     from triplet_train.evaluation.episodes import Episodes
     from triplet_train.files import write_json

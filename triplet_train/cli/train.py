@@ -80,7 +80,7 @@ def train(
       triplet-train --config runs/margin_03/config.yaml --run-dir runs/margin_03 --resume
     """
     from triplet_train.config import config_name, load_config
-    from triplet_train.embeddings.formats import refuse_output
+    from triplet_train.embeddings.output import refuse_output
     from triplet_train.errors import RequestError
     from triplet_train.jobs import run_folder
 

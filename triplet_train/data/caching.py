@@ -7,9 +7,9 @@ import numpy as np
 import psutil
 
 from triplet_train.config import DataConfig
+from triplet_train.console import progress_bar
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RequestError, RunError
-from triplet_train.progress import progress_bar
 
 _READ = 512  # rows decoded at a time
 _LISTED = 20  # unreadable images

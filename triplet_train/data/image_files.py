@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from triplet_train.console import progress_bar
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line, in_one_line, is_written, plots_name, sha256
-from triplet_train.progress import progress_bar
 from triplet_train.registry import either
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")

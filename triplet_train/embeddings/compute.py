@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config
+from triplet_train.console import progress_bar
 from triplet_train.data.images import ImageSet, ImageStream, ImageTable, Shape
 from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 from triplet_train.files import first_line
-from triplet_train.progress import progress_bar
 
 _AT_ONCE = 512  # images, unless a run has said that so many are too many
 _BYTES_ON_GPU = 2**22  # of images: on a GPU, more than `_AT_ONCE` where they are as small as this

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from triplet_train.embeddings.formats import SUFFIXES, format_of, part_name
+from triplet_train.embeddings.output import SUFFIXES, format_of, part_name
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
@@ -32,7 +32,7 @@ def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> It
         width: D of the vectors.
         metadata: of the file; that of the tables is not looked at.
     """
-    writer: Writer = import_module(f"triplet_train.embeddings.{format}").writer
+    writer: Writer = import_module(f"triplet_train.embeddings.formats.{format}").writer
     with replacing(path) as beside, writer(beside, width, metadata) as append:
         yield append
 
@@ -58,7 +58,7 @@ def read_table(path: Path) -> EmbeddingTable:
         return _read_shards(path, format)
     if not path.is_file():
         raise RequestError(f"no embedding file {path}")
-    read: Reader = import_module(f"triplet_train.embeddings.{format}").read
+    read: Reader = import_module(f"triplet_train.embeddings.formats.{format}").read
     try:
         table = read(path)
         _require_whole(table)

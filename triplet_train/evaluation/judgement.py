@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from triplet_train.console import progress_bar, rename
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import (
     ClassFigures,
@@ -22,7 +23,6 @@ from triplet_train.evaluation.verification import (
     histograms,
     verify,
 )
-from triplet_train.progress import progress_bar, rename
 
 HEADLINE = ("recall_at_1", "r_precision", "map_at_r", "knn_accuracy")
 

@@ -9,7 +9,7 @@ from triplet_train.config import Config, to_yaml
 from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import which_fit
 from triplet_train.data.images import ImageTable
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from triplet_train.console import Say, speaker
 from triplet_train.data.classes import judged_rows
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import shard_of
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
 from triplet_train.jobs.open_tower import open_tower
-from triplet_train.progress import Say, speaker
 from triplet_train.registry import FORMATS
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import ray
 
-from triplet_train.embeddings.formats import part_name
+from triplet_train.console import speaker
+from triplet_train.embeddings.output import part_name
 from triplet_train.errors import CommandError, RequestError, RunError
 from triplet_train.files import replacing
 from triplet_train.jobs.embed import embed
 from triplet_train.models.embedder import embedder_file
-from triplet_train.progress import speaker
 
 
 def embed_on_ray(

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from triplet_train.console import speaker
 from triplet_train.data.classes import judged_rows
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import open_tower
-from triplet_train.progress import speaker
 
 
 def judge_checkpoint(

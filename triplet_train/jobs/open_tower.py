@@ -9,15 +9,15 @@ import keras
 import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
+from triplet_train.console import Say, speaker
 from triplet_train.data.images import ImageStream
-from triplet_train.data.sources import Source, open_source
+from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_stream
 from triplet_train.embeddings.first_vectors import are_probabilities, remarks
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
 from triplet_train.jobs import run_folder
 from triplet_train.models.embedder import EMBEDDER, embedder_file, load_embedder
-from triplet_train.progress import Say, speaker
 from triplet_train.registry import SOURCES
 from triplet_train.training.saved_steps import CHECKPOINTS
 

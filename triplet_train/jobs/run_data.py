@@ -8,8 +8,8 @@ import numpy as np
 from triplet_train.config import Config
 from triplet_train.data.classes import judged_rows, training_rows
 from triplet_train.data.images import ImageTable
-from triplet_train.data.sources import Source
-from triplet_train.embeddings.formats import file_name
+from triplet_train.data.source import Source
+from triplet_train.embeddings.output import file_name
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from triplet_train.config import Config
+from triplet_train.console import Say, say
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import writing
-from triplet_train.embeddings.projector import list_exports
+from triplet_train.embeddings.formats.projector import list_exports
 from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
 from triplet_train.files import read_text, write_json
@@ -17,7 +18,6 @@ from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import EMBEDDER, load_embedder
-from triplet_train.progress import Say, say
 from triplet_train.registry import FORMATS
 from triplet_train.report import plots_folder
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from triplet_train import __version__
 from triplet_train.config import Config, load_config, to_yaml
-from triplet_train.embeddings.formats import file_name
+from triplet_train.embeddings.output import file_name
 from triplet_train.errors import RequestError
 from triplet_train.files import (
     RUN_FILES,

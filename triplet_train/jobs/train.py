@@ -7,9 +7,10 @@ from pathlib import Path
 import keras
 
 from triplet_train.config import Config
+from triplet_train.console import speaker
 from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import cached
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import leave_one_out_coverage, retrieval_figures
@@ -18,7 +19,6 @@ from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.run_end import export_and_judge, is_finished
 from triplet_train.jobs.run_text import ending, opening
 from triplet_train.models.tower import build_tower
-from triplet_train.progress import speaker
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
 

@@ -10,20 +10,20 @@ from triplet_train.losses.batch_all import (
     triplet_batch_all_loss,
     triplet_batch_all_statistics,
 )
-from triplet_train.losses.distances import pairwise_distances
 from triplet_train.losses.easy_positive import (
     TripletEasyPositiveLoss,
     triplet_easy_positive_loss,
     triplet_easy_positive_statistics,
 )
 from triplet_train.losses.hard import TripletHardLoss, triplet_hard_loss, triplet_hard_statistics
+from triplet_train.losses.mining.distances import pairwise_distances
+from triplet_train.losses.mining.statistics import TripletStatistics
 from triplet_train.losses.naive import TripletLoss, triplet_loss
 from triplet_train.losses.semi_hard import (
     TripletSemiHardLoss,
     triplet_semihard_loss,
     triplet_semihard_statistics,
 )
-from triplet_train.losses.statistics import TripletStatistics
 
 __all__ = [
     "TripletBatchAllLoss",

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import Metric
-from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import MiningBatch, mining_batch
-from triplet_train.losses.ordered_integers import as_ordered_integers, ascending, position
-from triplet_train.losses.slot_blocks import for_each_block
-from triplet_train.losses.statistics import TripletStatistics, statistics_of_batch
-from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.xla import compiled_by_xla, index_type
+from triplet_train.losses.mining.batch import MiningBatch, mining_batch
+from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.keras_loss import MinedLoss
+from triplet_train.losses.mining.ordered_integers import as_ordered_integers, ascending, position
+from triplet_train.losses.mining.slot_blocks import for_each_block
+from triplet_train.losses.mining.statistics import TripletStatistics, statistics_of_batch
+from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.xla import compiled_by_xla, index_type
 
 
 def triplet_batch_all_loss(

@@ -3,18 +3,18 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import Metric
-from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import MiningBatch, mining_batch
-from triplet_train.losses.nearest_beyond import nearest_beyond
-from triplet_train.losses.statistics import (
+from triplet_train.losses.mining.batch import MiningBatch, mining_batch
+from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.keras_loss import MinedLoss
+from triplet_train.losses.mining.nearest_beyond import nearest_beyond
+from triplet_train.losses.mining.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
     statistics_of_batch,
 )
-from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.xla import index_type
+from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.xla import index_type
 
 
 def triplet_easy_positive_loss(

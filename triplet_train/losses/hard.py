@@ -5,18 +5,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import Metric
-from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import MiningBatch, mining_batch
-from triplet_train.losses.semi_hard import triplet_semihard_statistics
-from triplet_train.losses.statistics import (
+from triplet_train.losses.mining.batch import MiningBatch, mining_batch
+from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.keras_loss import MinedLoss
+from triplet_train.losses.mining.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
     statistics_of_batch,
 )
-from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.xla import index_type
+from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.xla import index_type
+from triplet_train.losses.semi_hard import triplet_semihard_statistics
 
 
 def triplet_hard_loss(

@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import check_metric, raise_precision, row_distances
-from triplet_train.losses.labels import class_labels
-from triplet_train.losses.statistics import TripletStatistics, fraction, masked_mean
-from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.uniform import uniform
+from triplet_train.losses.mining.distances import check_metric, raise_precision, row_distances
+from triplet_train.losses.mining.labels import class_labels
+from triplet_train.losses.mining.statistics import TripletStatistics, fraction, masked_mean
+from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.uniform import uniform
 
 
 def triplet_loss(

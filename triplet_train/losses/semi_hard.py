@@ -3,17 +3,17 @@
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import Metric
-from triplet_train.losses.mined_loss import MinedLoss
-from triplet_train.losses.mining_batch import mining_batch
-from triplet_train.losses.nearest_beyond import nearest_beyond
-from triplet_train.losses.statistics import (
+from triplet_train.losses.mining.batch import mining_batch
+from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.keras_loss import MinedLoss
+from triplet_train.losses.mining.nearest_beyond import nearest_beyond
+from triplet_train.losses.mining.statistics import (
     TripletStatistics,
     fraction,
     masked_mean,
     statistics_of_batch,
 )
-from triplet_train.losses.strategies import Strategy
+from triplet_train.losses.mining.strategy import Strategy
 
 
 def triplet_semihard_loss(

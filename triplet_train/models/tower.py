@@ -70,5 +70,5 @@ def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:
 def _features(tower: str) -> Features:
     """`features` of the tower's file; see `registry.TOWERS`."""
     file = "applications" if tower in APPLICATIONS else tower
-    features: Features = import_module(f"triplet_train.models.{file}").features
+    features: Features = import_module(f"triplet_train.models.towers.{file}").features
     return features

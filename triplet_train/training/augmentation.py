@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from triplet_train.config import AugmentConfig
-from triplet_train.losses.uniform import uniform
+from triplet_train.losses.mining.uniform import uniform
 from triplet_train.training.randomness import IMAGES, fold
 from triplet_train.training.warp import warp
 

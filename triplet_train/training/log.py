@@ -12,9 +12,9 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
+from triplet_train.console import hung_up, say
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, flush, write_text
-from triplet_train.progress import hung_up, say
 from triplet_train.training.metrics_lines import LINES, whole_lines
 
 

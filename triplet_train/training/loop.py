@@ -13,7 +13,7 @@ from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints, Progress

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from triplet_train.losses.statistics import TripletStatistics
-from triplet_train.losses.strategies import Strategy
-from triplet_train.losses.xla import index_type
+from triplet_train.losses.mining.statistics import TripletStatistics
+from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.xla import index_type
 from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
 from triplet_train.training.microbatches import embed_in_parts, embed_whole

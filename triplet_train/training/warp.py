@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.xla import gpu_without_xla, index_type
+from triplet_train.losses.mining.xla import gpu_without_xla, index_type
 
 
 def warp(images: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:

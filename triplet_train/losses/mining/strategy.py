@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from triplet_train.losses.statistics import TripletStatistics
+from triplet_train.losses.mining.statistics import TripletStatistics
 
 if TYPE_CHECKING:  # at run time the losses need nothing of the rest of the package
     from triplet_train.config import LossConfig

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from triplet_train.losses.xla import index_type
+from triplet_train.losses.mining.xla import index_type
 
 
 def for_each_block(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.fitting import make_fit
 from triplet_train.data.image_files import make_decode
+from triplet_train.data.resizing import make_fit
 
 # A white disc in the middle of a grey image, wider than it is high.
 Y, X = np.mgrid[:40, :80]

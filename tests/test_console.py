@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from triplet_train import progress
+from triplet_train import console
+from triplet_train.console import progress_bar, rename
 from triplet_train.data.image_files import in_two_classes
 from triplet_train.evaluation import judge
-from triplet_train.progress import progress_bar, rename
 
 
 class Terminal(io.StringIO):
@@ -53,6 +53,6 @@ def test_comparing_files_shows_a_bar_after_a_moment_unless_it_is_to_be_quiet(
 ):
     (tmp_path / "1.png").touch()
     assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"})) == ""
-    monkeypatch.setattr(progress, "_DELAY", 0)
+    monkeypatch.setattr(console, "_DELAY", 0)
     assert "comparing files:" in on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}))
     assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, quiet=True)) == ""

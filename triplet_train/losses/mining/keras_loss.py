@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.distances import Metric, check_metric
+from triplet_train.losses.mining.distances import Metric, check_metric
 
 
 class MinedLoss(keras.losses.Loss):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from triplet_train.losses.mining_batch import MiningBatch
+from triplet_train.losses.mining.batch import MiningBatch
 
 
 class TripletStatistics(NamedTuple):

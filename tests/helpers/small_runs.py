@@ -2,8 +2,8 @@
 
 import keras
 import numpy as np
-from tables import table
 
+from tests.helpers.tables import table
 from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS

@@ -67,8 +67,8 @@ def open_source(
         RequestError: no such set, no way to get it, or not one of images.
     """
     if data.dataset in SOURCES:
-        make = import_module(f"triplet_train.data.{data.dataset}").source
+        make = import_module(f"triplet_train.data.sources.{data.dataset}").source
         source: Source = make(data, write=write, classes=classes)
     else:
-        source = import_module("triplet_train.data.tfds_source").source(data, write=write)
+        source = import_module("triplet_train.data.sources.tfds.splits").source(data, write=write)
     return source

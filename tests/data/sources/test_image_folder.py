@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_sets import make_folder
 from PIL import ExifTags, Image, ImageOps
-from tables import pixels
 
+from tests.helpers.made_sets import make_folder
+from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import judged_rows, labels_of, training_rows
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.image_files import find_images, in_two_classes, make_decode
-from triplet_train.data.image_folder import FolderSource
+from triplet_train.data.sources.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError, RunError
 

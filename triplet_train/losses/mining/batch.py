@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from triplet_train.losses.distances import (
+from triplet_train.losses.mining.distances import (
     Metric,
     pairwise_distances,
     raise_precision,
     row_distances,
 )
-from triplet_train.losses.labels import class_labels
-from triplet_train.losses.xla import compiled_by_xla, index_type, slots_at_once
+from triplet_train.losses.mining.labels import class_labels
+from triplet_train.losses.mining.xla import compiled_by_xla, index_type, slots_at_once
 
 
 class MiningBatch(NamedTuple):

@@ -5,16 +5,16 @@ import socket
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from made_sets import CLASSES, Broken, Photos, Plain
 from sklearn.datasets import load_digits
-from tables import pixels
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
+from tests.helpers.made_sets import CLASSES, Broken, Photos, Plain
+from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
-from triplet_train.data import label_index
 from triplet_train.data.classes import rotated
-from triplet_train.data.digits import TRAIN_IMAGES, Digits
-from triplet_train.data.sources import open_source
+from triplet_train.data.source import open_source
+from triplet_train.data.sources.tfds import label_index
+from triplet_train.data.sources.tfds.digits import TRAIN_IMAGES, Digits
 from triplet_train.errors import RequestError, RunError
 
 

@@ -13,11 +13,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from triplet_train.config import DataConfig
-from triplet_train.data.fitting import make_fit
 from triplet_train.data.image_files import UNREADABLE
 from triplet_train.data.images import ImageTable, Shape
-from triplet_train.data.preparing import find
-from triplet_train.data.records import open_records
+from triplet_train.data.resizing import make_fit
+from triplet_train.data.sources.tfds.builder import find
+from triplet_train.data.sources.tfds.records import open_records
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 

@@ -13,7 +13,7 @@ import urllib.request
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
 
-from triplet_train.data.digits import Digits
+from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
 from triplet_train.registry import SOURCES

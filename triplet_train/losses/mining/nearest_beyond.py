@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from triplet_train.losses.mining_batch import MiningBatch
-from triplet_train.losses.ordered_integers import as_ordered_integers, ascending, position
-from triplet_train.losses.slot_blocks import for_each_block
-from triplet_train.losses.xla import compiled_by_xla, index_type
+from triplet_train.losses.mining.batch import MiningBatch
+from triplet_train.losses.mining.ordered_integers import as_ordered_integers, ascending, position
+from triplet_train.losses.mining.slot_blocks import for_each_block
+from triplet_train.losses.mining.xla import compiled_by_xla, index_type
 
 _COLUMNS = 2**21  # more than a batch has rows
 _FEW_SLOTS = 12  # up to here a pass over the matrix for each costs less than the buckets

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from networks import application
 
+from tests.helpers.networks import application
 from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.errors import RequestError
-from triplet_train.losses.strategies import make_strategy
-from triplet_train.models.applications import _SCALING, _freeze, _scaled
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
+from triplet_train.models.towers.applications import _SCALING, _freeze, _scaled
 from triplet_train.registry import APPLICATIONS, TOWERS
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import make_optimizer

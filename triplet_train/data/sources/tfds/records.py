@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from triplet_train.data.label_index import file_index
+from triplet_train.console import progress_bar
+from triplet_train.data.sources.tfds.label_index import file_index
 from triplet_train.files import naming
-from triplet_train.progress import progress_bar
 
 _BEFORE, _AFTER = 12, 4  # bytes of length and checksums around a record of a TFRecord file
 

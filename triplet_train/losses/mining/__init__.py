@@ -1,0 +1,1 @@
+"""Machinery that the mining strategies share."""

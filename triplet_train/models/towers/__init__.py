@@ -1,0 +1,1 @@
+"""Towers: one file each, from images to features."""
