@@ -70,7 +70,7 @@ def test_the_map_has_every_package_and_the_files_that_it_names():
     package, page = ROOT / "triplet_train", (ROOT / "docs/architecture.md").read_text()
     packages = {path.parent.name for path in package.glob("*/__init__.py")}
     assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == packages
-    for file in re.findall(r"\w+/\w+\.py", page):
+    for file in re.findall(r"(?:\w+/)+\w+\.py", page):
         assert (package / file).is_file(), file
 
 
