@@ -1,4 +1,4 @@
-"""Writing beside and renaming: a reader never meets a half-written file."""
+"""Reading and writing of files. Writing is atomic: a reader never sees a half-written file."""
 
 import hashlib
 import json
@@ -13,12 +13,12 @@ from typing import Any
 
 from triplet_train.errors import RequestError
 
-RUN_FILES = ("config.yaml", "environment.json")  # a folder that holds both is that of a run
-PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder that holds it is an export for TensorBoard
+RUN_FILES = ("config.yaml", "environment.json")  # a folder with both is a run folder
+PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder with it is an export for TensorBoard
 
 
 def is_written(files: Collection[str]) -> bool:
-    """True if a command wrote the folder with these files, so that its images are no data.
+    """Return True if a command wrote the folder with these files; its images are then not data.
 
     >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
     (True, False)
@@ -27,21 +27,21 @@ def is_written(files: Collection[str]) -> bool:
 
 
 def plots_name(page: str) -> str:
-    """The name of the folder beside a page that holds its plots."""
+    """Return the name of the folder with the plots of a page, which lies beside the page."""
     return "plots" if page == "report.html" else f"{page.removesuffix('.html')}_plots"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path to write a file, folder or link to, which then takes the place of `path`.
+    """Yield a path for a new file, folder or link, which replaces `path` at the end of the block.
 
-    What was written is on the disk before it takes the place, so that a power cut leaves the one or
-    the other. If the block raises, it is removed and `path` is as it was. It bears the name of
-    `path`, since some writers choose their format by the suffix, in a folder of its own beside
-    `path`: another process that writes the same file has another folder.
+    The new content is flushed to the disk before it is renamed, so that a power cut leaves either
+    the old or the new one. If the block raises, the new content is removed and `path` is unchanged.
+    The yielded path has the name of `path`, because some writers choose their format by the suffix,
+    and lies in a temporary folder beside `path`, one for each writer.
 
     Raises:
-        OSError: something cannot be written; it names `path`.
+        OSError: something cannot be written; the error names `path`.
     """
     try:
         with _beside(path) as folder:
@@ -55,33 +55,33 @@ def replacing(path: Path) -> Iterator[Path]:
         names = [Path(name) for name in (error.filename, error.filename2) if name is not None]
         if names and not any(map(_is_in_partial, names)):
             raise
-        if error.errno is None:  # as some libraries have it
+        if error.errno is None:  # raised by some libraries
             raise OSError(f"{error}: {str(path)!r}") from error
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """An OSError from within it says that it is about `path`, unless it names a file itself."""
+    """Add `path` to an OSError of the block that names no file."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:  # of a read or a write, when the file is open
+        if error.filename is None:  # a read or a write of an open file
             error.filename = str(path)
         raise
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what killed processes were writing in `folder`."""
+    """Remove the unfinished files of killed processes from `folder`."""
     for path in folder.glob(".*"):
         if is_partial(path):
             remove(path)
 
 
 def is_partial(path: Path) -> bool:
-    """True if `path` is written to before it takes its place.
+    """Return True if `path` is a temporary name of `replacing`.
 
-    Versions before this one had the number of the process in the name, and kept the suffix.
+    Earlier versions put the process number into the name and kept the suffix.
     """
     return re.fullmatch(r"\..+\.([a-z0-9_]{8}|\d+)\.partial(\.\w+)?", path.name) is not None
 
@@ -95,7 +95,7 @@ def _beside(path: Path) -> TemporaryDirectory[str]:
 
 
 def _put(written: Path, path: Path) -> None:
-    """Rename. A folder that is there is moved aside first, and back if the new one cannot come."""
+    """Rename. An existing folder is moved aside first, and back if the rename fails."""
     old = written.with_name(f"{written.name}~")
     try:
         if written.is_dir() and path.is_dir():
@@ -108,7 +108,7 @@ def _put(written: Path, path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Have the disk take a file, or a folder with all that is in it."""
+    """Flush a file, or a folder with its content, to the disk."""
     if path.is_dir():
         for entry in path.iterdir():
             flush(entry)
@@ -124,9 +124,9 @@ def _flush_one(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it, if it is there.
+    """Remove a file, a link or a folder with its content, if it exists.
 
-    A folder is renamed first, so that none that is half removed bears its name.
+    A folder is renamed first, so that a half-removed folder never has its name.
     """
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
@@ -138,24 +138,24 @@ def remove(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8. An OSError names the file."""
+    """Read UTF-8. An OSError names the file."""
     with naming(path):
         return path.read_text(encoding="utf-8")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write beside `path` and rename."""
+    """Write UTF-8 atomically; see `replacing`."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write beside `path` and rename."""
+    """Write a JSON object atomically; see `replacing`."""
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What `write_json` wrote. Raises RequestError where it holds something else."""
+    """Read a JSON object. Raises RequestError if the file holds anything else."""
     try:
         content = json.loads(read_text(path))
     except ValueError:
@@ -166,22 +166,22 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str | None:
-    """Of a file's bytes, in hexadecimal; None where there is no file."""
+    """Return the SHA-256 of a file in hexadecimal, or None if there is no file."""
     with naming(path):
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def first_line(error: BaseException) -> str:
-    """First line of the message of an error, without the pages that may follow.
+    """Return the first line of an error message.
 
-    Nor has it the operation that TensorFlow puts in front, as in `{{function_node ...}} message`.
+    The prefix that TensorFlow puts in front, as in `{{function_node ...}} message`, is removed.
     """
     line = str(error).strip().split("\n")[0] or type(error).__name__
     return re.sub(r"^\{\{.*?\}\} ?", "", line)
 
 
 def in_one_line(text: str) -> str:
-    """A name as a terminal can show it: line ends, tabs and other control characters escaped.
+    """Escape line ends, tabs and other control characters, to print a name on a terminal.
 
     >>> in_one_line("a\\nb")
     'a\\\\nb'

@@ -1,4 +1,4 @@
-"""HDF5: one data set per column, growing as rows come; in front of them the checksum of all."""
+"""HDF5: one data set per column, with a checksum of the whole file in the user block."""
 
 import hashlib
 import io
@@ -15,8 +15,8 @@ import numpy as np
 from triplet_train.embeddings.table import Append, EmbeddingTable
 
 _CHUNK = 1024  # rows
-# HDF5 leaves a block in front to others. Here it begins with the SHA-256 of what follows, since the
-# library does not notice all damage: it may search a file without end, or bring the process down.
+# The user block begins with the SHA-256 of the rest: HDF5 may hang or crash on a damaged file.
+# Its own checksums cover neither metadata nor text of variable length.
 _BLOCK = 512  # bytes
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -27,7 +27,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
     with _Unfailing(path) as disk, ThreadPoolExecutor(1) as thread:
 
         def apart(function: Callable[[], Any]) -> Any:
-            """In a thread of its own: a signal, raised in the main one, would break off a write."""
+            """Call in another thread: a signal handler that raises would interrupt a write."""
             result = thread.submit(function).result()
             disk.require_written()
             return result
@@ -74,32 +74,32 @@ def _append(columns: tuple[h5py.Dataset, ...], table: EmbeddingTable) -> None:
 
 
 class _Unfailing(io.FileIO):
-    """A file that takes whatever HDF5 writes: where it cannot, HDF5 brings the process down.
+    """File whose writes never fail, because HDF5 crashes the process if one does.
 
-    What comes from the first failure on is kept in memory, as HDF5 may read it again. Look often at
-    `require_written`, lest that be much.
+    From the first failure on, writes are kept in memory, since HDF5 may read them again. Call
+    `require_written` often, so that they stay few.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
         self._failure: OSError | None = None
-        self._kept: list[tuple[int, bytes]] = []  # place and content
+        self._kept: list[tuple[int, bytes]] = []  # position and content
 
     def require_written(self) -> None:
-        """Raises OSError where something could not be written."""
+        """Raise the OSError of the first failure, if there is one."""
         if self._failure:
             raise self._failure
 
     def write(self, data: Any) -> int:
-        place, rest = self.tell(), memoryview(data)
+        position, rest = self.tell(), memoryview(data)
         try:
             while rest and not self._failure:
                 rest = rest[super().write(rest) :]
         except OSError as error:
             self._failure = error
         if self._failure:
-            self._kept.append((place, bytes(data)))
-            self.seek(place + len(data))
+            self._kept.append((position, bytes(data)))
+            self.seek(position + len(data))
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:
@@ -115,20 +115,20 @@ class _Unfailing(io.FileIO):
         start, view = self.tell(), memoryview(buffer)
         read = super().readinto(view)
         view[read:] = bytes(len(view) - read)
-        for place, data in self._kept:
-            first, last = max(start, place), min(start + len(view), place + len(data))
+        for position, data in self._kept:
+            first, last = max(start, position), min(start + len(view), position + len(data))
             if first < last:
-                view[first - start : last - start] = data[first - place : last - place]
+                view[first - start : last - start] = data[first - position : last - position]
         self.seek(start + len(view))
         return len(view)
 
 
 def read(path: Path) -> EmbeddingTable:
-    """What was written. Raises what the library happens on for any other file."""
+    """Read what `writer` wrote. Raises any exception of the library for other files."""
     with path.open("rb") as file:
         start = file.read(_BLOCK + len(_SIGNATURE))
     if start[_BLOCK:] == _SIGNATURE and not start.startswith(_checksum(path)):
-        raise ValueError("it is damaged, as its checksum shows")
+        raise ValueError("it is damaged; its checksum does not match")
     with h5py.File(path, "r") as file:
         return EmbeddingTable(
             file["embeddings"][()],
