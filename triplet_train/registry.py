@@ -14,7 +14,7 @@ class Strategy(NamedTuple):
     """Facts of a mining strategy.
 
     Attributes:
-        meaning: the triplets that it counts.
+        meaning: the triplets that it uses.
         options: keys of `loss` that it takes beside margin and distance.
     """
 

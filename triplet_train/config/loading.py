@@ -2,7 +2,7 @@
 
 import difflib
 import re
-import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from triplet_train.config.yaml_text import dump, parse, shown
 from triplet_train.errors import RequestError
 from triplet_train.registry import shipped_configs
 
-_LARGEST = 2**20  # bytes
+_MAX_SIZE = 2**20  # bytes
 
 
 def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config:
@@ -30,7 +30,7 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
     """
     path = find_config(name_or_path)
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > _MAX_SIZE:
             raise RequestError(f"{path} is not a configuration: it is larger than 1 MiB")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -120,18 +120,19 @@ def _describe(detail: ErrorDetails, *section: str) -> str:
     keys = [_shown_key(str(key)) for key in (*section, *detail["loc"])]
     path, value = ".".join(keys), shown(detail["input"])
     received = f"(received {value})"
-    if detail["type"] == "extra_forbidden":
-        return f"{path}: unknown key {received}{_nearest_key(keys)}"
-    if detail["type"] == "missing":
-        return f"{path}: required but not given"
-    if detail["type"] == "value_error":
-        return f"{path}: {detail['ctx']['error']} {received}"
-    if detail["type"] == "literal_error":
-        allowed = re.findall(r"[^',\s]+", detail["ctx"]["expected"].replace(" or ", " "))
-        near = _nearest(value.strip("'"), allowed)
-        return f"{path}: must be one of {', '.join(allowed)} {received}{near}"
-    if detail["type"] == "model_type":
-        return f"{path}: must be a section with keys, as in `{path}: {{key: value}}` {received}"
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{path}: unknown key {received}{_nearest_key(keys)}"
+        case "missing":
+            return f"{path}: required but not given"
+        case "value_error":
+            return f"{path}: {detail['ctx']['error']} {received}"
+        case "literal_error":
+            allowed = re.findall(r"[^',\s]+", detail["ctx"]["expected"].replace(" or ", " "))
+            near = _nearest(value.strip("'"), allowed)
+            return f"{path}: must be one of {', '.join(allowed)} {received}{near}"
+        case "model_type":
+            return f"{path}: must be a section with keys, as in `{path}: {{key: value}}` {received}"
     message = detail["msg"].removeprefix("Input ").replace("tuple", "list")
     return f"{path}: {message} {received}"
 
@@ -142,19 +143,20 @@ def _shown_key(key: str) -> str:
 
 def _nearest_key(keys: list[str]) -> str:
     """Suggest the nearest key of the same section, or else of any section."""
-    sections: dict[str, list[str]] = {"": list(Config.model_fields)}
+    sections = {"": list(Config.model_fields)}
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             sections[f"{name}."] = list(field.annotation.model_fields)
-    prefix = "".join(f"{key}." for key in keys[:-1])
     anywhere = {key: section for section, names in sections.items() for key in names}
-    matches = difflib.get_close_matches(keys[-1], anywhere, n=1)
-    return _nearest(keys[-1], sections.get(prefix, []), prefix) or "".join(
-        f"; did you mean {anywhere[match]}{match}?" for match in matches
-    )
+    *parents, key = keys
+    section = "".join(f"{parent}." for parent in parents)
+    for names in (dict.fromkeys(sections.get(section, []), section), anywhere):
+        if near := difflib.get_close_matches(key, names, n=1):
+            return f"; did you mean {names[near[0]]}{near[0]}?"
+    return ""
 
 
-def _nearest(word: str, valid: typing.Iterable[str], prefix: str = "") -> str:
+def _nearest(word: str, valid: Iterable[str]) -> str:
     """Return `; did you mean X?`, or the empty string if no name is similar."""
     matches = difflib.get_close_matches(word, list(valid), n=1)
-    return f"; did you mean {prefix}{matches[0]}?" if matches else ""
+    return f"; did you mean {matches[0]}?" if matches else ""

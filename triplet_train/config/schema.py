@@ -39,6 +39,11 @@ def _a_class(item: object) -> object:
     return item
 
 
+def _takers(option: str | None) -> str:
+    """Name the strategies that take an option of their own."""
+    return either(name for name, facts in STRATEGIES.items() if option in facts.options)
+
+
 def largest_divisor(number: int, most: int) -> int:
     """Return the largest divisor of `number` up to `most`, which is at least 1."""
     small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
@@ -52,7 +57,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
-Format = Annotated[str, OneOf(FORMATS)]
+FormatName = Annotated[str, OneOf(FORMATS)]
 
 _BYTES = TypeAdapter(ByteSize)
 
@@ -279,9 +284,12 @@ class LossConfig(Section):
     distance: Literal["L2", "squared-L2", "angular"] = Field(
         "L2", description="distance between embeddings"
     )
-    soft: bool = Field(False, description="hard only: softplus instead of the margin")
+    soft: bool = Field(False, description=f"{_takers('soft')} only: softplus instead of the margin")
     warmup_steps: int = Field(
-        0, ge=0, lt=2**31, description="hard only: number of first steps that use semi_hard"
+        0,
+        ge=0,
+        lt=2**31,
+        description=f"{_takers('warmup_steps')} only: number of first steps that use semi_hard",
     )
 
     @field_validator("soft", "warmup_steps")
@@ -289,8 +297,8 @@ class LossConfig(Section):
     def belongs_to_the_strategy(cls, value: int, info: ValidationInfo) -> int:
         strategy = info.data.get("strategy")
         if value and strategy and info.field_name not in STRATEGIES[strategy].options:
-            takers = [name for name, s in STRATEGIES.items() if info.field_name in s.options]
-            raise ValueError(f"is for strategy {either(takers)} only, not for {strategy}")
+            takers = _takers(info.field_name)
+            raise ValueError(f"is for strategy {takers} only, not for {strategy}")
         return value
 
     @property
@@ -359,7 +367,7 @@ class EmbeddingsConfig(Section):
     splits: list[str] | None = Field(
         None, min_length=1, description="exported and evaluated at the end; default: eval_split"
     )
-    formats: list[Format] = Field(
+    formats: list[FormatName] = Field(
         ["parquet"], description="one file or folder per split and format"
     )
 
