@@ -33,7 +33,7 @@ def test_the_printed_schema_tells_types_limits_and_meanings_and_fits_a_terminal(
     assert max(map(len, printed.splitlines())) <= 100
     for line in (
         "  dataset:                  # (required text) a TFDS name",
-        "  margin: 1.0               # (number >= 0) how much farther the negative has to be",
+        "  margin: 1.0               # (number >= 0) how much farther a negative has to be",
         "  schedule: cosine          # (constant | cosine) cosine decays to 0",
         "  image_size: null          # ([integer >= 1, integer >= 1]) [height, width] to resize",
         "#   npz: NumPy arrays",

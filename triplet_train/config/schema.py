@@ -79,8 +79,7 @@ class DataConfig(Section):
         f"{either(SOURCES)}"
     )
     path: AbsolutePath | None = Field(
-        None,
-        description="; ".join(f"{name}: {meaning}" for name, meaning in SOURCES.items()),
+        None, description="; ".join(f"{name}: {meaning}" for name, meaning in SOURCES.items())
     )
     data_dir: AbsolutePath | None = Field(
         None, description="folder of the TFDS data sets; default: TFDS's own"
@@ -218,8 +217,7 @@ class ModelConfig(Section):
     )
     dropout: Fraction = Field(0.0, description="rate of the dropout before the dense layer")
     weights: AbsolutePath | None = Field(
-        None,
-        description="keras.applications: an HDF5 file with weights of the network without its top",
+        None, description="keras.applications: HDF5 file of weights without the top layers"
     )
     freeze_backbone: bool = Field(
         False, description="train the dense layer only, on features of the loaded weights"
@@ -268,9 +266,7 @@ class ModelConfig(Section):
     @classmethod
     def frozen_with_weights(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("weights", "") is None:
-            raise ValueError(
-                "needs model.weights; a backbone frozen at random weights never learns"
-            )
+            raise ValueError("needs model.weights; frozen at random weights it never learns")
         return value
 
 
@@ -278,18 +274,14 @@ class LossConfig(Section):
     """the loss to minimise"""
 
     strategy: StrategyName = Field("semi_hard", description="the triplets of a batch that are used")
-    margin: float = Field(
-        1.0, ge=0, description="how much farther the negative has to be than the positive"
-    )
-    distance: Literal["L2", "squared-L2", "angular"] = Field(
-        "L2", description="distance between embeddings"
-    )
+    margin: float = Field(1.0, ge=0, description="how much farther a negative has to be")
+    distance: Literal["L2", "squared-L2", "angular"] = Field("L2", description="between embeddings")
     soft: bool = Field(False, description=f"{_takers('soft')} only: softplus instead of the margin")
     warmup_steps: int = Field(
         0,
         ge=0,
         lt=2**31,
-        description=f"{_takers('warmup_steps')} only: number of first steps that use semi_hard",
+        description=f"{_takers('warmup_steps')} only: first steps that use semi_hard",
     )
 
     @field_validator("soft", "warmup_steps")
@@ -315,9 +307,7 @@ class OptimizerConfig(Section):
     schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine decays to 0")
     warmup_steps: int = Field(0, ge=0, description="steps of linear growth to learning_rate")
     weight_decay: float = Field(0.0, ge=0, description="decoupled, as in AdamW")
-    clip_norm: float | None = Field(
-        None, gt=0, description="upper bound of the global gradient norm"
-    )
+    clip_norm: float | None = Field(None, gt=0, description="limit of the global gradient norm")
 
 
 class TrainConfig(Section):
@@ -340,15 +330,12 @@ class TrainConfig(Section):
         "slower",
     )
     deterministic: bool = Field(
-        False,
-        description="the same bits in every run on a GPU too; slower there, and without XLA",
+        False, description="the same bits in every run on a GPU too; slower there, and without XLA"
     )
     log_every: PositiveInt = Field(50, description="steps between two lines of the log")
     eval_every: PositiveInt = Field(250, description="steps between two evaluations of eval_split")
     checkpoint_every: PositiveInt = Field(250, description="steps between two checkpoints")
-    keep: PositiveInt = Field(
-        3, description="number of newest checkpoints to keep, besides the best"
-    )
+    keep: PositiveInt = Field(3, description="newest checkpoints to keep, besides the best")
 
     @field_validator("deterministic")
     @classmethod
@@ -367,9 +354,7 @@ class EmbeddingsConfig(Section):
     splits: list[str] | None = Field(
         None, min_length=1, description="exported and evaluated at the end; default: eval_split"
     )
-    formats: list[FormatName] = Field(
-        ["parquet"], description="one file or folder per split and format"
-    )
+    formats: list[FormatName] = Field(["parquet"], description="written once per split")
 
     @field_validator("splits", "formats")
     @classmethod
