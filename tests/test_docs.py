@@ -13,7 +13,7 @@ from triplet_train.config import Config, load_config, schema_as_yaml
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "CONTRIBUTING.md"
-PAGES = [ROOT / "README.md", RECIPES, *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "README.md", RECIPES, *sorted(ROOT.glob("docs/**/*.md"))]
 
 # Of each script that a page names, what stands behind it there.
 SCRIPTS: dict[str, list[str]] = {}
@@ -24,13 +24,13 @@ for page in PAGES:
         SCRIPTS.setdefault(script, []).append(rest)
 
 
-def test_the_logged_figures_are_those_of_the_documented_table(finished_run):
+def test_the_logged_metrics_are_those_of_the_documented_table(finished_run):
     page = (ROOT / "docs/training.md").read_text()
     section = page.split("## What is logged")[1].split("## ")[0]
     documented = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
     lines = [json.loads(line) for line in (finished_run / "metrics.jsonl").open()]
     training, evaluation = (
-        next(list(line) for line in lines if ("split" in line) == judged) for judged in (0, 1)
+        next(list(line) for line in lines if ("split" in line) == evaluated) for evaluated in (0, 1)
     )
     assert training == documented
     assert all(f"`{key}`" in section for key in evaluation)
@@ -83,7 +83,7 @@ def test_a_script_takes_the_options_that_pages_give_it(script):
         assert option in help_
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text()):
         file = (page.parent / target) if target else page

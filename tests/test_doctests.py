@@ -12,7 +12,7 @@ MODULES = [
     for module in pkgutil.walk_packages(triplet_train.__path__, "triplet_train.")
     if ".cli" not in module.name
 ]
-DOCS = (Path(__file__).parents[1] / "docs").glob("*.md")
+DOCS = (Path(__file__).parents[1] / "docs").rglob("*.md")
 PAGES = sorted(page for page in DOCS if ">>> " in page.read_text())
 
 

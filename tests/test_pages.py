@@ -95,19 +95,21 @@ def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run
     done = follow(page, command, *few, images=images, tower=tower)
     assert len([step for step in done if step.startswith("triplet-")]) >= 12
     Path("sheet.png").unlink()
-    assert any("--resume" in step for step in follow(read("training.md"), command, *few))
-    for name in ("towers.md", "results.md"):
+    resuming = follow(read("stopping-and-resuming.md"), command, *few)
+    assert any("--resume" in step for step in resuming)
+    for name in ("training.md", "augmentation.md", "scaling.md", "towers.md"):
         assert any("--run-dir" in step for step in follow(read(name), command, *few))
 
 
 @pytest.mark.slow
-def test_the_page_on_embeddings_is_true(workplace, command, finished_run):
+def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, command, finished_run):
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     width = read_table(workplace / "runs/demo/embeddings/test.parquet").embeddings.shape[1]
     os.mkdir("photos")
     Image.new("RGB", (20, 30), "white").save("photos/seven.png")
     # The demo's own vectors have 32 dimensions.
-    page = read("embeddings.md").replace("[32]", f"[{width}]")
+    pages = (read(name) for name in ("embeddings.md", "evaluation.md", "serving.md"))
+    page = "".join(pages).replace("[32]", f"[{width}]")
     assert len(follow(page, command)) > 20 and (workplace / "map/sprite.png").exists()
 
 
