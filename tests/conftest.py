@@ -129,12 +129,13 @@ def digits_config(data_dir):
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory, digits_config):
     """The folder of a small finished run on `digits`, with an empty page. Not to be changed."""
+    from triplet_train.console import SILENT
     from triplet_train.jobs import report
     from triplet_train.jobs.train import run
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
         patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
-        run(digits_config(), folder, quiet=True)
+        run(digits_config(), folder, SILENT)
     (folder / "plots").mkdir()
     return folder

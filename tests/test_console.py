@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from triplet_train import console
-from triplet_train.console import progress_bar, rename
+from triplet_train.console import SILENT, Console
 from triplet_train.data.image_files import in_two_classes
 from triplet_train.evaluation import judge
 
@@ -32,16 +32,16 @@ def on_terminal(monkeypatch):
 
 def test_nothing_is_left_in_front_of_the_answer_where_judging_takes_a_moment(on_terminal):
     vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    assert on_terminal(lambda: judge(vectors, np.arange(40) % 4, quiet=False)) == ""
+    assert on_terminal(lambda: judge(vectors, np.arange(40) % 4, console=Console())) == ""
 
 
 def test_a_bar_that_has_shown_itself_is_renamed_and_taken_away(on_terminal):
     def judging():
-        with progress_bar(10, "judging", quiet=False) as bar:
+        with Console().bar(10, "evaluating") as bar:
             bar.start_t -= 2  # seconds
             bar.last_print_t -= 1
             bar.update(5)
-            rename(bar, "clustering")
+            bar.rename("clustering")
 
     shown = on_terminal(judging)
     assert "clustering:  50%" in shown
@@ -52,7 +52,9 @@ def test_comparing_files_shows_a_bar_after_a_moment_unless_it_is_to_be_quiet(
     on_terminal, tmp_path, monkeypatch
 ):
     (tmp_path / "1.png").touch()
-    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"})) == ""
+    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, Console())) == ""
     monkeypatch.setattr(console, "_DELAY", 0)
-    assert "comparing files:" in on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}))
-    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, quiet=True)) == ""
+    assert "comparing files:" in on_terminal(
+        lambda: in_two_classes(tmp_path, {"1.png": "a"}, Console())
+    )
+    assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, SILENT)) == ""

@@ -1,35 +1,97 @@
-"""Output on standard error: progress bars, and lines above them."""
+"""Output on standard error: lines, warnings and progress bars."""
 
 import select
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from contextlib import suppress
 
 from tqdm import tqdm
 
 from triplet_train.errors import Stopped
 
-Say = Callable[[str], object]
 _DELAY = 1  # seconds
 
 
-def progress_bar(images: int, what: str, quiet: bool) -> "tqdm[NoReturn]":
-    """A bar that shows itself after a second, on a terminal only, and vanishes when done."""
-    return tqdm(
-        total=images,
-        desc=what,
-        unit=" images",
-        delay=_DELAY,
-        leave=False,
-        disable=True if quiet else None,
-    )
+def write_line(line: str) -> None:
+    """Print a line to standard error, above a bar.
+
+    Raises:
+        Stopped: as by SIGPIPE, when the line cannot be written.
+    """
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError as error:
+        raise Stopped("", signal.SIGPIPE) from error
+
+
+class Console:
+    """Lines and progress bars for the user.
+
+    Args:
+        quiet: print no lines and show no bars.
+        write: takes each line that is said.
+
+    Attributes:
+        quiet: as given.
+    """
+
+    def __init__(self, quiet: bool = False, write: Callable[[str], object] = write_line) -> None:
+        self.quiet, self._write = quiet, write
+
+    def say(self, line: str) -> None:
+        """Print a line. Raises what `write` raises."""
+        if not self.quiet:
+            self._write(line)
+
+    def warn(self, message: str) -> None:
+        """Print a warning. Raises what `write` raises."""
+        self.say(f"warning: {message}")
+
+    def bar(self, total: int, what: str) -> "Bar":
+        """A bar over `total` images that shows itself after a second, on a terminal only."""
+        return Bar(total, what, self.quiet)
+
+    def muted(self) -> "Console":
+        """A console with the same bars that says nothing."""
+        return Console(self.quiet, write=lambda line: None)
+
+    def lenient(self) -> "Console":
+        """A console whose lines may be lost without stopping the command."""
+
+        def write(line: str) -> None:
+            with suppress(Stopped):
+                self._write(line)
+
+        return Console(self.quiet, write)
+
+
+class Bar(tqdm):  # type: ignore[type-arg]  # tqdm is no generic class at run time
+    """A progress bar that vanishes when it is done."""
+
+    def __init__(self, total: int, what: str, quiet: bool) -> None:
+        super().__init__(
+            total=total,
+            desc=what,
+            unit=" images",
+            delay=_DELAY,
+            leave=False,
+            disable=True if quiet else None,
+        )
+
+    def rename(self, what: str) -> None:
+        """Describe the next stage. tqdm alone would show a hidden bar and never remove it."""
+        shown = not self.disable and self.last_print_t >= self.start_t + _DELAY
+        self.set_description(what, refresh=shown)
+
+
+SILENT = Console(quiet=True)
 
 
 def hung_up() -> bool:
-    """True if the reader of standard error is gone: of a pipe, or the terminal.
+    """True if nobody reads standard error any more: a closed pipe or terminal.
 
-    A bar does not tell, as tqdm hides it.
+    A bar cannot tell, since tqdm hides the error.
     """
     try:
         number = sys.stderr.fileno()
@@ -38,28 +100,3 @@ def hung_up() -> bool:
     poll = select.poll()
     poll.register(number, 0)  # errors are reported unasked
     return bool(poll.poll(0))
-
-
-def say(line: str) -> bool:
-    """Print a line to standard error, above a bar that is there; whether it could be written."""
-    try:
-        tqdm.write(line, file=sys.stderr)
-    except OSError:
-        return False
-    return True
-
-
-def speaker(quiet: bool) -> Say:
-    """`say`, or nothing. It raises Stopped, as by SIGPIPE, when a line cannot be written."""
-
-    def speak(line: str) -> None:
-        if not quiet and not say(line):
-            raise Stopped("", signal.SIGPIPE)
-
-    return speak
-
-
-def rename(bar: "tqdm[NoReturn]", what: str) -> None:
-    """Have the bar say `what`. tqdm would show one that is still hidden, and never take it away."""
-    shown = not bar.disable and bar.last_print_t >= bar.start_t + _DELAY
-    bar.set_description(what, refresh=shown)

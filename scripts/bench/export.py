@@ -32,6 +32,7 @@ def throughput(data_dir: str | None) -> None:
     import tensorflow as tf
 
     from triplet_train.config import load_config
+    from triplet_train.console import SILENT
     from triplet_train.data.caching import cached
     from triplet_train.data.images import selected
     from triplet_train.data.source import open_source
@@ -43,7 +44,7 @@ def throughput(data_dir: str | None) -> None:
     config = load_config("mnist_semihard", [f"data.data_dir={data_dir}"] if data_dir else [])
     source = open_source(config.data)
     split = f"train[:{IMAGES}]"
-    (images,) = cached([source.table(split, quiet=True)], config.data, quiet=True)
+    (images,) = cached([source.table(split)], config.data)
     tower = build_tower(config.model, source.image_shape)
     opened = OpenTower(Path("none"), tower, None, None)
 
@@ -59,7 +60,7 @@ def throughput(data_dir: str | None) -> None:
             tempfile.TemporaryDirectory() as place,
             writing(Path(place) / "x", format, tower.output_shape[-1], {}) as append,
         ):
-            tables = opened.tables(source.table(split, quiet=True).stream(), quiet=True)
+            tables = opened.tables(source.table(split).stream(), SILENT)
             first = next(tables)
             begun = time.perf_counter()
             append(first)
@@ -90,6 +91,7 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
     import psutil
 
     from triplet_train.config import load_config
+    from triplet_train.console import SILENT
     from triplet_train.data.images import ImageSet, ImageStream
     from triplet_train.embeddings.files import writing
     from triplet_train.jobs.open_tower import OpenTower
@@ -115,7 +117,7 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
         tempfile.TemporaryDirectory() as place,
         writing(Path(place) / "x", format, tower.output_shape[-1], {}) as append,
     ):
-        for number, table in enumerate(opened.tables(stream, quiet=True)):
+        for number, table in enumerate(opened.tables(stream, SILENT)):
             append(table)
             if number % 20 == 0:
                 seen.append(process.memory_info().rss)

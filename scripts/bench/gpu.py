@@ -513,8 +513,8 @@ def mnist_rows(data_dir: str, sizes: Sizes) -> Rows:
         )
         devices, source = choose_devices(config), open_source(config.data)
         begun = time.perf_counter()
-        tables = [source.table(split, quiet=True) for split in ("train", "test")]
-        images, held_out = cached(tables, config.data, quiet=True)
+        tables = [source.table(split) for split in ("train", "test")]
+        images, held_out = cached(tables, config.data)
         reading = time.perf_counter() - begun
         keras.utils.set_random_seed(0)
         tower = build_tower(config.model, images.image_shape, config.train.precision)
@@ -567,7 +567,7 @@ def evaluation_rows(sizes: Sizes) -> Rows:
         queries, gallery = np.split(vectors.astype(np.float32), [sizes.queries])
         query_labels, gallery_labels = np.split(labels, [sizes.queries])
         begun = time.perf_counter()
-        judge(queries, query_labels, gallery, gallery_labels, quiet=True)
+        judge(queries, query_labels, gallery, gallery_labels)
         return {"seconds": time.perf_counter() - begun}
 
     yield f"{sizes.queries:,} x {sizes.gallery:,}", measured

@@ -40,7 +40,7 @@ def measure(config: Config, steps: int) -> tuple[float, float, float]:
 
     devices = choose_devices(config)
     source = open_source(config.data)
-    (images,) = cached([source.table("train[:20000]", quiet=True)], config.data, quiet=True)
+    (images,) = cached([source.table("train[:20000]")], config.data)
     batches = make_batches(config, images.labels)
     keras.utils.set_random_seed(0)
     tower = build_tower(config.model, source.image_shape)

@@ -77,7 +77,7 @@ def open_table(place: Path, way: str, size: int) -> Any:
         data = {"dataset": "made_images", "data_dir": str(place / format)}
     cache = "memory" if way == "in memory" else BUDGET
     config = DataConfig(**data, image_size=(size, size), cache=cache)
-    (table,) = cached([open_source(config).table("train", quiet=True)], config, quiet=True)
+    (table,) = cached([open_source(config).table("train")], config)
     return table
 
 

@@ -119,7 +119,7 @@ def write_images(file: Path, data_dir: str | None) -> None:
     source = open_source(DataConfig(dataset="mnist", data_dir=data_dir))
     arrays = {}
     for split in ("train", "test"):
-        table = source.table(split, quiet=True)
+        table = source.table(split)
         arrays[f"{split}_images"] = np.concatenate([some.images for some in table.batches(1000)])
         arrays[f"{split}_labels"] = table.labels
     np.savez(file, **arrays)

@@ -14,6 +14,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import Config, DataConfig
+from triplet_train.console import SILENT
 from triplet_train.data.source import open_source
 from triplet_train.data.sources import image_folder
 from triplet_train.embeddings.files import read_table
@@ -173,7 +174,7 @@ def unseen(tmp_path_factory, data_dir):
     data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
-        run(Config(data=data, **SMALL), folder, quiet=True)
+        run(Config(data=data, **SMALL), folder, SILENT)
     return folder
 
 

@@ -181,11 +181,11 @@ def test_a_dry_run_shows_progress_unless_it_is_to_be_quiet(
 ):
     asked = []
 
-    def run_tables(config, source, quiet):
-        asked.append(quiet)
+    def opened(data, console, write):
+        asked.append(console.quiet)
         raise RequestError("enough")
 
-    monkeypatch.setattr(dry_run, "run_tables", run_tables)
+    monkeypatch.setattr(dry_run, "open_source", opened)
     for more in ([], ["--quiet"]):
         assert command(train, *small_run(data_dir, "--dry-run", *more))[0] == 2
     assert asked == [False, True]
@@ -471,7 +471,9 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
             status, _, err = command(train, *request, *more)
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
     with monkeypatch.context() as patch:  # the reader of what is said is gone
-        patch.setattr(log, "say", lambda line: False)
+        patch.setattr(
+            log.RunLog, "say", lambda self, line: vars(self).update(unheard=signal.SIGPIPE)
+        )
         assert command(train, *request, "--resume")[0] == 128 + signal.SIGPIPE
     assert (workplace / "runs/digits_semihard/checkpoints/step_00000012").is_dir()
     status, _, err = command(train, *request, "--resume", "--set", "train.steps=11")

@@ -4,6 +4,7 @@ import pytest
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.console import SILENT
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run
 from triplet_train.training.metrics_lines import whole_lines
@@ -18,7 +19,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):
-    run(digits_config("embeddings.splits=['test[:90]']"), workplace / "a run", quiet=True)
+    run(digits_config("embeddings.splits=['test[:90]']"), workplace / "a run", SILENT)
     page = (workplace / "a run/report.html").read_text()
     assert "<h1>a run: test[:90]</h1>" in page
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):

@@ -126,15 +126,15 @@ def test_an_error_that_nobody_reads_has_its_status_all_the_same(unread):
 @pytest.mark.parametrize(
     "line, status",
     [
-        ("speaker(quiet=False)('a line')", 128 + signal.SIGPIPE),
+        ("Console().say('a line')", 128 + signal.SIGPIPE),
         ("print('a line', file=sys.stderr)", 128 + signal.SIGPIPE),  # of another library
-        ("say_if_heard('a line')", 0),
-        ("speaker(quiet=True)('a line')", 0),
+        ("Console().lenient().say('a line')", 0),
+        ("Console(quiet=True).say('a line')", 0),
     ],
 )
 def test_a_line_that_nobody_reads_ends_a_command_unless_it_may_be_missed(unread, line, status):
     code = f"""from triplet_train.cli.command import launch, say
-    from triplet_train.console import say as say_if_heard, speaker
+    from triplet_train.console import Console
     def command():
         {line}
         say("an answer")

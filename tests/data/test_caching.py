@@ -40,9 +40,9 @@ def sources(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["tfrecord", "array_record", "folder"])
 def test_batches_are_the_same_from_memory_and_from_disk(sources, kind):
     on_disk = open_source(sources[kind]).table("train")
-    (held,) = cached([on_disk], data("memory"), quiet=True)
+    (held,) = cached([on_disk], data("memory"))
     assert held.read is not on_disk.read
-    assert cached([on_disk], data("disk"), quiet=True) == [on_disk]
+    assert cached([on_disk], data("disk")) == [on_disk]
     streams = []
     for images in (on_disk, held):  # each reads ahead in threads, and draws its own batches
         batches = PKBatches(images.labels, classes=3, per_class=4, seed=0)
@@ -67,7 +67,7 @@ def test_both_file_formats_hold_the_same_rows(sources):
 def test_images_are_held_while_they_fit_the_budget(cache, held):
     images = table(np.zeros((60, 8, 8, 1), np.uint8), np.arange(60))
     assert images.bytes == 3840
-    assert (cached([images], data(cache), quiet=True)[0] is not images) == held
+    assert (cached([images], data(cache))[0] is not images) == held
 
 
 def test_the_budget_is_that_of_all_tables_together():
@@ -84,8 +84,8 @@ def test_what_has_to_be_in_memory_and_does_not_fit_is_refused(monkeypatch):
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Little)
     with pytest.raises(RequestError, match=r"data\.cache: .* do not fit"):
-        cached([images], data("memory"), quiet=True)
-    assert cached([images], data("auto"), quiet=True) == [images]
+        cached([images], data("memory"))
+    assert cached([images], data("auto")) == [images]
 
 
 @pytest.mark.parametrize("failures", [1, 99], ids=["once", "for good"])

@@ -48,7 +48,7 @@ def table_of(place, kind):
 
 
 def hold(table):
-    (held,) = cached([table], DataConfig(dataset="digits"), quiet=True)
+    (held,) = cached([table], DataConfig(dataset="digits"))
     return held
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from tests.helpers.tables import table
+from triplet_train.console import SILENT
 from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS
@@ -51,6 +52,6 @@ def start(config, folder, *, resume=False, evaluate=figures, build=build_small, 
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
         progress = train(
-            config, tower, images, batches, evaluate, folder, devices, resume=resume, quiet=True
+            config, tower, images, batches, evaluate, folder, devices, SILENT, resume=resume
         )
     return tower.get_weights(), progress

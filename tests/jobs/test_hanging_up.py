@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from triplet_train.console import Console
 from triplet_train.errors import Stopped
 from triplet_train.jobs import report, run_end, run_folder, train
 from triplet_train.jobs.train import run
@@ -42,7 +43,7 @@ def test_a_run_whose_terminal_is_closed_before_it_begins_ends_as_by_sigpipe(
 ):
     closed_before(train, "opening")
     with pytest.raises(Stopped) as stopped:
-        run(digits_config(), tmp_path / "run")
+        run(digits_config(), tmp_path / "run", Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
 
 
@@ -53,7 +54,7 @@ def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
     closed_before(loop, "Clock")
     config = digits_config("train.eval_every=20", "train.checkpoint_every=20")
     with pytest.raises(Stopped, match="stopped at step 6 of 20") as stopped:
-        run(config, tmp_path / "run")
+        run(config, tmp_path / "run", Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
     assert (tmp_path / "run/checkpoints/step_00000006").is_dir()
 
@@ -67,5 +68,5 @@ def test_a_run_whose_terminal_is_closed_after_training_is_finished(
         (folder / name).unlink()
     monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
     closed_before(run_end, "load_embedder")
-    assert "recall@1" in run(digits_config(), folder, resume=True)
+    assert "recall@1" in run(digits_config(), folder, Console(), resume=True)
     assert run_end.is_finished(digits_config(), folder)

@@ -66,9 +66,10 @@ def run_until_killed(config, folder, kills, draw):
 
 
 def train(config, folder):
+    from triplet_train.console import SILENT
     from triplet_train.jobs.train import run
 
-    run(config, folder, resume=is_run(folder), quiet=True)
+    run(config, folder, SILENT, resume=is_run(folder))
 
 
 def being_written(folder):

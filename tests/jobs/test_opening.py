@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.tables import table
+from triplet_train.console import SILENT
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.source import open_source
 from triplet_train.errors import RequestError
@@ -39,12 +40,12 @@ def test_images_that_are_trained_and_judged_on_are_named(digits_config):
 def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_config):
     monkeypatch.setattr(Devices, "same_everywhere", lambda self, number: False)
     with pytest.raises(RequestError, match=r"another worker has other images .*train_split"):
-        run(digits_config(), tmp_path / "run", quiet=True)
+        run(digits_config(), tmp_path / "run", SILENT)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_export_that_cannot_be_is_refused_before_training(tmp_path, digits_config):
     config = digits_config("data.eval_classes=[8, 9]", "embeddings.splits=['test[:5]']")
     with pytest.raises(RequestError, match=r"no image of test\[:5\] is of such a class"):
-        run(config, tmp_path / "run", quiet=True)
+        run(config, tmp_path / "run", SILENT)
     assert not (tmp_path / "run").exists()

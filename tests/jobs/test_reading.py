@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.failing_reads import FOR_GOOD, failing
 from tests.helpers.made_files import embedding_file
+from triplet_train.console import SILENT
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import read_table
@@ -35,9 +36,9 @@ def refused(use):
 
 def test_evaluation_export_and_page_name_the_image_and_leave_nothing(finished_run, tmp_path):
     file = tmp_path / "vectors.npz"
-    refused(lambda: embed(finished_run, file, "npz", quiet=True))
-    refused(lambda: judge_checkpoint(finished_run, split="test", quiet=True))
-    judged = judge_checkpoint(finished_run, split="test", quiet=True)
+    refused(lambda: embed(finished_run, file, "npz", SILENT))
+    refused(lambda: judge_checkpoint(finished_run, SILENT, split="test"))
+    judged = judge_checkpoint(finished_run, SILENT, split="test")
     refused(lambda: write_page(judged, tmp_path / "page.html", "page"))
     assert not any(tmp_path.iterdir())
 

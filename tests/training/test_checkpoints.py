@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.small_runs import figures, recalls, start
 from triplet_train.config import ModelConfig, OptimizerConfig, load_config
+from triplet_train.console import SILENT
 from triplet_train.errors import RequestError, RunError
 from triplet_train.jobs import run_folder
 from triplet_train.models.tower import build_tower
@@ -136,7 +137,7 @@ def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
 
 def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
     assert saved.restore() == Progress() and "beginning at step 0" in saved.said[0]
-    RunLog(saved.folder, 0, 10, quiet=True)  # before anything is logged
+    RunLog(saved.folder, 0, 10, SILENT)  # before anything is logged
     with pytest.raises(RunError, match="no checkpoint that can be read"):
         saved.restore()
 

@@ -13,6 +13,7 @@ from tests.helpers.networks import application
 from tests.helpers.processes import in_processes, set_up
 from tests.helpers.small_runs import figures, start
 from triplet_train.config import load_config
+from triplet_train.console import SILENT
 from triplet_train.errors import RequestError, RunError, Stopped
 from triplet_train.jobs.dry_run import dry_run
 from triplet_train.training.devices import _require_equal_shares, choose_devices
@@ -68,7 +69,7 @@ def mirrored_run(folder, overrides, steps=20):
 
 def dry_run_on_five():
     set_up(logical_cpus=5)
-    dry_run(digits("train.devices=mirrored"))
+    dry_run(digits("train.devices=mirrored"), SILENT)
 
 
 def cluster(workers):

@@ -11,6 +11,7 @@ from tests.helpers.networks import application
 from tests.helpers.run_contents import log_without_clock
 from tests.helpers.small_runs import LABELS, PIXELS, build_small, figures, recalls, start
 from tests.helpers.tables import table
+from triplet_train.console import SILENT
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.training import watch
@@ -231,6 +232,6 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
 
 def test_what_is_not_finite_is_null_in_the_log(tmp_path):
     figures = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
-    with RunLog(tmp_path, 0, 10, quiet=True) as log:
+    with RunLog(tmp_path, 0, 10, SILENT) as log:
         log.training(5, figures | {"gradient_norm": float("inf")}, seconds_left=0.0)
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["gradient_norm"] is None

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
+from triplet_train.console import Console
 from triplet_train.registry import FOLDERS, FORMATS, either
 
 
@@ -137,7 +138,7 @@ def embed(
         run = import_with_tensorflow("triplet_train.jobs.embed").embed
     else:
         raise RequestError(f"--engine {engine}: expected local or ray")
-    rows, width = run(checkpoint, file, chosen, quiet=quiet, **options, **source)
+    rows, width = run(checkpoint, file, chosen, Console(quiet), **options, **source)
     say(f"{file}: {rows:,} vectors of {width} dimensions\n")
 
 

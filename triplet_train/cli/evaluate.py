@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
+from triplet_train.console import Console
 from triplet_train.registry import FILES, either
 
 
@@ -130,11 +131,16 @@ def evaluate(
         refuse_output(report, folder=False, overwrite=overwrite)
         refuse_plots(plots_folder(report), overwrite=overwrite)
     if queries is not None:
-        judged = judge_files(queries, gallery, quiet=quiet, episodes=asked)
+        judged = judge_files(queries, gallery, Console(quiet), episodes=asked)
     else:
         job = import_with_tensorflow("triplet_train.jobs.evaluate_checkpoint")
         judged = job.judge_checkpoint(
-            checkpoint, split=split, quiet=quiet, any_model=any_model, episodes=asked, **source
+            checkpoint,
+            Console(quiet),
+            split=split,
+            any_model=any_model,
+            episodes=asked,
+            **source,
         )
     if json is not None:
         write_json(json, as_json(judged))

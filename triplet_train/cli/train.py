@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from triplet_train.cli.command import Version, answer, import_with_tensorflow, launch, say
+from triplet_train.console import Console
 from triplet_train.registry import shipped_configs
 
 
@@ -98,12 +99,13 @@ def train(
     settings = load_config(config, overrides)
     folder = run_dir or Path("runs") / config_name(config)
     run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
+    console = Console(quiet)
     if dry_run:
         job = import_with_tensorflow("triplet_train.jobs.dry_run")
-        say(job.dry_run(settings, preview, quiet=quiet))
+        say(job.dry_run(settings, console, preview))
         return
     job = import_with_tensorflow("triplet_train.jobs.train")
-    ending = job.run(settings, folder, resume=resume, overwrite=overwrite, quiet=quiet)
+    ending = job.run(settings, folder, console, resume=resume, overwrite=overwrite)
     say(f"{ending}\n")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 
 from triplet_train.config import DataConfig
-from triplet_train.console import progress_bar
+from triplet_train.console import SILENT, Console
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RequestError, RunError
 
@@ -44,23 +44,23 @@ def which_fit(tables: Sequence[ImageTable], data: DataConfig) -> list[bool]:
     return answers
 
 
-def cached(tables: Sequence[ImageTable], data: DataConfig, quiet: bool) -> list[ImageTable]:
+def cached(
+    tables: Sequence[ImageTable], data: DataConfig, console: Console = SILENT
+) -> list[ImageTable]:
     """The same tables, decoded into memory where they fit. Either way they read the same.
 
     Raises:
         RequestError: see `which_fit`.
         RunError: images cannot be read; all of a table that cannot be are counted.
     """
-    held = which_fit(tables, data)
-    return [
-        _decoded(table, quiet) if fits else table for table, fits in zip(tables, held, strict=True)
-    ]
+    held = zip(tables, which_fit(tables, data), strict=True)
+    return [_decoded(table, console) if fits else table for table, fits in held]
 
 
-def _decoded(table: ImageTable, quiet: bool) -> ImageTable:
+def _decoded(table: ImageTable, console: Console) -> ImageTable:
     images = np.empty((len(table), *table.image_shape), np.uint8)
     failures: list[str] = []
-    with progress_bar(len(table), f"reading {table.split}", quiet) as progress:
+    with console.bar(len(table), f"reading {table.split}") as progress:
         for start in range(0, len(table), _READ):
             rows = np.arange(start, min(start + _READ, len(table)))
             images[rows], lines = table.read_again(rows)

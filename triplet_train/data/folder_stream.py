@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triplet_train.console import SILENT, Console
 from triplet_train.data.image_files import (
     SUFFIXES,
     UNREADABLE,
@@ -32,7 +33,7 @@ def folder_stream(
     *,
     shard: tuple[int, int] = (1, 1),
     strict: bool = False,
-    quiet: bool = False,
+    console: Console = SILENT,
 ) -> ImageStream:
     """The images of a folder and of the folders in it, by path.
 
@@ -45,7 +46,7 @@ def folder_stream(
         policy: see `fitting.make_fit`.
         shard: (i, n), the ith of n equal parts; 1 <= i <= n.
         strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
-        quiet: whether to leave out the progress bar of comparing the files.
+        console: shows the progress of comparing the files.
 
     Raises:
         RequestError: no such folder, no images in it, or no images of so many channels.
@@ -65,7 +66,7 @@ def folder_stream(
     notes = passed_over(found, folder) if index == 1 else []
     if index == 1:
         classes = {path: class_of(path) for path in paths if class_of(path)}
-        notes += in_two_classes(folder, classes, quiet=quiet)
+        notes += in_two_classes(folder, classes, console)
     unreadable: list[str] = []
 
     def batches(size: int) -> Iterator[ImageSet]:

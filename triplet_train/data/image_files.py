@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from triplet_train.console import progress_bar
+from triplet_train.console import SILENT, Console
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line, in_one_line, is_written, plots_name, sha256
@@ -141,7 +141,7 @@ def passed_over(found: FoundImages, place: Path) -> list[str]:
     return lines
 
 
-def in_two_classes(folder: Path, classes: dict[str, str], *, quiet: bool = False) -> list[str]:
+def in_two_classes(folder: Path, classes: dict[str, str], console: Console = SILENT) -> list[str]:
     """A line on files of the same bytes in two classes, if there are any.
 
     A file is opened only if another class has one of its size, and read to its end only if that
@@ -149,7 +149,7 @@ def in_two_classes(folder: Path, classes: dict[str, str], *, quiet: bool = False
 
     Args:
         classes: path in `folder` -> class.
-        quiet: whether to leave out the progress bar.
+        console: shows the progress.
     """
 
     def alike(paths: list[str], by: Callable[[Path], Hashable]) -> list[list[str]]:
@@ -165,7 +165,7 @@ def in_two_classes(folder: Path, classes: dict[str, str], *, quiet: bool = False
         groups: defaultdict[Hashable, list[str]] = defaultdict(list)
         parts = [paths[at : at + _COMPARED] for at in range(0, len(paths), _COMPARED)]
         with (
-            progress_bar(len(paths), "comparing files", quiet) as progress,
+            console.bar(len(paths), "comparing files") as progress,
             ThreadPoolExecutor(os.cpu_count()) as threads,
         ):
             for part, found in zip(parts, threads.map(keys, parts), strict=True):

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Protocol
 
 from triplet_train.config import DataConfig
+from triplet_train.console import SILENT, Console
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.registry import SOURCES
 
@@ -34,7 +35,7 @@ class Source(Protocol):
         """Rows in `split`. Raises RequestError where the set has no such split, or an empty one."""
         ...
 
-    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
+    def table(self, split: str) -> ImageTable:
         """The rows of `split`.
 
         Raises:
@@ -43,7 +44,7 @@ class Source(Protocol):
         """
         ...
 
-    def in_two_classes(self, splits: Iterable[str], *, quiet: bool = False) -> list[str]:
+    def in_two_classes(self, splits: Iterable[str]) -> list[str]:
         """A line on image files that lie in two classes, in one of `splits` or between them.
 
         Empty where there are none, and where images are no files of their own.
@@ -52,11 +53,16 @@ class Source(Protocol):
 
 
 def open_source(
-    data: DataConfig, *, write: bool = True, classes: Sequence[str] | None = None
+    data: DataConfig,
+    console: Console = SILENT,
+    *,
+    write: bool = True,
+    classes: Sequence[str] | None = None,
 ) -> Source:
     """The data set that `data` names.
 
     Args:
+        console: shows the progress of whatever takes long.
         write: prepare (download) the set in its folder where it is not there yet, and keep its
             index of labels there. If False nothing is written: a set that would have to be
             downloaded is then not `ready`.
@@ -68,7 +74,8 @@ def open_source(
     """
     if data.dataset in SOURCES:
         make = import_module(f"triplet_train.data.sources.{data.dataset}").source
-        source: Source = make(data, write=write, classes=classes)
+        source: Source = make(data, console, write=write, classes=classes)
     else:
-        source = import_module("triplet_train.data.sources.tfds.splits").source(data, write=write)
+        make = import_module("triplet_train.data.sources.tfds.splits").source
+        source = make(data, console, write=write)
     return source

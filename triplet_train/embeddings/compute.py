@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config
-from triplet_train.console import progress_bar
+from triplet_train.console import SILENT, Console
 from triplet_train.data.images import ImageSet, ImageStream, ImageTable, Shape
 from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
@@ -50,14 +50,14 @@ def make_embed(tower: keras.Model, batch_size: int) -> Embed:
 
 
 def embed_stream(
-    tower: keras.Model, images: ImageStream, batch_size: int, quiet: bool
+    tower: keras.Model, images: ImageStream, batch_size: int, console: Console = SILENT
 ) -> Iterator[tuple[ImageSet, np.ndarray]]:
     """Images with their vectors, float32 [n, D], a batch at a time.
 
     Raises RunError where a vector is not finite or memory is short.
     """
     embed_batch = _compiled(tower)
-    with progress_bar(images.rows, "embedding", quiet) as progress:
+    with console.bar(images.rows, "embedding") as progress:
         for batch in read_ahead(images.batches(batch_size)):
             yield batch, embed_batch(batch.images)
             progress.update(len(batch))

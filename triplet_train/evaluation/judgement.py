@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triplet_train.console import progress_bar, rename
+from triplet_train.console import SILENT, Console
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import (
     ClassFigures,
@@ -73,7 +73,7 @@ def judge(
     gallery: np.ndarray | None = None,
     gallery_labels: np.ndarray | None = None,
     *,
-    quiet: bool = True,
+    console: Console = SILENT,
 ) -> Judgement:
     """Retrieval, verification and clustering figures by Euclidean distance, exactly.
 
@@ -85,7 +85,7 @@ def judge(
         query_labels: integers [Q].
         gallery, gallery_labels: [G, D] and [G]. Without them every query searches all the other
             queries: leave-one-out, the row itself is left out by its position.
-        quiet: whether to leave out the progress bar.
+        console: shows the progress.
 
     Returns:
         O(Q G (D + log G)) time; 60,000 x 60,000 x 64 takes less than a minute on two cores, in
@@ -99,7 +99,7 @@ def judge(
     query_labels = np.asarray(query_labels)
     pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
     counter = PairCounter(pairs)
-    with progress_bar(len(queries), "judging", quiet) as bar:
+    with console.bar(len(queries), "judging") as bar:
         found = search(pairs, bar.update, counter.see)
         labels = query_labels[found.rows]
         of_gallery = query_labels if gallery_labels is None else np.asarray(gallery_labels)
@@ -107,9 +107,9 @@ def judge(
         per_query = found.per_query | {"knn_accuracy": (vote(near) == labels).astype(np.float64)}
         figures = {name: float(values.mean()) for name, values in per_query.items()}
         if (labels != labels[0]).any():
-            rename(bar, "clustering")
+            bar.rename("clustering")
             figures["nmi"] = nmi(queries[found.rows] * pairs.scale, labels)
-        rename(bar, "resampling")
+        bar.rename("resampling")
         spread = intervals({name: per_query[name] for name in HEADLINE})
     counts = counter.counts()
     verification = verify(counts)

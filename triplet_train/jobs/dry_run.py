@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from triplet_train.config import Config, to_yaml
+from triplet_train.console import Console
 from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import which_fit
 from triplet_train.data.images import ImageTable
@@ -18,7 +19,7 @@ from triplet_train.models.tower import build_tower
 from triplet_train.training.devices import choose_devices, kind_of_devices
 
 
-def dry_run(config: Config, preview: Path | None = None, *, quiet: bool = False) -> str:
+def dry_run(config: Config, console: Console, preview: Path | None = None) -> str:
     """The resolved configuration as YAML, then what a run would do, as YAML comments.
 
     Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
@@ -33,19 +34,19 @@ def dry_run(config: Config, preview: Path | None = None, *, quiet: bool = False)
     require_weights(config)
     if kind_of_devices(config) != "multi_worker":  # which would wait for the others
         choose_devices(config)
-    source = open_source(config.data, write=False)
+    source = open_source(config.data, console, write=False)
     batch, steps = config.batch, config.train.steps
     size, part, epochs = batch.size, config.train.microbatch, ""
     facts = [f"data set   {source.name}"]
     if source.ready:
-        images, judged, exported = run_tables(config, source, quiet)
+        images, judged, exported = run_tables(config, source)
         make_batches(config, images.labels)
         epochs = f", {steps * size / len(images):.1f} epochs"
         held = which_fit([images, judged], config.data)
         facts += _split("train on", images, config, held[0])
         facts += _split("judge on", judged, config, held[1])
         facts += [_split("export", table, config, False)[0] for table in exported]
-        doubles = source.in_two_classes(config.used_splits, quiet=quiet)
+        doubles = source.in_two_classes(config.used_splits)
         facts += [f"{'':11s}{line}" for line in doubles]
     else:
         facts += ["           not on disk; a run would download it first, and sizes are known then"]

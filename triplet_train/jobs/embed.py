@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from triplet_train.console import Say, speaker
+from triplet_train.console import Console
 from triplet_train.data.classes import judged_rows
 from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import shard_of
@@ -17,15 +17,14 @@ def embed(
     checkpoint: Path,
     output: Path,
     format: str,
+    console: Console,
     *,
     images: Path | None = None,
     split: str | None = None,
     shard: tuple[int, int] | None = None,
     batch_size: int | None = None,
     strict: bool = False,
-    quiet: bool = False,
     any_model: bool = False,
-    say: Say | None = None,
     **wanted: str | None,
 ) -> tuple[int, int]:
     """Write embeddings to `output`; rows and dimensions of what was written.
@@ -38,7 +37,6 @@ def embed(
         batch_size: as in `OpenTower.tables`.
         strict: raise at the first image that cannot be read, and write nothing.
         any_model: as in `OpenTower`.
-        say: what to do with notes and remarks; None: print them, unless `quiet`.
         wanted: as in `OpenTower.source`, which also says what is raised.
 
     Raises:
@@ -49,20 +47,21 @@ def embed(
     if images is not None:
         shape = opened.tower.input_shape[1:]
         policy = opened.config.data.resize_policy if opened.config else "pad"
-        stream = folder_stream(images, shape, policy, shard=part, strict=strict, quiet=quiet)
+        stream = folder_stream(images, shape, policy, shard=part, strict=strict, console=console)
     else:
-        source = opened.source(**wanted)
+        source = opened.source(console, **wanted)
         split = opened.default_split(source) if split is None else split
-        rows = judged_rows(source.table(split, quiet=quiet), source.data)
-        doubles = source.in_two_classes([split], quiet=quiet) if part[0] == 1 else []
+        rows = judged_rows(source.table(split), source.data)
+        doubles = source.in_two_classes([split]) if part[0] == 1 else []
         stream = replace(
             shard_of(rows, *part).stream(),
             notes=(*rows.notes, *doubles),
             whole=rows.fingerprint(),
         )
-    say = (say or speaker(quiet)) if part[0] == 1 else speaker(quiet=True)  # once for all shards
+    if part[0] > 1:
+        console = console.muted()  # the first shard speaks for all
     for note in stream.notes:
-        say(note)
+        console.say(note)
     metadata = opened.metadata(stream)
     if shard:
         metadata |= {"shard": list(shard), "shards_of": stream.whole}
@@ -71,7 +70,7 @@ def embed(
     if shard:
         output.parent.mkdir(exist_ok=True)  # of all shards
     tables = opened.tables(
-        stream, batch_size=batch_size, with_images=FORMATS[format].with_images, quiet=quiet, say=say
+        stream, console, batch_size=batch_size, with_images=FORMATS[format].with_images
     )
     with writing(output, format, width, metadata) as append:
         for some in tables:

@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from triplet_train.console import speaker
+from triplet_train.console import Console
 from triplet_train.embeddings.output import part_name
 from triplet_train.errors import CommandError, RequestError, RunError
 from triplet_train.files import replacing
@@ -19,10 +19,10 @@ def embed_on_ray(
     checkpoint: Path,
     output: Path,
     format: str,
+    console: Console,
     *,
     images: Path | None = None,
     data_dir: str | None = None,
-    quiet: bool = False,
     **options: Any,
 ) -> tuple[int, int]:
     """Write a folder of shards to `output`; rows and dimensions of what was written.
@@ -37,12 +37,11 @@ def embed_on_ray(
     ray.init(log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel("WARNING")
     try:
-        ray.data.DataContext.get_current().enable_progress_bars = not quiet
+        ray.data.DataContext.get_current().enable_progress_bars = not console.quiet
         shards = max(1, int(ray.cluster_resources().get("CPU", 1)))
         options |= {
             "images": images and images.absolute(),
             "data_dir": data_dir and os.path.abspath(data_dir),
-            "quiet": True,
         }
         with replacing(output.absolute()) as beside:
             beside.mkdir()
@@ -57,8 +56,8 @@ def embed_on_ray(
                         checkpoint.absolute(),
                         file,
                         format,
+                        Console(write=said.append),
                         shard=shard,
-                        say=said.append,
                         **options,
                     )
                 except (CommandError, OSError) as error:  # of which Ray would make a traceback
@@ -68,7 +67,7 @@ def embed_on_ray(
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
             for lines in {part["said"] for part in parts} - {""}:  # the first shard alone speaks
-                speaker(quiet)(lines)
+                console.say(lines)
             failure = _failure(parts)
             if failure and len(list(beside.iterdir())) < shards:
                 raise failure  # and nothing is left of the others

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from triplet_train.console import speaker
+from triplet_train.console import Console
 from triplet_train.data.classes import judged_rows
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.jobs.judged import Judged, judge_tables
@@ -11,9 +11,9 @@ from triplet_train.jobs.open_tower import open_tower
 
 def judge_checkpoint(
     checkpoint: Path,
+    console: Console,
     *,
     split: str | None,
-    quiet: bool,
     any_model: bool = False,
     episodes: Episodes | None = None,
     **wanted: str | None,
@@ -24,16 +24,16 @@ def judge_checkpoint(
     `OpenTower` and `judge_tables` raise.
     """
     opened = open_tower(checkpoint, any_model=any_model)
-    source = opened.source(**wanted)
+    source = opened.source(console, **wanted)
     split = opened.default_split(source) if split is None else split
-    images = judged_rows(source.table(split, quiet=quiet), source.data).stream()
-    if not quiet:
+    images = judged_rows(source.table(split), source.data).stream()
+    if not console.quiet:
         for note in (*images.notes, *source.in_two_classes([split])):
-            speaker(quiet)(note)
+            console.say(note)
     about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
     if images.classes:
         about["classes"] = images.classes
-    table = opened.table(images, quiet=quiet)
+    table = opened.table(images, console)
     return judge_tables(
-        about, table, None, quiet, episodes=episodes, images=images, run_dir=opened.run_dir
+        about, table, None, console, episodes=episodes, images=images, run_dir=opened.run_dir
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triplet_train.console import Console
 from triplet_train.embeddings.by_name import names_of
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
@@ -15,7 +16,7 @@ _SAME = 1e-3  # of its length; less between two vectors of one image, computed i
 
 
 def judge_files(
-    queries: Path, gallery: Path | None, *, quiet: bool, episodes: Episodes | None = None
+    queries: Path, gallery: Path | None, console: Console, *, episodes: Episodes | None = None
 ) -> Judged:
     """Each query searches the gallery, or without one (or with the same file) the other queries.
 
@@ -28,11 +29,11 @@ def judge_files(
     found = read_table(queries)
     about = {"queries_file": str(queries)}
     if gallery is None or gallery.resolve() == queries.resolve():
-        return judge_tables(about, found, None, quiet, episodes=episodes)
+        return judge_tables(about, found, None, console, episodes=episodes)
     searched = read_table(gallery)
     _require_comparable(found, searched, queries, gallery)
     return judge_tables(
-        about | {"gallery_file": str(gallery)}, found, searched, quiet, episodes=episodes
+        about | {"gallery_file": str(gallery)}, found, searched, console, episodes=episodes
     )
 
 

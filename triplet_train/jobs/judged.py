@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from triplet_train.console import Console
 from triplet_train.data.images import ImageStream
 from triplet_train.embeddings.by_name import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
@@ -46,7 +47,7 @@ def judge_tables(
     about: dict[str, str],
     queries: EmbeddingTable,
     gallery: EmbeddingTable | None,
-    quiet: bool,
+    console: Console,
     *,
     episodes: Episodes | None = None,
     images: ImageStream | None = None,
@@ -74,9 +75,8 @@ def judge_tables(
     try:
         # First, since it takes seconds and refuses classes that are too few.
         found = None if episodes is None else judge_episodes(embeddings, labels, episodes)
-        judgement = judge(
-            *(part for table in tables for part in (table.embeddings, table.labels)), quiet=quiet
-        )
+        arrays = [part for table in tables for part in (table.embeddings, table.labels)]
+        judgement = judge(*arrays, console=console)
     except RequestError as error:
         raise RequestError(f"{places[0]}: {error}") from error
     unlabelled = sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables)

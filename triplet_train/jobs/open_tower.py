@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
-from triplet_train.console import Say, speaker
+from triplet_train.console import Console
 from triplet_train.data.images import ImageStream
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_stream
@@ -40,7 +40,7 @@ class OpenTower:
     config: Config | None
     any_model: bool = False
 
-    def source(self, **wanted: str | None) -> Source:
+    def source(self, console: Console, **wanted: str | None) -> Source:
         """The data set that is asked for, or else the one the tower was trained on.
 
         Images are brought to the tower's height, width and channels.
@@ -74,7 +74,7 @@ class OpenTower:
             "channels": channels if channels in (1, 3) else None,
         }
         source = open_source(
-            make_data_config(**(trained_on | given | shape)), classes=classes_of_run
+            make_data_config(**(trained_on | given | shape)), console, classes=classes_of_run
         )
         if source.image_shape[2] != channels:
             raise RequestError(
@@ -95,17 +95,15 @@ class OpenTower:
     def tables(
         self,
         images: ImageStream,
+        console: Console,
         *,
         batch_size: int | None = None,
         with_images: bool = False,
-        quiet: bool = False,
-        say: Say | None = None,
     ) -> Iterator[EmbeddingTable]:
         """The embeddings of `images`, a batch at a time; see `at_once` for the size of one.
 
         Args:
-            quiet: whether to leave out the progress bar.
-            say: what to do with remarks on the tower; None: print them, unless `quiet`.
+            console: takes remarks on the tower, and shows the progress.
 
         Raises:
             RequestError: the tower gives probabilities.
@@ -113,17 +111,17 @@ class OpenTower:
         metadata = self.metadata(images)
         size = batch_size or at_once(self.config, images.image_shape)
         first = True
-        for batch, vectors in embed_stream(self.tower, images, size, quiet):
+        for batch, vectors in embed_stream(self.tower, images, size, console):
             if first and len(vectors):
-                self._look_at(vectors, say or speaker(quiet))
+                self._look_at(vectors, console)
                 first = False
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
-    def table(self, images: ImageStream, *, quiet: bool = False) -> EmbeddingTable:
+    def table(self, images: ImageStream, console: Console) -> EmbeddingTable:
         """All of them, in memory."""
-        return concatenated(list(self.tables(images, quiet=quiet)))
+        return concatenated(list(self.tables(images, console)))
 
-    def _look_at(self, vectors: np.ndarray, say: Say) -> None:
+    def _look_at(self, vectors: np.ndarray, console: Console) -> None:
         """Say what is unusual about the first vectors. Raises RequestError for probabilities."""
         if are_probabilities(vectors) and not self.any_model:
             raise RequestError(
@@ -132,7 +130,7 @@ class OpenTower:
                 "without its last layers, or give --any-model to take them all the same"
             )
         for remark in remarks(self.tower, vectors):
-            say(f"warning: {self.file}: {remark}")
+            console.warn(f"{self.file}: {remark}")
 
 
 def _same_set(name: str | None, other: str) -> bool:

@@ -37,7 +37,7 @@ class RunTables(NamedTuple):
         }
 
 
-def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
+def run_tables(config: Config, source: Source) -> RunTables:
     """The rows of the run that `config` describes. No image is decoded.
 
     Raises:
@@ -56,7 +56,7 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
             f"embeddings.splits: {longest} would be too long a name of a file; export fewer parts "
             "at once"
         )
-    first, second = (source.table(s, quiet=quiet) for s in (data.train_split, data.eval_split))
+    first, second = (source.table(s) for s in (data.train_split, data.eval_split))
     for table in (first, second):
         if table.labels.min() < 0:
             raise RequestError(
@@ -76,7 +76,7 @@ def run_tables(config: Config, source: Source, quiet: bool) -> RunTables:
             f"{data.eval_split} that are judged are of one class, so that none could be mistaken "
             "for another"
         )
-    exported = [judged_rows(source.table(s, quiet=quiet), data) for s in config.export_splits]
+    exported = [judged_rows(source.table(s), data) for s in config.export_splits]
     return RunTables(training_rows(first, data), judged, exported)
 
 

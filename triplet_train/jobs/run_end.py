@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from triplet_train.config import Config
-from triplet_train.console import Say, say
+from triplet_train.console import Console
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import writing
 from triplet_train.embeddings.formats.projector import list_exports
@@ -41,7 +41,7 @@ def is_finished(config: Config, run_dir: Path) -> bool:
 
 
 def export_and_judge(
-    config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, quiet: bool
+    config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, judge them by what was exported, and draw the first.
 
@@ -50,17 +50,13 @@ def export_and_judge(
     """
     file = run_dir / EMBEDDER
     best = OpenTower(file, load_embedder(file), run_dir, config)
-
-    def tell(line: str) -> None:
-        if not quiet:
-            say(line)
-
+    console = console.lenient()
     (run_dir / "embeddings").mkdir(exist_ok=True)
     first = config.export_splits[0]
     figures: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        judged = _export(config, run_dir, best, table, best_step, quiet, tell)
+        judged = _export(config, run_dir, best, table, best_step, console)
         if table.split == first:
             shown = judged
         figures[table.split] = {}
@@ -79,7 +75,7 @@ def export_and_judge(
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
     write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
     if shown:
-        tell(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}")
+        console.say(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}")
         _draw(shown, run_dir)
     return figures
 
@@ -90,8 +86,7 @@ def _export(
     best: OpenTower,
     images: ImageTable,
     best_step: int,
-    quiet: bool,
-    tell: Say,
+    console: Console,
 ) -> Judged | None:
     """Write the embeddings of a split, and judge them; None where no two images share a class.
 
@@ -114,7 +109,7 @@ def _export(
             for format in formats
         ]
         with_images = any(FORMATS[format].with_images for format in formats)
-        for rows in best.tables(stream, with_images=with_images, quiet=quiet, say=tell):
+        for rows in best.tables(stream, console, with_images=with_images):
             for append in appends:
                 append(rows)
             tables.append(replace(rows, images=None))
@@ -124,7 +119,7 @@ def _export(
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:
         about["classes"] = images.classes
-    return judge_tables(about, table, None, quiet, images=stream, run_dir=run_dir)
+    return judge_tables(about, table, None, console, images=stream, run_dir=run_dir)
 
 
 def _draw(judged: Judged, run_dir: Path) -> None:

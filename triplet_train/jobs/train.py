@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from triplet_train.config import Config
-from triplet_train.console import speaker
+from triplet_train.console import SILENT, Console
 from triplet_train.data.batches import make_batches
 from triplet_train.data.caching import cached
 from triplet_train.data.source import open_source
@@ -26,10 +26,10 @@ from triplet_train.training.loop import train
 def run(
     config: Config,
     run_dir: Path,
+    console: Console,
     *,
     resume: bool = False,
     overwrite: bool = False,
-    quiet: bool = False,
 ) -> str:
     """Train, export and judge as `config` says, into `run_dir`; what to tell the user at the end.
 
@@ -47,9 +47,9 @@ def run(
         return f"{run_dir} is finished; nothing to resume"
     changes = run_folder.changes(run_dir, config) if resume else {}
     require_weights(config)
-    devices = choose_devices(config, speaker(quiet))
+    devices = choose_devices(config, console)
     with devices.failures_explained():
-        return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, quiet)
+        return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, console)
 
 
 def _train_and_judge(
@@ -59,11 +59,13 @@ def _train_and_judge(
     changes: dict[str, str],
     resume: bool,
     overwrite: bool,
-    quiet: bool,
+    console: Console,
 ) -> str:
-    silent = quiet or not devices.chief
-    source = open_source(config.data, classes=run_folder.classes_of(run_dir) if resume else None)
-    tables = run_tables(config, source, silent)
+    if not devices.chief:
+        console = SILENT
+    classes = run_folder.classes_of(run_dir) if resume else None
+    source = open_source(config.data, console, classes=classes)
+    tables = run_tables(config, source)
     rows = tables.fingerprints()
     if not devices.same_everywhere(zlib.crc32(rows["data.train_split"].encode())):
         raise RequestError("another worker has other images or labels in data.train_split")
@@ -77,9 +79,9 @@ def _train_and_judge(
             synchronized=devices.replicas > 1,
         )
     wanted = [tables.trained, tables.judged] if devices.chief else [tables.trained]
-    images, *judged = cached(wanted, config.data, silent)
+    images, *judged = cached(wanted, config.data, console)
     if not devices.chief:
-        train(config, tower, images, batches, None, run_dir, devices, resume=resume)
+        train(config, tower, images, batches, None, run_dir, devices, console, resume=resume)
         return f"done; the chief writes {run_dir}"
     (held_out,) = judged
     embed = make_embed(tower, at_once(config, held_out.image_shape))
@@ -89,10 +91,10 @@ def _train_and_judge(
         run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
     ):
         lines = [*opening(config, images, held_out, batches, devices, changes)]
-        if not quiet:
+        if not console.quiet:
             lines += source.in_two_classes(config.used_splits)
         for line in lines:
-            speaker(quiet)(line)
+            console.say(line)
         progress = train(
             config,
             tower,
@@ -101,9 +103,9 @@ def _train_and_judge(
             lambda: retrieval_figures(embed(held_out), held_out.labels).figures | asdict(counts),
             run_dir,
             devices,
+            console,
             over=str(counts),
             resume=resume,
-            quiet=quiet,
         )
-        figures = export_and_judge(config, run_dir, tables.exported, progress.best_step, quiet)
+        figures = export_and_judge(config, run_dir, tables.exported, progress.best_step, console)
     return ending(config, run_dir, progress.best_step, figures)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.config.schema import largest_divisor
+from triplet_train.console import SILENT, Console
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
@@ -140,12 +141,12 @@ def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:
     return any(f"; {os.strerror(cause)}" in error.message for cause in causes)
 
 
-def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None) -> Devices:
+def choose_devices(config: Config, console: Console = SILENT) -> Devices:
     """The devices that `train.devices` asks for. Comes before any other use of TensorFlow's
     runtime, which cannot join a cluster later; waits for the other workers of one.
 
     Args:
-        say: is told of what is waited for.
+        console: names what is waited for.
 
     Raises:
         RequestError: TF_CONFIG is missing or wrong, another worker has another configuration, the
@@ -156,7 +157,7 @@ def choose_devices(config: Config, say: Callable[[str], object] = lambda _: None
     asked = kind_of_devices(config)
     if asked == "multi_worker":
         chief, workers = _place_in_cluster()
-        say(f"waiting for all of {workers} workers")
+        console.say(f"waiting for all of {workers} workers")
         devices = _multi_worker(chief, workers)
         _require_same_configuration(config, devices)
     elif asked == "mirrored":

@@ -12,8 +12,8 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
-from triplet_train.console import hung_up, say
-from triplet_train.errors import RunError
+from triplet_train.console import Console, hung_up
+from triplet_train.errors import RunError, Stopped
 from triplet_train.files import first_line, flush, write_text
 from triplet_train.training.metrics_lines import LINES, whole_lines
 
@@ -25,23 +25,23 @@ class RunLog:
         run_dir: the run folder.
         start, stop: the steps of this session. What the logs tell of later steps than `start` is
             dropped: a run that is resumed does these steps again.
-        quiet: say nothing; files are written all the same.
+        console: takes the words; files are written also if it is quiet.
 
     Attributes:
         unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone
             or the terminal is closed.
     """
 
-    def __init__(self, run_dir: Path, start: int, stop: int, quiet: bool) -> None:
+    def __init__(self, run_dir: Path, start: int, stop: int, console: Console) -> None:
         self.run_dir = run_dir
         self._path = run_dir / LINES
-        self._quiet = quiet
+        self._console = console
         self.unheard: int | None = None
         self._bar = tqdm(
             initial=start,
             total=stop,
             unit=" steps",
-            disable=True if quiet else None,  # None: shown on a terminal only
+            disable=True if console.quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
         self._folder = run_dir / "tensorboard"
@@ -69,7 +69,9 @@ class RunLog:
         self._bar.update(number)
 
     def say(self, message: str) -> None:
-        if not self._quiet and not say(message):
+        try:
+            self._console.say(message)
+        except Stopped:
             self.unheard = signal.SIGPIPE
 
     def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from triplet_train.config import Config
+from triplet_train.console import Console
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
@@ -36,10 +37,10 @@ def train(
     evaluate: Callable[[], Figures] | None,
     run_dir: Path,
     devices: Devices,
+    console: Console,
     *,
     over: str = "",
     resume: bool = False,
-    quiet: bool = False,
 ) -> Progress:
     """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run_dir`.
 
@@ -99,7 +100,7 @@ def train(
             else:  # what a kill from now on goes back to; there is no log without a checkpoint
                 checkpoints.save(tower, optimizer, progress)
             (run_dir / FAILED_BATCH).unlink(missing_ok=True)  # of the session before this one
-            log = stack.enter_context(RunLog(run_dir, first, last, quiet))
+            log = stack.enter_context(RunLog(run_dir, first, last, console))
             for warning in warnings:
                 log.say(warning)
             if begun:

@@ -205,7 +205,7 @@ def test_a_run_keeps_its_list_of_classes_whatever_comes_into_the_folder(splits):
     kept = source(splits).classes
     assert list(kept) == ["ant", "bee", "cat"]
     make_folder(splits, ["train/aaa/1.png", "test/10/1.png"])
-    again = FolderSource(source(splits).data, kept)
+    again = FolderSource(source(splits).data, classes=kept)
     train, test = again.table("train"), again.table("test")
     assert train.labels.tolist() == [3, 0, 1, 1] and test.labels.tolist() == [3, 1, 2]
     assert train.class_names == {0: "ant", 1: "bee", 2: "cat", 3: "aaa"}
@@ -232,7 +232,7 @@ def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration
     make_folder(tmp_path, [f"train/{name}/1.png" for name in ("3", "5", "7")])
     kept = source(tmp_path).classes
     make_folder(tmp_path, [f"train/{more}/1.png"])
-    table = FolderSource(source(tmp_path).data, kept).table("train")
+    table = FolderSource(source(tmp_path).data, classes=kept).table("train")
     found = labels_of(classes, table.class_names, "", strict=False, new_labels=table.new_labels)
     assert found == labels
 
@@ -417,7 +417,7 @@ def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
     os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
     table = source(splits).table("train")
     with pytest.raises(RunError, match="4 images of train cannot be read") as error:
-        cached([table], DataConfig(dataset="digits"), quiet=True)
+        cached([table], DataConfig(dataset="digits"))
     for name in (*bad, "dangling"):
         assert str(error.value).count(f"{splits}/train/ant/{name}.png: ") == 1
     told = "\n".join(summary(table, DataConfig(dataset="digits"), True))

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from triplet_train.config import DataConfig
+from triplet_train.console import SILENT, Console
 from triplet_train.data.image_files import (
     SUFFIXES,
     UNREADABLE,
@@ -52,8 +53,13 @@ class FolderSource:
 
     ready = True
 
-    def __init__(self, data: DataConfig, classes: Sequence[str] | None = None) -> None:
-        self.data = data
+    def __init__(
+        self,
+        data: DataConfig,
+        console: Console = SILENT,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        self.data, self._console = data, console
         self._root = Path(data.path or "")
         if not self._root.is_dir():
             raise RequestError(f"data.path: no such folder: {self._root}")
@@ -81,7 +87,7 @@ class FolderSource:
     def count(self, split: str) -> int:
         return len(self._rows(split))
 
-    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
+    def table(self, split: str) -> ImageTable:
         paths = self._rows(split)
 
         def decode(row: int) -> np.ndarray:
@@ -120,10 +126,10 @@ class FolderSource:
             new_labels=frozenset(new.values()),
         )
 
-    def in_two_classes(self, splits: Iterable[str], *, quiet: bool = False) -> list[str]:
+    def in_two_classes(self, splits: Iterable[str]) -> list[str]:
         paths = {path for split in splits for path in self._rows(split)}
         classes = {path: self._class_of(path) for path in paths}
-        return in_two_classes(self._root, classes, quiet=quiet)
+        return in_two_classes(self._root, classes, self._console)
 
     def _classes_in(self, split: str) -> set[str]:
         """The classes of the folder of `split`."""
@@ -213,9 +219,11 @@ class FolderSource:
         return notes + passed_over(found, place)
 
 
-def source(data: DataConfig, *, write: bool, classes: Sequence[str] | None) -> FolderSource:
+def source(
+    data: DataConfig, console: Console, *, write: bool, classes: Sequence[str] | None
+) -> FolderSource:
     """`data.dataset: image_folder`; nothing is written into a folder of images in any case."""
-    return FolderSource(data, classes)
+    return FolderSource(data, console, classes)
 
 
 def _parse(split: str) -> tuple[str, int, int]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from triplet_train.console import progress_bar
+from triplet_train.console import Console
 from triplet_train.data.sources.tfds.label_index import file_index
 from triplet_train.files import naming
 
@@ -33,9 +33,9 @@ def open_records(
     builder: tfds.core.DatasetBuilder,
     split: Any,
     label_key: str | None,
+    console: Console,
     *,
     write: bool,
-    quiet: bool,
 ) -> Records:
     """The records of TFRecord or ArrayRecord files. Reads no image.
 
@@ -52,7 +52,7 @@ def open_records(
     none = np.empty(0, np.int64)  # a shard may be empty
     labels, files, starts, lengths = [none], [none], [none], [none]
     total = sum(piece.examples_in_shard for piece in pieces)
-    with progress_bar(total, "reading labels", quiet) as progress:
+    with console.bar(total, "reading labels") as progress:
         for number, piece in enumerate(pieces):
             file = Path(piece.filename)
             index = file_index(file, label_key, write=write, progress=progress.update)

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from triplet_train.config import DataConfig
+from triplet_train.console import Console
 from triplet_train.data.image_files import UNREADABLE
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.resizing import make_fit
@@ -34,8 +35,8 @@ class TfdsSource:
         RequestError: no such set, no way to get it, or not one of uint8 images.
     """
 
-    def __init__(self, data: DataConfig, *, write: bool) -> None:
-        self.data, self._write = data, write
+    def __init__(self, data: DataConfig, console: Console, *, write: bool) -> None:
+        self.data, self._console, self._write = data, console, write
         self._builder = find(data.dataset, data.data_dir, write=write)
         features = self._builder.info.features
         if not isinstance(features, tfds.features.FeaturesDict):
@@ -105,11 +106,11 @@ class TfdsSource:
             raise RequestError(f"the split {split!r} of {self.name} is empty")
         return rows
 
-    def table(self, split: str, *, quiet: bool = False) -> ImageTable:
+    def table(self, split: str) -> ImageTable:
         self.count(split)
         with self._damage_explained(split):
             records = open_records(
-                self._builder, split, self._label_key, write=self._write, quiet=quiet
+                self._builder, split, self._label_key, self._console, write=self._write
             )
         if len(set(records.ids)) < len(records.ids):
             raise RequestError(f"{self.name} {split} holds the same rows more than once")
@@ -154,7 +155,7 @@ class TfdsSource:
             notes,
         )
 
-    def in_two_classes(self, splits: Iterable[str], *, quiet: bool = False) -> list[str]:
+    def in_two_classes(self, splits: Iterable[str]) -> list[str]:
         return []
 
     @contextmanager
@@ -205,9 +206,9 @@ class TfdsSource:
         return decode
 
 
-def source(data: DataConfig, *, write: bool) -> TfdsSource:
+def source(data: DataConfig, console: Console, *, write: bool) -> TfdsSource:
     """`data.dataset`: any name of TFDS."""
-    return TfdsSource(data, write=write)
+    return TfdsSource(data, console, write=write)
 
 
 def _cause(error: BaseException) -> str:
