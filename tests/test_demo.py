@@ -1,17 +1,35 @@
 """What `make demo` promises."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def without_numbers(text):
+    """Lines of the text, with # for each number and single spaces."""
+    return [" ".join(re.sub(r"[\d.,]+", "#", line).split()) for line in text.splitlines()]
 
 
 @pytest.mark.slow
-def test_the_demo_reaches_recall_0_98_on_held_out_digits(tmp_path, command, data_dir):
-    run = tmp_path / "demo"
+def test_the_demo_reaches_recall_0_98_on_held_out_digits_and_prints_what_the_readme_shows(
+    tmp_path, command, data_dir
+):
+    run = tmp_path / "runs/demo"
     request = ["--config", "digits_semihard", "--run-dir", run, "--data-dir", data_dir]
     status, _, err = command(train, *request)
     assert status == 0, err
-    figures = json.loads((run / "metrics.json").read_text())
-    assert figures["split"] == "test" and figures["recall_at_1"] >= 0.98
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["split"] == "test" and metrics["recall_at_1"] >= 0.98
+    status, out, err = command(evaluate, "--checkpoint", run, "--data-dir", data_dir)
+    assert status == 0, err
+    printed = without_numbers(out.replace(f"{tmp_path}/", ""))
+    [shown] = re.findall(r"^```text\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    for line in without_numbers(shown):
+        assert line in printed
