@@ -15,33 +15,46 @@ DOCS = Path(__file__).parents[1] / "docs"
 OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
 # room -> names, what the file of each has to have, and the page that says more of it
 ROOMS = {
-    "losses": (STRATEGIES, "strategy", "losses.md"),
+    "losses": (STRATEGIES, "triplet_{}_statistics", "losses.md"),
     "models.towers": (OWN_TOWERS, "features", "towers.md"),
     "data.sources": (SOURCES, "source", "data.md"),
     "embeddings.formats": (FORMATS, "writer", "embeddings.md"),
 }
 
-LEADING = {"losses": 2}  # behind these, `hard` has options of its own
+# Arguments of a strategy that training passes, besides its own options.
+PASSED = {"y_true", "y_pred", "margin", "distance_metric"}
+
+
+def plug_in(room, name):
+    """Import the function that the file of a name has to have."""
+    module = import_module(f"triplet_train.{room}.{name}")
+    return getattr(module, ROOMS[room][1].format(name))
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(room):
-    names, function, page = ROOMS[room]
+    names, _, page = ROOMS[room]
     text = (DOCS / page).read_text()
     for name in names:
-        assert callable(getattr(import_module(f"triplet_train.{room}.{name}"), function))
+        assert callable(plug_in(room, name))
         assert re.search(rf"(?<![-\w]){name}(?![-\w])", text), f"docs/{page} lacks {name}"
 
 
 def test_files_of_one_room_take_the_same_arguments():
-    for room, (names, function, _) in ROOMS.items():
-        signatures = {
-            tuple(inspect.signature(getattr(module, function)).parameters)[: LEADING.get(room)]
-            for module in (import_module(f"triplet_train.{room}.{name}") for name in names)
-        }
+    for room in set(ROOMS) - {"losses"}:
+        names, _, _ = ROOMS[room]
+        signatures = {tuple(inspect.signature(plug_in(room, name)).parameters) for name in names}
         assert len(signatures) == 1, (room, signatures)
     for format in FILES:
         assert import_module(f"triplet_train.embeddings.formats.{format}").read
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_takes_the_arguments_that_training_passes(name):
+    parameters = inspect.signature(plug_in("losses", name)).parameters
+    passed = PASSED | set(STRATEGIES[name].options) - {"warmup_steps"}
+    required = {key for key, value in parameters.items() if value.default is value.empty}
+    assert passed <= set(parameters) and required - {"seed"} <= passed
 
 
 def test_a_line_makes_a_name_known_to_the_schema_its_errors_and_the_help():
@@ -65,6 +78,7 @@ assert (config.model.filters, config.model.batch_norm) == ([8], False)
 try:
     load_config("digits_semihard", ["loss.strategy=distent", "embeddings.formats=[arow]"])
 except RequestError as error:
+    assert f"must be one of {', '.join(registry.STRATEGIES)} (received" in str(error)
     assert "did you mean distant?" in str(error) and "did you mean arrow?" in str(error)
 sys.argv = ["triplet-embed", "--help"]
 main()

@@ -22,7 +22,7 @@ class Strategy(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-# losses/NAME.py has `strategy(margin, metric, **options)`; see losses/mining/strategy.py.
+# losses/NAME.py has `triplet_NAME_statistics`; see losses/mining/strategy.py.
 STRATEGIES = {
     "semi_hard": Strategy("each positive pair with the nearest negative beyond the positive"),
     "hard": Strategy(

@@ -1,4 +1,4 @@
-"""Write the schema that `triplet-train --schema` prints into docs/configuration.md."""
+"""Write the schema into docs/configuration.md, without the names that have pages of their own."""
 
 import re
 from pathlib import Path
@@ -10,4 +10,4 @@ SCHEMA = re.compile(r"(?<=^```yaml\n)# Every key.*?(?=^```$)", re.MULTILINE | re
 
 if __name__ == "__main__":
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(SCHEMA.sub(lambda _: schema_as_yaml(), page), encoding="utf-8")
+    PAGE.write_text(SCHEMA.sub(lambda _: schema_as_yaml(names=False), page), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The losses as the slowest, plainest loops that one could write: the oracle for the fast ones."""
+"""Losses as plain, slow loops: the reference for the fast ones."""
 
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ def batch_all(d, positives, negatives):
     return [(p, n) for p in positives for n in negatives]
 
 
+# name -> (distances [B] of an anchor, its positives, its negatives) -> triplets that count
 STRATEGIES = {
     "hard": hard,
     "semi_hard": semi_hard,
@@ -68,7 +69,7 @@ def hinge(gap, margin, soft):
 
 
 def valid_anchors(labels):
-    """(anchor, its positives, its negatives) for each anchor that has some of both."""
+    """Yield each anchor that has positives and negatives, with these."""
     labels = np.reshape(labels, -1)
     for a, label in enumerate(labels):
         positives = [p for p in range(len(labels)) if p != a and labels[p] == label]
@@ -92,7 +93,7 @@ def distance(a, b, metric):
 
 
 def distance_gradient(a, b, metric):
-    """Of the distance with respect to a and to b; zero where it has none."""
+    """Gradients of the distance with respect to a and to b; zero where it has none."""
     if metric == "squared-L2":
         return 2 * (a - b), 2 * (b - a)
     if metric == "L2":

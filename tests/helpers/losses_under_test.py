@@ -1,28 +1,35 @@
-"""The losses under test, by name, as functions of labels and embeddings."""
+"""The forms of every strategy that mines, by its name in the registry."""
 
 import functools
+from importlib import import_module
 
 import tensorflow as tf
 
-from triplet_train.losses import (
-    triplet_batch_all_loss,
-    triplet_easy_positive_loss,
-    triplet_hard_loss,
-    triplet_semihard_loss,
-)
+from triplet_train import losses
+from triplet_train.losses.mining.forms import loss_name
+from triplet_train.losses.mining.keras_loss import MinedLoss
+from triplet_train.registry import STRATEGIES
 
 METRICS = ["L2", "squared-L2", "angular"]
-FUNCTIONS = {
-    "hard": triplet_hard_loss,
-    "semi_hard": triplet_semihard_loss,
-    "easy_positive": triplet_easy_positive_loss,
-    "batch_all": triplet_batch_all_loss,
+EXPORTED = [getattr(losses, name) for name in losses.__all__]
+CLASSES_OF = {
+    kind.statistics: kind
+    for kind in EXPORTED
+    if isinstance(kind, type) and issubclass(kind, MinedLoss)
 }
-# name -> (function, what the oracle has to be told)
+STATISTICS = {
+    name: getattr(import_module(f"triplet_train.losses.{name}"), f"triplet_{name}_statistics")
+    for name in STRATEGIES
+    if name != "naive"
+}
+# labels, embeddings, options -> loss
+FUNCTIONS = {name: getattr(losses, loss_name(function)) for name, function in STATISTICS.items()}
+CLASSES = {name: CLASSES_OF[function] for name, function in STATISTICS.items()}
+# name -> (function, arguments of the oracle)
 LOSSES = {name: (function, {"strategy": name}) for name, function in FUNCTIONS.items()} | {
-    "soft": (functools.partial(triplet_hard_loss, soft=True), {"strategy": "hard", "soft": True}),
+    "soft": (functools.partial(FUNCTIONS["hard"], soft=True), {"strategy": "hard", "soft": True}),
     "nonzero": (
-        functools.partial(triplet_batch_all_loss, reduction="nonzero"),
+        functools.partial(FUNCTIONS["batch_all"], reduction="nonzero"),
         {"strategy": "batch_all", "nonzero": True},
     ),
 }

@@ -16,7 +16,7 @@ from triplet_train.losses import (
     triplet_semihard_statistics,
 )
 from triplet_train.losses.mining import batch
-from triplet_train.losses.naive import random_triplet_statistics
+from triplet_train.losses.naive import triplet_naive_statistics
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -127,7 +127,7 @@ def test_random_triplets_are_one_of_each_per_valid_anchor_by_seed_with_xla_and_w
     labels = np.array([0, 0, 0, 1, 1, 2])  # the last row has no positive
 
     def draw(seed):
-        return random_triplet_statistics(labels, x, seed)
+        return triplet_naive_statistics(labels, x, seed)
 
     drawn, by_xla = (tf.function(draw, autograph=False, jit_compile=xla) for xla in (False, True))
     seen = set()
@@ -143,7 +143,7 @@ def test_random_triplets_are_one_of_each_per_valid_anchor_by_seed_with_xla_and_w
 def test_random_triplets_average_to_the_mean_over_anchors_of_all_their_triplets():
     x, labels = np.array([[0.0], [1.0], [3.0], [1.5]]), np.array([0, 0, 1, 1])
     drawn = tf.function(
-        lambda seed: random_triplet_statistics(labels, x, seed).loss, autograph=False
+        lambda seed: triplet_naive_statistics(labels, x, seed).loss, autograph=False
     )
     means = [float(drawn(tf.constant([0, step]))) for step in range(400)]
     assert np.mean(means) == pytest.approx(oracle.loss("batch_all", x, labels)[0], abs=0.03)
@@ -153,7 +153,7 @@ def test_random_triplets_of_a_batch_without_valid_anchors_give_zero():
     for labels in ([0, 0, 0], [0, 1, 2], [0]):
         x = np.zeros((len(labels), 2))
         value, gradient = value_and_gradient(
-            lambda y, x: random_triplet_statistics(y, x, tf.constant([0, 0])).loss, labels, x
+            lambda y, x: triplet_naive_statistics(y, x, tf.constant([0, 0])).loss, labels, x
         )
         assert float(value) == 0 and not gradient.numpy().any()
 

@@ -148,7 +148,6 @@ def test_values_known_by_hand():
     assert float(FUNCTIONS["semi_hard"](y, x, margin=0.2)) == pytest.approx(0.05)
     assert float(FUNCTIONS["hard"](y, x)) == pytest.approx(1.125)
     assert float(FUNCTIONS["hard"](y, x, soft=True)) == pytest.approx(0.808873, abs=1e-6)
-    assert float(FUNCTIONS["easy_positive"](y, x)) == pytest.approx(0.5)  # a positive each
     assert float(FUNCTIONS["batch_all"](y, x)) == pytest.approx(0.6875)
 
 

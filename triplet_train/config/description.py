@@ -15,26 +15,30 @@ _NO_LIMIT = 2**14  # larger ones only guard against slips
 _NAMES = {"string": "text", "boolean": "true | false"}
 
 
-def schema_as_yaml() -> str:
-    """Write every key with its default, type and meaning; valid YAML but for `data.dataset`."""
+def schema_as_yaml(names: bool = True) -> str:
+    """Write every key with its default, type and meaning; valid YAML but for `data.dataset`.
+
+    Args:
+        names: list the names from the registry that are valid values, with their meanings.
+    """
     schema = Config.model_json_schema()
     lines = ["# Every key of a configuration, with its default, its type and its meaning."]
     for key, field in schema["properties"].items():
         if "$ref" not in field:
-            lines += ["", *_key(key, field, required=False)]
+            lines += ["", *_key(key, field, names, required=False)]
             continue
         section = schema["$defs"][field["$ref"].rpartition("/")[2]]
         lines += ["", f"{key}:  # {section['description']}"]
         for name, part in section["properties"].items():
-            lines += _key(f"  {name}", part, required=name in section.get("required", ()))
+            lines += _key(f"  {name}", part, names, required=name in section.get("required", ()))
     return "\n".join(lines) + "\n"
 
 
-def _key(name: str, field: dict[str, Any], *, required: bool) -> list[str]:
+def _key(name: str, field: dict[str, Any], names: bool, *, required: bool) -> list[str]:
     value = "" if required else " " + _yaml(field["default"])
-    names = _meanings(field)
     comments = [f"({'required ' if required else ''}{_type(field)}) {field['description']}"]
-    comments += [f"  {', '.join(some)}: {meaning}" for meaning, some in names.items()]
+    if names:
+        comments += [f"  {', '.join(some)}: {why}" for why, some in _meanings(field).items()]
     width = _WIDTH - _COLUMN - len("# ")
     wrapped = [
         line
@@ -54,7 +58,7 @@ def _yaml(value: Any) -> str:
 def _type(field: dict[str, Any]) -> str:
     """Describe the JSON schema of a value in a few words. The default says if it may be null."""
     if "meanings" in field:
-        return "one of these"
+        return "name"
     if "const" in field:
         return str(field["const"])
     if "enum" in field:
@@ -64,7 +68,7 @@ def _type(field: dict[str, Any]) -> str:
     if "prefixItems" in field:
         return f"[{', '.join(map(_type, field['prefixItems']))}]"
     if field["type"] == "array":
-        return f"list of {_type(field['items']).removeprefix('one of ')}"
+        return f"list of {_type(field['items'])}"
     limits = [
         f" {sign} {field[key]:g}"
         for key, sign in _LIMITS.items()

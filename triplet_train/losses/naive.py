@@ -1,4 +1,4 @@
-"""Naive: explicit (anchor, positive, negative) rows, nothing mined."""
+"""Naive: triplets that are given, or one random triplet per anchor; nothing is mined."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from triplet_train.losses.mining.distances import check_metric, raise_precision, row_distances
+from triplet_train.losses.mining.forms import documented
+from triplet_train.losses.mining.keras_loss import serializable
 from triplet_train.losses.mining.labels import class_labels
 from triplet_train.losses.mining.statistics import TripletStatistics, fraction, masked_mean
-from triplet_train.losses.mining.strategy import Strategy
 from triplet_train.losses.mining.uniform import uniform
 
 
@@ -19,24 +20,24 @@ def triplet_loss(
     margin: float = 1.0,
     distance_metric: str = "L2",
 ) -> tf.Tensor:
-    """Mean over rows of max(0, D(anchor, positive) - D(anchor, negative) + margin).
+    """Compute the mean of max(0, D(anchor, positive) - D(anchor, negative) + margin).
 
-    The plain Siamese baseline: what three towers with shared weights are trained with.
+    This is the loss of a Siamese network, which three towers with shared weights depict.
 
-    When: the triplets are given, as by people who judged them, or something is to be compared with
-    no mining at all. Random triplets are soon at zero, nearly all of them.
+    Use: if the triplets are given, for example from people's similarity ratings, or as a baseline
+    without mining. Nearly all random triplets soon have a zero term.
 
-    Source: Schroff, Kalenichenko & Philbin, FaceNet (2015), which has squared distances, as most
-    textbooks do: distance_metric="squared-L2".
+    Source: Schroff, Kalenichenko & Philbin, FaceNet (2015). They and most textbooks square the
+    distances: distance_metric="squared-L2".
 
     Args:
-        anchor, positive, negative: embeddings [N, D], a triplet per row, as a rule of unit length;
-            bfloat16 and float16 are compared in float32.
-        margin: at least 0.
+        anchor, positive, negative: embeddings [N, D], one triplet per row, usually of unit length;
+            bfloat16 and float16 are converted to float32.
+        margin: non-negative number.
         distance_metric: "L2", "squared-L2" or "angular".
 
     Returns:
-        Scalar, float32 (float64 for float64 embeddings); 0 for N = 0. O(N D) time and memory.
+        Scalar, float32, or float64 for float64 embeddings; 0 for N = 0. O(N D) time and memory.
 
     Raises:
         ValueError: an unknown metric.
@@ -48,23 +49,26 @@ def triplet_loss(
     return masked_mean(terms, tf.ones_like(terms, tf.bool))
 
 
-def random_triplet_statistics(
+@documented(
+    seed="int32 [2]; the same seed draws the same triplets, with and without XLA.",
+    distance_metric='"L2", "squared-L2" or "angular".',
+)
+def triplet_naive_statistics(
     y_true: tf.Tensor,
     y_pred: tf.Tensor,
     seed: tf.Tensor,
     margin: float = 1.0,
     distance_metric: str = "L2",
 ) -> TripletStatistics:
-    """`triplet_loss` of one random positive and one random negative for each valid anchor.
+    """Draw one positive and one negative for each valid anchor, and compute `triplet_loss`.
 
-    Args:
-        y_true: integer labels [B] or [B, 1].
-        y_pred: embeddings [B, D].
-        seed: int32 [2]; the same seed draws the same triplets, with XLA and without.
-        margin, distance_metric: as in `triplet_loss`.
+    The distances among the statistics are means over the drawn pairs.
 
-    Returns:
-        Means over the drawn rows; distances are those of the drawn pairs. O(B^2 + B D).
+    Cost: O(B^2 + B D) time, O(B^2) memory.
+
+    >>> labels, embeddings = [0, 0, 1], [[0.0], [1.0], [1.5]]
+    >>> float(triplet_naive_statistics(labels, embeddings, seed=[0, 0]).loss)
+    1.0
     """
     embeddings = raise_precision(y_pred)
     labels = class_labels(y_true, embeddings)
@@ -89,24 +93,19 @@ def random_triplet_statistics(
 def _hinges(
     anchor: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, margin: float, metric: str
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The term of each row, and the two distances that it is made of, [N] each."""
+    """Compute the terms, and the distances to the positive and to the negative, each [N]."""
     to_positive = row_distances(anchor, positive, metric)
     to_negative = row_distances(anchor, negative, metric)
     return tf.nn.relu(to_positive - to_negative + margin), to_positive, to_negative
 
 
-def strategy(margin: float, metric: str) -> Strategy:
-    """`loss.strategy: naive`."""
-    return lambda y, x, seed, step: random_triplet_statistics(y, x, seed, margin, metric)
-
-
-@keras.saving.register_keras_serializable("triplet_train")
+@serializable
 class TripletLoss(keras.losses.Loss):
-    """`triplet_loss` for `model.compile`, where the model's output is the triplets, [N, 3, D].
+    """Compute `triplet_loss` in `model.compile`, for a model whose output is triplets [N, 3, D].
 
-    Along the second axis: anchor, positive, negative. `y_true` is not looked at; `fit` wants one
-    with N rows, such as zeros. The terms [N] are weighted, reduced and scaled as in any
-    `keras.losses.Loss`, whose arguments the last three are.
+    The second axis holds anchor, positive and negative. `y_true` is ignored, but `fit` needs one
+    with N elements, such as zeros. The terms [N] are weighted, reduced and scaled as in any
+    `keras.losses.Loss`; `name`, `reduction` and `dtype` are its arguments.
 
     >>> float(TripletLoss()([0], [[[0.0], [1.0], [1.5]]]))
     0.5

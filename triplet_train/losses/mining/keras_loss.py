@@ -1,34 +1,44 @@
-"""What the Keras classes over the mined losses share."""
+"""Base class of the Keras losses that mine."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from triplet_train.losses.mining.distances import Metric, check_metric
+from triplet_train.losses.mining.statistics import TripletStatistics
+
+serializable = keras.saving.register_keras_serializable("triplet_train")
 
 
 class MinedLoss(keras.losses.Loss):
-    """A loss of a whole batch, one number, as a `keras.losses.Loss`.
+    """Loss of a whole batch, which is one number, as a `keras.losses.Loss`.
 
-    `keras.losses.Loss.__call__` casts labels to float32, in which labels above 2**24 collide, and
-    leaves a loss that is one number out of its scaling under tf.distribute. So these classes have a
-    `__call__` of their own. Each replica mines its own batch.
+    `keras.losses.Loss.__call__` casts labels to float32, which cannot represent all integers above
+    2**24, and does not scale a loss that is one number under tf.distribute. For this reason the
+    class has its own `__call__`. Each replica mines its own batch.
+
+    A subclass sets `statistics`. If that function takes further options, the subclass names them in
+    `options` and keeps each in an attribute of that name.
 
     Args:
-        margin: at least 0.
-        distance_metric: "L2", "squared-L2", "angular", or a function, embeddings [B, D] ->
-            distances [B, B], which has to be registered with Keras to be saved with a model.
+        margin: non-negative number.
+        distance_metric: "L2", "squared-L2", "angular", or a function that maps embeddings [B, D] to
+            distances [B, B]. To save a model with such a function, register it with Keras.
         name: as in `keras.losses.Loss`.
-        reduction: as in `keras.losses.Loss`. There is one number to reduce, so that it only says
-            what happens under tf.distribute, where Keras adds up the gradients of the replicas: the
-            number is divided by how many there are, unless this is "sum" or None.
-        dtype: embeddings are cast to it first. By default they stay as they are; bfloat16 and
-            float16 are compared in float32 in any case.
+        reduction: as in `keras.losses.Loss`. There is only one number to reduce, so this matters
+            only under tf.distribute, where Keras adds the gradients of all replicas: the number is
+            divided by the number of replicas, unless `reduction` is "sum" or None.
+        dtype: dtype to which embeddings are cast first; default: none. bfloat16 and float16 are
+            converted to float32 in any case.
 
     Raises:
         ValueError: an unknown metric or reduction.
     """
+
+    statistics: ClassVar[Callable[..., TripletStatistics]]
+    options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -46,16 +56,17 @@ class MinedLoss(keras.losses.Loss):
         self._asked_dtype = None if dtype is None else self.dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
-        """Scalar loss of integer labels [B] or [B, 1] and embeddings [B, D].
+        """Compute the scalar loss of integer labels [B] or [B, 1] and embeddings [B, D].
 
         Raises:
-            TypeError: labels are not integers.
-            ValueError: shapes that do not fit; sample weights, which say nothing about triplets.
+            TypeError: the labels are not integers.
+            ValueError: the shapes do not fit, or there are sample weights, which have no meaning
+                for triplets.
         """
         if sample_weight is not None:
             raise ValueError(f"{type(self).__name__} takes no sample weights")
         if tf.distribute.in_cross_replica_context() and not tf.executing_eagerly():
-            # The dry run of `fit`, for shapes only, whose labels are a mean of the replicas'.
+            # `fit` first traces with labels averaged over replicas, to infer shapes only.
             y_true = tf.cast(y_true, tf.int64)
         y_pred = tf.convert_to_tensor(y_pred)
         with tf.name_scope(self.name):
@@ -64,8 +75,15 @@ class MinedLoss(keras.losses.Loss):
             return loss
         return loss / tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
 
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        own = {name: getattr(self, name) for name in self.options}
+        return self.statistics(
+            y_true, y_pred, margin=self.margin, distance_metric=self.distance_metric, **own
+        ).loss
+
     def get_config(self) -> dict[str, Any]:
-        return {
+        own = {name: getattr(self, name) for name in self.options}
+        return own | {
             "margin": self.margin,
             "distance_metric": keras.saving.serialize_keras_object(self.distance_metric),
             "name": self.name,

@@ -1,4 +1,4 @@
-"""What a batch says about a loss: its value, and what a training log needs beside it."""
+"""Value of a loss on a batch, with further scalars for a training log."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ class TripletStatistics(NamedTuple):
     """Scalars of the embeddings' dtype.
 
     Attributes:
-        loss: mean of the terms that the strategy counts; 0 where there is none.
-        active_fraction: share of those terms above zero, that is: with a gradient. For the soft
-            margin, whose terms are all above zero: share with the positive beyond the negative.
+        loss: mean of the terms that the strategy counts; 0 without any.
+        active_fraction: share of these terms above zero, which are those with a gradient. All terms
+            of the soft margin are above zero; for it, the share with the positive farther away than
+            the negative.
         valid_anchors: share of anchors with a positive and a negative in the batch.
         positive_distance: mean over the positive pairs.
         negative_distance: mean over the negative pairs.
@@ -26,11 +27,27 @@ class TripletStatistics(NamedTuple):
     negative_distance: tf.Tensor
 
 
+def statistics_of_terms(
+    batch: MiningBatch, terms: tf.Tensor, counted: tf.Tensor, active: tf.Tensor | None = None
+) -> TripletStatistics:
+    """Return the statistics of a loss that is the mean of `terms` where `counted` is true.
+
+    Args:
+        batch: the batch that was mined.
+        terms: terms of the loss, of any shape.
+        counted: bool, of the shape of `terms`.
+        active: bool, of the shape of `terms`; default: terms above zero.
+    """
+    loss = masked_mean(terms, counted)
+    active = terms > 0.0 if active is None else active
+    return statistics_of_batch(batch, loss, fraction(active, counted, loss.dtype))
+
+
 def statistics_of_batch(
     batch: MiningBatch, loss: tf.Tensor, active_fraction: tf.Tensor
 ) -> TripletStatistics:
-    """A strategy's loss and active fraction, with what holds for any strategy over all pairs."""
-    # Mining compares, and comparisons hide a NaN.
+    """Complete the loss and active fraction of a strategy with the scalars of the whole batch."""
+    # Comparisons hide a NaN, and mining compares.
     nan_if_any = 0.0 * tf.reduce_sum(tf.stop_gradient(batch.embeddings))
     return TripletStatistics(
         loss + nan_if_any,
@@ -42,11 +59,11 @@ def statistics_of_batch(
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean of `values` where `mask` holds; 0, with zero gradients, where it holds nowhere."""
+    """Mean of `values` where `mask` is true; 0, with zero gradients, if it is false everywhere."""
     total = tf.reduce_sum(tf.where(mask, values, tf.zeros_like(values)))
     return tf.math.divide_no_nan(total, tf.reduce_sum(tf.cast(mask, values.dtype)))
 
 
 def fraction(condition: tf.Tensor, mask: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Share of the places where `mask` holds at which `condition` holds too."""
+    """Share of the true elements of `mask` at which `condition` is true too."""
     return masked_mean(tf.cast(condition, dtype), mask)
