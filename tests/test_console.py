@@ -8,7 +8,7 @@ import pytest
 
 from triplet_train import console
 from triplet_train.console import SILENT, Console
-from triplet_train.data.image_files import in_two_classes
+from triplet_train.data.same_files import in_two_classes
 from triplet_train.evaluation import judge
 
 

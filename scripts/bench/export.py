@@ -16,7 +16,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def throughput(data_dir: str | None) -> None:
             tempfile.TemporaryDirectory() as place,
             writing(Path(place) / "x", format, tower.output_shape[-1], {}) as append,
         ):
-            tables = opened.tables(source.table(split).stream(), SILENT)
+            tables = opened.tables(source.table(split), SILENT)
             first = next(tables)
             begun = time.perf_counter()
             append(first)
@@ -92,24 +92,21 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
 
     from triplet_train.config import load_config
     from triplet_train.console import SILENT
-    from triplet_train.data.images import ImageSet, ImageStream
+    from triplet_train.data.images import ImageTable
     from triplet_train.embeddings.files import writing
     from triplet_train.jobs.open_tower import OpenTower
     from triplet_train.models.tower import build_tower
 
     config = load_config("digits_semihard")
     pixels = np.random.default_rng(0).integers(0, 256, (8192, 8, 8, 1), np.uint8)
-
-    def batches(size: int) -> Iterator[ImageSet]:
-        for start in range(0, rows, size):
-            numbers = range(start, min(start + size, rows))
-            ids = [f"digits-train.tfrecord-00000-of-00001__{row}" for row in numbers]
-            labels = np.arange(start, start + len(ids)) % 10
-            yield ImageSet(pixels[: len(ids)], labels, ids, {n: str(n) for n in range(10)})
-
+    ids = [f"digits-train.tfrecord-00000-of-00001__{row}" for row in range(rows)]
+    names = {n: str(n) for n in range(10)}
+    images = ImageTable(
+        "made", "", (8, 8, 1), np.arange(rows) % 10, ids, names,
+        lambda some: (pixels[some % len(pixels)], {}), None,
+    )  # fmt: skip
     tower = build_tower(config.model, (8, 8, 1))
     opened = OpenTower(Path("none"), tower, None, None)
-    stream = ImageStream("made", None, rows, (8, 8, 1), batches)
     process = psutil.Process()
     seen = []
     begun = time.perf_counter()
@@ -117,7 +114,7 @@ def memory(format: str, rows: int, answer: multiprocessing.Queue) -> None:
         tempfile.TemporaryDirectory() as place,
         writing(Path(place) / "x", format, tower.output_shape[-1], {}) as append,
     ):
-        for number, table in enumerate(opened.tables(stream, SILENT)):
+        for number, table in enumerate(opened.tables(images, SILENT)):
             append(table)
             if number % 20 == 0:
                 seen.append(process.memory_info().rss)

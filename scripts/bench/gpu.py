@@ -380,8 +380,8 @@ def step_rows(sizes: Sizes) -> Rows:
         labels = np.arange(count) % 8
         ids, names = [str(row) for row in range(count)], {label: str(label) for label in range(8)}
         table = ImageTable(
-            "made", "all", pixels.shape[1:], labels, ids, names, lambda rows: pixels[rows], None,
-            pixels=pixels,
+            "made", "all", pixels.shape[1:], labels, ids, names,
+            lambda rows: (pixels[rows], {}), None, pixels=pixels,
         )  # fmt: skip
         batches = make_batches(config, labels)
         keras.utils.set_random_seed(0)

@@ -205,7 +205,14 @@ def prepare_ours(job: Job, images: Any, labels: Any) -> Callable[[Pause], None]:
     ids = [str(row) for row in range(len(labels))]
     names = {label: str(label) for label in range(10)}
     table = ImageTable(
-        "mnist", "train", images.shape[1:], labels, ids, names, lambda rows: images[rows], None
+        "mnist",
+        "train",
+        images.shape[1:],
+        labels,
+        ids,
+        names,
+        lambda rows: (images[rows], {}),
+        None,
     )
     keras.utils.set_random_seed(job.seed)
     tower = build_tower(config.model, table.image_shape, precision)

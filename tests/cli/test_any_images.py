@@ -96,9 +96,9 @@ def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
     """Between what is trained on and what is judged, too."""
     looked_for, look = [], image_folder.in_two_classes
 
-    def counted(folder, classes, **options):
+    def counted(folder, classes, *console):
         looked_for.append(classes)
-        return look(folder, classes, **options)
+        return look(folder, classes, *console)
 
     monkeypatch.setattr(image_folder, "in_two_classes", counted)
     request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]

@@ -205,6 +205,24 @@ def test_shards_read_together_are_the_whole_row_for_row(
     assert status == 2 and "part-00002-of-00003" in err and "--overwrite" in err
 
 
+def test_only_the_first_shard_reports_files_left_out_and_files_in_two_classes(
+    workplace, command, finished_run, photos
+):
+    (workplace / "photos/scan.tif").touch()
+    first = workplace / f"photos/digit {photos.labels[0]}/00.png"
+    (workplace / "photos/other").mkdir()
+    shutil.copy(first, "photos/other/copy.png")
+    request = ["--images", "photos", "--output", "x.npz"]
+    said = [run(command, finished_run, *request, "--shard", f"{n}/2")[2] for n in (1, 2)]
+    pair = f"{first.relative_to(workplace / 'photos')} = other/copy.png"
+    assert said[0].splitlines() == [
+        "left out: 1 files in photos whose names do not end in .bmp, .gif, .jpeg, .jpg, .png or "
+        ".webp: .tif (1)",
+        f"warning: 1 image files are in two classes, byte for byte: {pair}",
+    ]
+    assert said[1] == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", [["--split", "test[:50]"], ["--images", "photos"]])
 def test_ray_gives_the_same_rows(workplace, command, finished_run, photos, source, monkeypatch):

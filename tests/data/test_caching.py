@@ -41,7 +41,7 @@ def sources(tmp_path_factory):
 def test_batches_are_the_same_from_memory_and_from_disk(sources, kind):
     on_disk = open_source(sources[kind]).table("train")
     (held,) = cached([on_disk], data("memory"))
-    assert held.read is not on_disk.read
+    assert held.try_read is not on_disk.try_read
     assert cached([on_disk], data("disk")) == [on_disk]
     streams = []
     for images in (on_disk, held):  # each reads ahead in threads, and draws its own batches
@@ -94,15 +94,15 @@ def test_an_image_that_turns_out_unreadable_ends_the_run_by_its_name(
 ):
     broken = IMAGES.ids[7]
 
-    def read(rows):
+    def try_read(rows):
         nonlocal failures
         if 7 in rows and failures:
             failures -= 1
-            raise RunError(f"{broken}: cut off")
-        return IMAGES.read(rows)
+            return IMAGES.read(rows), {0: f"{broken}: cut off"}
+        return IMAGES.try_read(rows)
 
     config = digits_config("batch.classes=4", "train.checkpoint_every=1")
     batches = PKBatches(IMAGES.labels, classes=4, per_class=4, seed=config.seed)
     step = next(s for s in range(99) if 7 in batches.rows(s)) + 1
     with pytest.raises(RunError, match=rf"step {step}: .*{broken}: cut off; .*step_0*{step - 1}\b"):
-        start(config, tmp_path, images=replace(IMAGES, read=read))
+        start(config, tmp_path, images=replace(IMAGES, try_read=try_read))

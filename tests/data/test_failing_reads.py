@@ -14,9 +14,9 @@ from tests.helpers.made_sets import make_folder
 from tests.helpers.small_runs import start
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
+from triplet_train.data.any_folder import any_folder
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import rotated
-from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import selected
 from triplet_train.data.source import open_source
 from triplet_train.data.sources.tfds.digits import Digits
@@ -57,7 +57,7 @@ def hold(table):
 def test_a_read_that_fails_once_gives_the_right_images(place, kind, number):
     table = table_of(place, kind)
     expected = pixels(table)
-    for use in (pixels, lambda table: pixels(hold(table)), lambda table: table.stream()):
+    for use in (pixels, lambda table: pixels(hold(table)), lambda table: table):
         with failing(*READERS[kind], number) as failed:
             images = use(table)
             if not isinstance(images, np.ndarray):
@@ -85,7 +85,7 @@ def test_a_read_that_fails_again_is_never_taken_for_images(place, kind):
 def test_a_read_that_fails_for_good_names_image_and_cause(place, kind, number):
     table = table_of(place, kind)
     turned = rotated(selected(table, np.arange(9, 20)))
-    for use in (pixels, hold, lambda table: list(table.stream().batches(4))):
+    for use in (pixels, hold, lambda table: list(table.batches(4))):
         for some in (table, turned):
             first = some.ids[0].split("@")[0]
             with (
@@ -139,19 +139,19 @@ def test_a_file_whose_labels_cannot_be_read_is_named_and_read_the_next_time(plac
 
 def test_images_of_any_folder_that_fail_once_are_embedded_and_for_good_are_listed(place):
     def images(strict=False):
-        stream = folder_stream(place / "folder", (8, 8, 3), "pad", strict=strict)
-        return stream, [batch.images for batch in stream.batches(7)]
+        table = any_folder(place / "folder", (8, 8, 3), "pad", strict=strict)
+        return table, [batch.images for batch in table.batches(7)]
 
     expected = np.concatenate(images()[1])
     for number in MOMENTARY:
         with failing(Image, "open", number):
-            stream, some = images()
-        assert not stream.unreadable
+            table, some = images()
+        assert not table.unreadable
         np.testing.assert_array_equal(np.concatenate(some), expected)
         with failing(Image, "open", number, FOR_GOOD):
-            stream, some = images()
-            assert not sum(map(len, some)) and len(stream.unreadable) == 30
-            assert all(os.strerror(number) in line for line in stream.unreadable)
+            table, some = images()
+            assert not sum(map(len, some)) and len(table.unreadable) == 30
+            assert all(os.strerror(number) in line for line in table.unreadable)
             with pytest.raises(RunError, match=os.strerror(number)):
                 images(strict=True)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.image_files import make_decode
+from triplet_train.data.decoding import make_decode
 from triplet_train.data.resizing import make_fit
 
 # A white disc in the middle of a grey image, wider than it is high.

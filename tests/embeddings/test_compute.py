@@ -8,8 +8,8 @@ import tensorflow as tf
 from tests.helpers.networks import TooLarge
 from tests.helpers.tables import table
 from triplet_train.config import load_config
-from triplet_train.data.folder_stream import folder_stream
-from triplet_train.embeddings.compute import at_once, embed_stream, make_embed
+from triplet_train.data.any_folder import any_folder
+from triplet_train.embeddings.compute import at_once, embed_batches, make_embed
 from triplet_train.errors import RunError
 
 
@@ -42,7 +42,7 @@ def test_vectors_are_the_same_whatever_the_batches_and_in_order():
     whole = make_embed(tower, 100)(made)
     np.testing.assert_array_equal(whole, images.reshape(11, 16))
     np.testing.assert_array_equal(make_embed(tower, 4)(made), whole)
-    parts = list(embed_stream(tower, made.stream(), 4))
+    parts = list(embed_batches(tower, made, 4))
     assert [len(batch) for batch, _ in parts] == [4, 4, 3]
     np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), whole)
 
@@ -60,6 +60,6 @@ def test_a_batch_without_images_has_no_vectors_whatever_the_tower(tmp_path):
     features = keras.layers.Conv2D(5, 3)(keras.ops.cast(pixels, "float32"))
     tower = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(features))
     (tmp_path / "damaged.png").touch()
-    images = folder_stream(tmp_path, (8, 8, 3), "pad")
-    found = [vectors.shape for _, vectors in embed_stream(tower, images, 2)]
+    images = any_folder(tmp_path, (8, 8, 3), "pad")
+    found = [vectors.shape for _, vectors in embed_batches(tower, images, 2)]
     assert set(found) == {(0, 5)}

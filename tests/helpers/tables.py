@@ -14,7 +14,7 @@ def table(images, labels, ids=None, class_names=None, split="made", name="made")
         labels,
         ids or [f"row {number}" for number in range(len(labels))],
         class_names or {label: str(label) for label in set(labels.tolist())},
-        lambda rows: images[rows],
+        lambda rows: (images[rows], {}),
         None,
     )
 

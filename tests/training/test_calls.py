@@ -149,7 +149,7 @@ def test_an_image_that_cannot_be_read_for_several_steps_is_named_with_the_checkp
     tmp_path, as_on_a_gpu
 ):
     def fail(rows):
-        raise RunError("row 3 is no image")
+        return IMAGES.read(rows), {0: "row 3 is no image"}
 
     with pytest.raises(RunError, match="step 1 or soon after: row 3 is no image; the newest good"):
-        start(config_of(), tmp_path / "run", images=replace(IMAGES, read=fail))
+        start(config_of(), tmp_path / "run", images=replace(IMAGES, try_read=fail))

@@ -1,4 +1,4 @@
-"""Whether decoded images are held in memory, or read anew for each batch that needs them."""
+"""Decoded images in memory, if they fit."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +11,12 @@ from triplet_train.console import SILENT, Console
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RequestError, RunError
 
-_READ = 512  # rows decoded at a time
+_READ = 512  # images decoded at a time
 _LISTED = 20  # unreadable images
 
 
 def budget(data: DataConfig) -> int:
-    """Bytes of decoded images to hold; `auto` is half of the memory that is free."""
+    """Bytes of memory for decoded images; `auto` is half of the free memory."""
     if data.cache == "disk":
         return 0
     free = psutil.virtual_memory().available
@@ -26,10 +26,10 @@ def budget(data: DataConfig) -> int:
 
 
 def which_fit(tables: Sequence[ImageTable], data: DataConfig) -> list[bool]:
-    """Whether each is to be held, when those before it have taken their part of the budget.
+    """Decide for each table, in order, if it fits into the rest of the budget.
 
     Raises:
-        RequestError: it has to be, and does not fit.
+        RequestError: a table has to be held in memory and does not fit.
     """
     left, answers = budget(data), []
     for table in tables:
@@ -47,11 +47,11 @@ def which_fit(tables: Sequence[ImageTable], data: DataConfig) -> list[bool]:
 def cached(
     tables: Sequence[ImageTable], data: DataConfig, console: Console = SILENT
 ) -> list[ImageTable]:
-    """The same tables, decoded into memory where they fit. Either way they read the same.
+    """Decode the tables that fit into memory. The others are returned unchanged.
 
     Raises:
         RequestError: see `which_fit`.
-        RunError: images cannot be read; all of a table that cannot be are counted.
+        RunError: images cannot be read; the message counts all of the table.
     """
     held = zip(tables, which_fit(tables, data), strict=True)
     return [_decoded(table, console) if fits else table for table, fits in held]
@@ -63,11 +63,11 @@ def _decoded(table: ImageTable, console: Console) -> ImageTable:
     with console.bar(len(table), f"reading {table.split}") as progress:
         for start in range(0, len(table), _READ):
             rows = np.arange(start, min(start + _READ, len(table)))
-            images[rows], lines = table.read_again(rows)
-            failures += lines
+            images[rows], failed = table.try_read(rows)
+            failures += failed.values()
             progress.update(len(rows))
     if failures:
         more = [f"and {len(failures) - _LISTED:,} more"] if len(failures) > _LISTED else []
         heading = f"{len(failures):,} images of {table.split} cannot be read:"
         raise RunError("\n  ".join([heading, *failures[:_LISTED], *more]))
-    return replace(table, read=lambda rows: images[rows], pixels=images)
+    return replace(table, try_read=lambda rows: (images[rows], {}), pixels=images)

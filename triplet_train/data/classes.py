@@ -135,14 +135,16 @@ def rotated(table: ImageTable) -> ImageTable:
             "data.image_size"
         )
 
-    def read(rows: np.ndarray) -> np.ndarray:
-        # The four turns of a row are often wanted together: it is decoded once.
+    def try_read(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        # The turns of an image are often wanted together: it is decoded once.
         once, places = np.unique(rows // 4, return_inverse=True)
-        images = table.read(once)[places]
+        unturned, failures = table.try_read(once)
+        images = unturned[places]
         for turn in (1, 2, 3):
             which = rows % 4 == turn
             images[which] = np.rot90(images[which], turn, axes=(1, 2))
-        return images
+        failed = np.flatnonzero(np.isin(places, list(failures))).tolist()
+        return images, {place: failures[places[place]] for place in failed}
 
     turns = np.tile(np.arange(4), len(table))
     known = np.repeat(table.labels, 4)
@@ -157,6 +159,6 @@ def rotated(table: ImageTable) -> ImageTable:
             if label >= 0
             for turn in range(4)
         },
-        read=read,
+        try_read=try_read,
         size_of=size_through(table, lambda row: row // 4),
     )

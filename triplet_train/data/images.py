@@ -1,26 +1,28 @@
 """Images with their labels: known row by row, and read as they are needed."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 
 Shape = tuple[int, int, int]
 SizeOf = Callable[[int], tuple[int, int]]
+TryRead = Callable[[np.ndarray], tuple[np.ndarray, dict[int, str]]]
 
 
 @dataclass(frozen=True)
-class ImageSet:
-    """Some rows of a split, with their pixels.
+class ImageBatch:
+    """Some images of a table, with their pixels.
 
     Attributes:
         images: uint8 [N, H, W, C].
         labels: int64 [N]; -1 for an image without a label.
-        ids: N strings, each naming its row for ever: file and position within it, or path.
-        class_names: the name of each label that occurs in the data set.
+        ids: N strings; see `ImageTable`.
+        class_names: the name of each label of the table.
     """
 
     images: np.ndarray
@@ -33,53 +35,27 @@ class ImageSet:
 
 
 @dataclass(frozen=True)
-class ImageStream:
-    """Rows of one split, in the split's own order, of which a few are in memory at a time.
-
-    Attributes:
-        name: of the data set, with its version; or the path of the folder.
-        split: as it was asked for; None for a folder.
-        rows: how many there are, those that turn out to be unreadable among them.
-        image_shape: height, width and channels of all of them.
-        batches: the rows in order; at most so many in each `ImageSet` as the argument says.
-        classes: those that were chosen, as people write them; None: all.
-        unreadable: a line for each image that could not be read and is left out: path and reason.
-            Grows while batches are taken.
-        notes: what a user should know of them, a line each.
-        whole: tells all the rows that these are a shard of, read or not, from others.
-    """
-
-    name: str
-    split: str | None
-    rows: int
-    image_shape: Shape
-    batches: Callable[[int], Iterator[ImageSet]]
-    classes: str | None = None
-    unreadable: list[str] = field(default_factory=list)
-    notes: tuple[str, ...] = ()
-    whole: str = ""
-
-
-@dataclass(frozen=True)
 class ImageTable:
-    """Rows of one split, in the split's own order: all that is known of them without their pixels.
+    """The images of a split or a folder, one a row: all that is known without their pixels.
 
     Attributes:
-        name: of the data set, with its version; or the path of the folder.
-        split: as it was asked for.
-        image_shape: height, width and channels of all of them, as they are read.
+        name: the name of the data set, with its version; or the path of the folder.
+        split: the split in the user's words; empty for a folder without splits.
+        image_shape: height, width and channels of all images, as they are read.
         labels: int64 [N]; -1 for an image without a label.
-        ids: N strings, each naming its row for ever: file and position within it, or path.
-        class_names: the name of each label that occurs in the data set.
-        read: row numbers, int64 [n] -> uint8 [n, H, W, C], whatever the rows and their order.
-            Raises RunError where an image cannot be read.
-        size_of: row number -> height and width that the image is stored with, without decoding it.
-            Raises RunError where it is not an image. None: all are stored as they are read.
-        notes: what a user should know of the split, a line each.
-        classes: those that were chosen, as people write them; None: all.
-        pixels: all images, uint8 [N, H, W, C], where they are held in memory.
-        new_labels: of classes that the splits of the configuration do not have. A number or a range
-            in data.eval_classes means none of them.
+        ids: N strings, each a permanent name of its image: file and position in it, or path.
+        class_names: the name of each label of the data set.
+        try_read: reads rows, int64 [n], in any order, to uint8 [n, H, W, C]. The second value maps
+            a place in [0, n) to path and reason where an image cannot be read; that one is black.
+        size_of: returns the stored height and width of a row without decoding the image. Raises
+            RunError if it is not an image. None: all are stored as they are read.
+        notes: lines for the user about the table.
+        classes: the classes that were chosen, in the user's words; None: all.
+        pixels: all images, uint8 [N, H, W, C], if they are held in memory.
+        new_labels: labels of classes that the splits of the configuration do not have. A number or
+            a range in data.eval_classes does not refer to them.
+        unreadable: collects a line for each image that `batches` leaves out because it cannot be
+            read. None: `batches` raises instead.
     """
 
     name: str
@@ -88,87 +64,81 @@ class ImageTable:
     labels: np.ndarray
     ids: list[str]
     class_names: dict[int, str]
-    read: Callable[[np.ndarray], np.ndarray]
+    try_read: TryRead
     size_of: SizeOf | None
     notes: tuple[str, ...] = ()
     classes: str | None = None
     pixels: np.ndarray | None = None
     new_labels: frozenset[int] = frozenset()
+    unreadable: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def bytes(self) -> int:
-        """What the pixels of all rows take in memory."""
+        """Bytes of all images in memory."""
         return len(self) * int(np.prod(self.image_shape))
 
     def fingerprint(self) -> str:
-        return fingerprint(self.ids, self.labels)
+        """SHA-256 of the ids and labels. It does not depend on the pixels."""
+        digest = hashlib.sha256("\n".join(self.ids).encode(errors="surrogateescape"))
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
 
-    def read_each(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """The images of `rows`, read one by one, and a line for each that fails and is black."""
-        images = np.zeros((len(rows), *self.image_shape), np.uint8)
-        failures = []
-        for place, row in enumerate(rows):
-            try:
-                (images[place],) = self.read(np.array([row]))
-            except RunError as error:
-                failures.append(str(error))
-        return images, failures
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Read rows, int64 [n], in any order, to uint8 [n, H, W, C].
 
-    def read_again(self, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """`read`, and where that fails `read_each`: a failure may be of one row, or of a moment."""
-        try:
-            return self.read(rows), []
-        except RunError:
-            return self.read_each(rows)
+        Raises:
+            RunError: an image cannot be read.
+        """
+        images, failures = self.try_read(rows)
+        for failure in failures.values():
+            raise RunError(failure)
+        return images
 
-    def batches(self, size: int) -> Iterator[ImageSet]:
-        """All rows in order, at most `size` at a time."""
-        for start in range(0, len(self), size):
-            rows = np.arange(start, min(start + size, len(self)))
-            ids = self.ids[start : start + size]
-            yield ImageSet(self.read(rows), self.labels[rows], ids, self.class_names)
+    def batches(self, size: int) -> Iterator[ImageBatch]:
+        """Yield all images in order, at most `size` at a time.
 
-    def stream(self) -> ImageStream:
-        return ImageStream(
-            self.name,
-            self.split,
-            len(self),
-            self.image_shape,
-            self.batches,
-            self.classes,
-            notes=self.notes,
-        )
+        A thread reads the next batch while the last one is used.
 
+        Raises:
+            RunError: an image cannot be read, and `unreadable` is None.
+        """
+        parts = (np.arange(at, min(at + size, len(self))) for at in range(0, len(self), size))
+        return read_ahead(map(self._batch, parts))
 
-def fingerprint(ids: Sequence[str], labels: np.ndarray) -> str:
-    """SHA-256 of the ids and labels: of no other rows, and of no pixels."""
-    digest = hashlib.sha256("\n".join(ids).encode(errors="surrogateescape"))
-    digest.update(labels.tobytes())
-    return digest.hexdigest()
+    def _batch(self, rows: np.ndarray) -> ImageBatch:
+        if self.unreadable is None:
+            images = self.read(rows)
+        else:
+            images, failures = self.try_read(rows)
+            if failures:
+                self.unreadable.extend(failures.values())
+                images, rows = (np.delete(some, list(failures), 0) for some in (images, rows))
+        ids = [self.ids[row] for row in rows.tolist()]
+        return ImageBatch(images, self.labels[rows], ids, self.class_names)
 
 
 def shard_of(table: ImageTable, index: int, shards: int) -> ImageTable:
-    """The `index`th of equal parts, from 1 on; in order they are the table, row for row."""
+    """Return the part `index` of 1..`shards`; the parts are of equal size and in order."""
     total = len(table)
     return selected(table, np.arange(total * (index - 1) // shards, total * index // shards))
 
 
 def size_through(table: ImageTable, row_of: Callable[[int], int]) -> SizeOf | None:
-    """`size_of` of a table whose rows are those of `table` under other numbers."""
+    """Return `size_of` for a table whose row n shows the image in row `row_of(n)` of `table`."""
     size_of = table.size_of
     return size_of and (lambda row: size_of(row_of(row)))
 
 
 def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
-    """Some of its rows, int64 [n], in the order given."""
+    """Return a table of some rows, int64 [n], in the given order."""
     return replace(
         table,
         labels=table.labels[rows],
         ids=[table.ids[row] for row in rows],
-        read=lambda some: table.read(rows[some]),
+        try_read=lambda some: table.try_read(rows[some]),
         size_of=size_through(table, lambda row: rows[row]),
         pixels=None,
     )

@@ -1,4 +1,4 @@
-"""From images to vectors."""
+"""Computing the embeddings of images."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,22 +9,21 @@ import tensorflow as tf
 
 from triplet_train.config import Config
 from triplet_train.console import SILENT, Console
-from triplet_train.data.images import ImageSet, ImageStream, ImageTable, Shape
-from triplet_train.data.reading_ahead import read_ahead
+from triplet_train.data.images import ImageBatch, ImageTable, Shape
 from triplet_train.errors import RunError
 from triplet_train.files import first_line
 
-_AT_ONCE = 512  # images, unless a run has said that so many are too many
-_BYTES_ON_GPU = 2**22  # of images: on a GPU, more than `_AT_ONCE` where they are as small as this
+_AT_ONCE = 512  # images; train.microbatch of a run may lower it
+_BYTES_ON_GPU = 2**22  # of small images that a GPU takes at a time
 
 Embed = Callable[[ImageTable], np.ndarray]
 
 
 def at_once(config: Config | None, image_shape: Shape) -> int:
-    """Number of images in the tower of a run at a time, where no gradient is taken.
+    """Return the number of images to embed at a time.
 
-    A GPU would wait for the next 512 small images longer than they take there. Memory for the
-    activations is bounded all the same, as it grows with the bytes of the images.
+    A GPU takes more small images, since it embeds 512 of them faster than they arrive. Memory for
+    activations stays bounded, because it grows with the bytes of the images.
     """
     most = _AT_ONCE
     if tf.config.list_logical_devices("GPU"):
@@ -34,31 +33,33 @@ def at_once(config: Config | None, image_shape: Shape) -> int:
 
 
 def make_embed(tower: keras.Model, batch_size: int) -> Embed:
-    """A function: N images -> float32 [N, D], compiled once.
+    """Return a function: table of N images -> float32 [N, D]. It is compiled once.
 
-    It always uses the tower's current weights; memory is a batch of activations, a few of images
-    and the result.
-    Raises RunError where a vector is not finite, an image cannot be read or memory is short.
+    It uses the current weights of the tower. Memory is that of the activations of one batch, of the
+    pixels of three and of the result.
+
+    The function raises:
+        RunError: a vector is not finite, an image cannot be read or there is not enough memory.
     """
     embed_batch = _compiled(tower)
 
     def embed(images: ImageTable) -> np.ndarray:
-        batches = read_ahead(images.batches(batch_size))
-        return np.concatenate([embed_batch(batch.images) for batch in batches])
+        return np.concatenate([embed_batch(b.images) for b in images.batches(batch_size)])
 
     return embed
 
 
-def embed_stream(
-    tower: keras.Model, images: ImageStream, batch_size: int, console: Console = SILENT
-) -> Iterator[tuple[ImageSet, np.ndarray]]:
-    """Images with their vectors, float32 [n, D], a batch at a time.
+def embed_batches(
+    tower: keras.Model, images: ImageTable, batch_size: int, console: Console = SILENT
+) -> Iterator[tuple[ImageBatch, np.ndarray]]:
+    """Yield batches of images with their vectors, float32 [n, D].
 
-    Raises RunError where a vector is not finite or memory is short.
+    Raises:
+        RunError: see `make_embed`; images that cannot be read may be left out, see `ImageTable`.
     """
     embed_batch = _compiled(tower)
-    with console.bar(images.rows, "embedding") as progress:
-        for batch in read_ahead(images.batches(batch_size)):
+    with console.bar(len(images), "embedding") as progress:
+        for batch in images.batches(batch_size):
             yield batch, embed_batch(batch.images)
             progress.update(len(batch))
 
@@ -71,14 +72,14 @@ def _compiled(tower: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
         return tower(images, training=False)
 
     def embed_batch(images: np.ndarray) -> np.ndarray:
-        if not len(images):  # none of a batch could be read; not all layers take that
+        if not len(images):  # none could be read; some layers fail for an empty batch
             return np.empty((0, tower.output_shape[-1]), np.float32)
         try:
             vectors: np.ndarray = call(tf.constant(images)).numpy()
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
-                f"not enough memory for {len(images)} images at a time: {first_line(error)}. Fewer "
-                "go through the tower with train.microbatch, or --batch-size of triplet-embed"
+                f"not enough memory for {len(images)} images at a time: {first_line(error)}. Lower "
+                "train.microbatch, or --batch-size of triplet-embed"
             ) from error
         if not np.isfinite(vectors).all():
             raise RunError("the tower gives vectors that are not finite")

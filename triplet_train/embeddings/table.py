@@ -1,4 +1,4 @@
-"""A set of vectors with all that is needed to use it: what an embedding file holds."""
+"""The content of an embedding file: vectors with labels, names, ids and their origin."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from triplet_train import __version__
 from triplet_train.config import Config
-from triplet_train.data.images import ImageSet, ImageStream
+from triplet_train.data.images import ImageBatch, ImageTable
 from triplet_train.files import sha256
 
 METADATA_KEY = "triplet_train"
@@ -17,15 +17,15 @@ METADATA_KEY = "triplet_train"
 
 @dataclass(frozen=True)
 class EmbeddingTable:
-    """Rows in the split's own order.
+    """Embeddings, one a row, in the order of the split.
 
     Attributes:
         embeddings: float32 [N, D].
-        labels: int64 [N]; -1 where an image has none.
-        label_names: N strings, empty where an image has no label.
+        labels: int64 [N]; -1 for an image without a label.
+        label_names: N strings; empty for an image without a label.
         ids: N strings, unique.
-        metadata: where the rows and vectors come from; plain JSON.
-        images: uint8 [N, H, W, C] or None; in no file but as small pictures for the projector.
+        metadata: the origin of images and vectors; plain JSON.
+        images: uint8 [N, H, W, C], for formats with images; else None.
     """
 
     embeddings: np.ndarray
@@ -40,16 +40,16 @@ Append = Callable[[EmbeddingTable], None]
 
 
 def make_table(
-    vectors: np.ndarray, images: ImageSet, metadata: dict[str, Any], *, with_images: bool = False
+    vectors: np.ndarray, images: ImageBatch, metadata: dict[str, Any], *, with_images: bool = False
 ) -> EmbeddingTable:
-    """The vectors of `images`, row by row."""
+    """Return the table of a batch and its vectors, float32 [N, D]."""
     names = [images.class_names[label] for label in images.labels.tolist()]
     kept = images.images if with_images else None
     return EmbeddingTable(vectors, images.labels, names, images.ids, metadata, kept)
 
 
 def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
-    """The rows of one or more tables, with the metadata of the first and without images."""
+    """Join tables. The result has the metadata of the first, and no images."""
     return EmbeddingTable(
         np.concatenate([table.embeddings for table in tables]),
         np.concatenate([table.labels for table in tables]),
@@ -59,17 +59,17 @@ def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
     )
 
 
-def provenance(checkpoint: Path, images: ImageStream, config: Config | None) -> dict[str, Any]:
-    """The metadata of an embedding file. The same arguments give the same, always.
+def provenance(checkpoint: Path, images: ImageTable, config: Config | None) -> dict[str, Any]:
+    """Return the metadata of an embedding file. It depends on nothing but the arguments.
 
     Args:
-        checkpoint: the `.keras` file, by the path that it was given by.
-        config: the run's configuration, where the checkpoint lies in a run.
+        checkpoint: the `.keras` file, by the path that the user gave.
+        config: the configuration of the run; None if the checkpoint belongs to none.
     """
     return {
         "triplet_train": __version__,
         "dataset": images.name,
-        "split": images.split,
+        "split": images.split or None,
         "classes": images.classes,
         "checkpoint": str(checkpoint),
         "checkpoint_sha256": sha256(checkpoint),

@@ -1,12 +1,13 @@
 """triplet-embed: the embeddings of a split or a folder, in a file that explains itself."""
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from triplet_train.console import Console
+from triplet_train.data.any_folder import any_folder
 from triplet_train.data.classes import judged_rows
-from triplet_train.data.folder_stream import folder_stream
 from triplet_train.data.images import shard_of
+from triplet_train.data.same_files import in_two_classes
 from triplet_train.embeddings.files import writing
 from triplet_train.errors import RunError
 from triplet_train.jobs.open_tower import open_tower
@@ -47,42 +48,45 @@ def embed(
     if images is not None:
         shape = opened.tower.input_shape[1:]
         policy = opened.config.data.resize_policy if opened.config else "pad"
-        stream = folder_stream(images, shape, policy, shard=part, strict=strict, console=console)
+        table = any_folder(images, shape, policy, strict=strict)
+        labelled = {
+            id_: table.class_names[label]
+            for id_, label in zip(table.ids, table.labels.tolist(), strict=True)
+            if label >= 0
+        }
+        doubles = partial(in_two_classes, images, labelled, console)
     else:
         source = opened.source(console, **wanted)
         split = opened.default_split(source) if split is None else split
-        rows = judged_rows(source.table(split), source.data)
-        doubles = source.in_two_classes([split]) if part[0] == 1 else []
-        stream = replace(
-            shard_of(rows, *part).stream(),
-            notes=(*rows.notes, *doubles),
-            whole=rows.fingerprint(),
-        )
+        table = judged_rows(source.table(split), source.data)
+        doubles = partial(source.in_two_classes, [split])
     if part[0] > 1:
         console = console.muted()  # the first shard speaks for all
-    for note in stream.notes:
-        console.say(note)
-    metadata = opened.metadata(stream)
+    else:
+        for note in (*table.notes, *doubles()):
+            console.say(note)
+    metadata = opened.metadata(table)
     if shard:
-        metadata |= {"shard": list(shard), "shards_of": stream.whole}
+        metadata |= {"shard": list(shard), "shards_of": table.fingerprint()}
+        table = shard_of(table, *shard)
     width = opened.tower.output_shape[-1]
     written = 0
     if shard:
         output.parent.mkdir(exist_ok=True)  # of all shards
     tables = opened.tables(
-        stream, console, batch_size=batch_size, with_images=FORMATS[format].with_images
+        table, console, batch_size=batch_size, with_images=FORMATS[format].with_images
     )
     with writing(output, format, width, metadata) as append:
         for some in tables:
             append(some)
             written += len(some.ids)
-        if stream.unreadable and not written and not shard:
-            raise RunError(_list(stream.unreadable, "none of the images can be read"))
-    if stream.unreadable:
+        if table.unreadable and not written and not shard:
+            raise RunError(_list(table.unreadable, "none of the images can be read"))
+    if table.unreadable:
         raise RunError(
             _list(
-                stream.unreadable,
-                f"{len(stream.unreadable):,} of {stream.rows:,} images cannot be read and are not "
+                table.unreadable,
+                f"{len(table.unreadable):,} of {len(table):,} images cannot be read and are not "
                 f"among the {written:,} in {output}",
             )
         )

@@ -26,7 +26,7 @@ def judge_checkpoint(
     opened = open_tower(checkpoint, any_model=any_model)
     source = opened.source(console, **wanted)
     split = opened.default_split(source) if split is None else split
-    images = judged_rows(source.table(split), source.data).stream()
+    images = judged_rows(source.table(split), source.data)
     if not console.quiet:
         for note in (*images.notes, *source.in_two_classes([split])):
             console.say(note)

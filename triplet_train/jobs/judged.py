@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from triplet_train.console import Console
-from triplet_train.data.images import ImageStream
+from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.by_name import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
@@ -38,7 +38,7 @@ class Judged:
     gallery: EmbeddingTable | None
     class_names: dict[int, str]
     judgement: Judgement
-    images: ImageStream | None = None
+    images: ImageTable | None = None
     run_dir: Path | None = None
     episodes: EpisodeFigures | None = None
 
@@ -50,7 +50,7 @@ def judge_tables(
     console: Console,
     *,
     episodes: Episodes | None = None,
-    images: ImageStream | None = None,
+    images: ImageTable | None = None,
     run_dir: Path | None = None,
 ) -> Judged:
     """Each query searches the gallery, or without one the other queries.

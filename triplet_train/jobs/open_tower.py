@@ -10,9 +10,9 @@ import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
-from triplet_train.data.images import ImageStream
+from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
-from triplet_train.embeddings.compute import at_once, embed_stream
+from triplet_train.embeddings.compute import at_once, embed_batches
 from triplet_train.embeddings.first_vectors import are_probabilities, remarks
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
@@ -89,12 +89,12 @@ class OpenTower:
             return self.config.export_splits[0]
         return "test"
 
-    def metadata(self, images: ImageStream) -> dict[str, Any]:
+    def metadata(self, images: ImageTable) -> dict[str, Any]:
         return provenance(self.file, images, self.config)
 
     def tables(
         self,
-        images: ImageStream,
+        images: ImageTable,
         console: Console,
         *,
         batch_size: int | None = None,
@@ -111,13 +111,13 @@ class OpenTower:
         metadata = self.metadata(images)
         size = batch_size or at_once(self.config, images.image_shape)
         first = True
-        for batch, vectors in embed_stream(self.tower, images, size, console):
+        for batch, vectors in embed_batches(self.tower, images, size, console):
             if first and len(vectors):
                 self._look_at(vectors, console)
                 first = False
             yield make_table(vectors, batch, metadata, with_images=with_images)
 
-    def table(self, images: ImageStream, console: Console) -> EmbeddingTable:
+    def table(self, images: ImageTable, console: Console) -> EmbeddingTable:
         """All of them, in memory."""
         return concatenated(list(self.tables(images, console)))
 

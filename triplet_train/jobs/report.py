@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from triplet_train.data.images import ImageStream
+from triplet_train.data.images import ImageTable
 from triplet_train.files import read_json, read_text
 from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged
@@ -57,7 +57,7 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
     write_report(contents, file)
 
 
-def _gather(images: ImageStream, rows: Iterable[int]) -> dict[int, np.ndarray]:
+def _gather(images: ImageTable, rows: Iterable[int]) -> dict[int, np.ndarray]:
     """Row number -> uint8 [H, W, C], for `rows` alone."""
     wanted = sorted(rows)
     found: dict[int, np.ndarray] = {}

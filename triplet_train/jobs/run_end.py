@@ -93,8 +93,7 @@ def _export(
     The vectors of all rows are in memory, of the pixels a batch.
     """
     formats = config.embeddings.formats
-    stream = images.stream()
-    metadata, width = best.metadata(stream), best.tower.output_shape[-1]
+    metadata, width = best.metadata(images), best.tower.output_shape[-1]
     tables = []
     with ExitStack() as stack:
         appends = [
@@ -109,7 +108,7 @@ def _export(
             for format in formats
         ]
         with_images = any(FORMATS[format].with_images for format in formats)
-        for rows in best.tables(stream, console, with_images=with_images):
+        for rows in best.tables(images, console, with_images=with_images):
             for append in appends:
                 append(rows)
             tables.append(replace(rows, images=None))
@@ -119,7 +118,7 @@ def _export(
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:
         about["classes"] = images.classes
-    return judge_tables(about, table, None, console, images=stream, run_dir=run_dir)
+    return judge_tables(about, table, None, console, images=images, run_dir=run_dir)
 
 
 def _draw(judged: Judged, run_dir: Path) -> None:

@@ -11,7 +11,6 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.reading_ahead import read_ahead
-from triplet_train.errors import RunError
 from triplet_train.files import first_line
 from triplet_train.training.devices import NOT_COMPILED, Devices, gpu_memory
 from triplet_train.training.step import FIGURES, Step, StepFigures, packed, unpacked
@@ -156,9 +155,7 @@ class SeveralSteps:
             return steps, self._pool, tf.constant(rows)
         rows[:] = np.arange(rows.size).reshape(rows.shape)
         pixels = np.zeros((rows.size, *self._images.image_shape), np.uint8)
-        pixels[: chosen.size], failures = self._images.read_again(chosen.reshape(-1))
-        if failures:
-            raise RunError(failures[0])
+        pixels[: chosen.size] = self._images.read(chosen.reshape(-1))
         return steps, tf.constant(pixels), tf.constant(rows)
 
 

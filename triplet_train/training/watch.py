@@ -95,11 +95,10 @@ class Watch:
                 f"step {step} or soon after: {error}; {self._checkpoints.newest()}"
             ) from error
         except tf.errors.OpError as error:
-            _, failures = self._images.read_each(self._rows(step))
-            if failures:
-                raise RunError(
-                    f"step {step}: {failures[0]}; {self._checkpoints.newest()}"
-                ) from error
+            try:
+                self._images.read(self._rows(step))
+            except RunError as failure:
+                raise RunError(f"step {step}: {failure}; {self._checkpoints.newest()}") from error
             raise RunError(
                 f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
                 f"{self._checkpoints.resumption()}"

@@ -11,10 +11,12 @@ from PIL import ExifTags, Image, ImageOps
 from tests.helpers.made_sets import make_folder
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
+from triplet_train.data.any_folder import any_folder
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import judged_rows, labels_of, training_rows
-from triplet_train.data.folder_stream import folder_stream
-from triplet_train.data.image_files import find_images, in_two_classes, make_decode
+from triplet_train.data.decoding import make_decode
+from triplet_train.data.image_files import find_images
+from triplet_train.data.same_files import in_two_classes
 from triplet_train.data.sources.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError, RunError
@@ -106,11 +108,11 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
         ("train", "train", "no folder 'train'; it has ant, bee, cat.*train_split: 90%"),
         ("90%", "train", "'90%' does not go with"),
         ("train", "90%", "'train' does not go with"),
-        ("90%:80%", "90%", "no split of a folder"),
-        ("train[:5]", "train", "no split of a folder"),
-        ("train[", "train", "no split of a folder"),
-        ("../x", "train", "no split of a folder"),
-        ("101%", "90%", "no split of a folder"),
+        ("90%:80%", "90%", "not a split of a folder"),
+        ("train[:5]", "train", "not a split of a folder"),
+        ("train[", "train", "not a split of a folder"),
+        ("../x", "train", "not a split of a folder"),
+        ("101%", "90%", "not a split of a folder"),
         ("1%", "90%", "is empty"),
     ],
 )
@@ -237,7 +239,7 @@ def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration
     assert found == labels
 
 
-def test_a_file_in_two_classes_is_said_in_training_and_for_images(splits):
+def test_a_file_in_two_classes_is_named(splits):
     content = (splits / "train/ant/1.png").read_bytes()
     (splits / "train/ant/again.png").write_bytes(content)  # of one class, which is no contradiction
     for name, more in (("bee/copy", content), ("bee/other", content[:-1] + b"x"), ("bee/z", b"")):
@@ -245,14 +247,12 @@ def test_a_file_in_two_classes_is_said_in_training_and_for_images(splits):
     os.symlink(splits / "train/bee/1.png", splits / "train/ant/linked.png")
     os.symlink(splits / "nowhere", splits / "train/ant/dangling.png")
     os.link(splits / "train/bee/2.png", splits / "train/ant/z.png")
-    stream = folder_stream(splits / "train", (8, 8, 3), "pad")
     found = source(splits)
-    for notes, root in ((found.in_two_classes(["train"]), "train/"), (stream.notes, "")):
-        assert list(notes) == [
-            "warning: 3 image files are in two classes, byte for byte: "
-            f"{root}ant/1.png = {root}bee/copy.png, {root}ant/linked.png = {root}bee/1.png, "
-            f"{root}ant/z.png = {root}bee/2.png"
-        ]
+    assert found.in_two_classes(["train"]) == [
+        "warning: 3 image files are in two classes, byte for byte: "
+        "train/ant/1.png = train/bee/copy.png, train/ant/linked.png = train/bee/1.png, "
+        "train/ant/z.png = train/bee/2.png"
+    ]
     assert not found.in_two_classes(["test"])
 
 
@@ -313,23 +313,19 @@ def test_a_file_whose_size_no_other_class_has_is_not_opened(tmp_path, monkeypatc
     assert opened == {"ant/1.png", "bee/2.png"}
 
 
-def test_files_of_other_kinds_are_said_for_images_and_once_for_all_shards(splits):
+def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(splits):
     for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
         (splits / "train" / name).touch()
-    shards = [
-        folder_stream(splits / "train", (8, 8, 3), "pad", shard=(number, 2)).notes
-        for number in (1, 2)
-    ]
-    assert shards[1] == () and len(shards[0]) == 1
-    assert shards[0][0].startswith(f"left out: 5 files in {splits}/train whose names do not end in")
+    (note,) = any_folder(splits / "train", (8, 8, 3), "pad").notes
+    assert note.startswith(f"left out: 5 files in {splits}/train whose names do not end in")
     for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
-        assert kind in shards[0][0]
+        assert kind in note
 
 
 def test_classes_are_numbered_alike_in_training_and_for_images(tmp_path):
     for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
         root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
-        (batch,) = folder_stream(root / "train", (8, 8, 3), "pad").batches(9)
+        (batch,) = any_folder(root / "train", (8, 8, 3), "pad").batches(9)
         table = source(root).table("train")
         assert [i.removeprefix("train/") for i in table.ids] == batch.ids
         assert table.labels.tolist() == batch.labels.tolist()

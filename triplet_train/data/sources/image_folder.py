@@ -1,54 +1,49 @@
-"""`image_folder`: a folder of one's own, PATH/<split>/<class>/* or PATH/<class>/*."""
+"""`image_folder`: a folder with a subfolder for each class."""
 
 import hashlib
-import os
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from triplet_train.config import DataConfig
 from triplet_train.console import SILENT, Console
+from triplet_train.data.decoding import make_decode, reader, sizes
 from triplet_train.data.image_files import (
     SUFFIXES,
-    UNREADABLE,
     FoundImages,
     class_of,
     find_images,
-    in_two_classes,
     listed,
-    make_decode,
     numbered,
-    open_image,
     passed_over,
     shown,
-    why_unreadable,
 )
 from triplet_train.data.images import ImageTable, Shape
-from triplet_train.errors import RequestError, RunError
+from triplet_train.data.same_files import in_two_classes
+from triplet_train.errors import RequestError
 
 
 class FolderSource:
-    """A folder of images, with a folder for each class. See `sources.Source`.
+    """A folder of images, with a subfolder for each class. See `source.Source`.
 
-    In PATH/<split>/<class>/* a split is named by its folder, and `train[:90%]` is a share of it. In
-    PATH/<class>/* a split is a share alone: `90%` the first 90 percent, `-10%` the last 10. A share
-    is taken of each class, in an order that the names of its files decide, and rows are in the
-    order of their paths.
+    In PATH/<split>/<class>/* a split is a folder, such as `train`, or a share of one, such as
+    `train[:90%]`. In PATH/<class>/* a split is a share of the whole: `90%` is the first 90 percent,
+    `-10%` the last 10. A share is taken of each class. The names of the files decide which images
+    are in it; the images of a split are in the order of their paths.
 
-    A class is named by its path, since folders may lie in folders. Labels number the classes of
-    data.train_split and data.eval_split (see `numbered`), whatever else lies in the folder; those
-    that another split has besides come after them.
+    The path of a class in the folder is its name, since subfolders may be nested. Labels number the
+    classes of data.train_split and data.eval_split; see `numbered`. Further classes of another
+    split follow them.
 
     Args:
-        classes: names in the order of their labels, as a run has kept them; None: as they are now.
+        classes: names in the order of their labels, from a run; None: those of the folder.
 
     Raises:
-        RequestError: no such folder, nothing in it, or names that cannot be told apart.
+        RequestError: no such folder, no images in it, or indistinguishable names.
     """
 
     ready = True
@@ -72,7 +67,7 @@ class FolderSource:
         self._decode = make_decode(self.image_shape, data.resize_policy)
         self._split_folders = bool(_parse(data.train_split)[0])
         self._found = find_images(self._root)
-        self._rows_of: dict[str, list[str]] = {}
+        self._paths_of: dict[str, list[str]] = {}
         self._of_run = classes is not None
         if classes is None:
             splits = (data.train_split, data.eval_split)
@@ -85,28 +80,10 @@ class FolderSource:
         return str(self._root)
 
     def count(self, split: str) -> int:
-        return len(self._rows(split))
+        return len(self._paths(split))
 
     def table(self, split: str) -> ImageTable:
-        paths = self._rows(split)
-
-        def decode(row: int) -> np.ndarray:
-            try:
-                return self._decode(self._root / paths[row])
-            except UNREADABLE as error:
-                raise RunError(why_unreadable(self._root / paths[row], error)) from error
-
-        def read(wanted: np.ndarray) -> np.ndarray:
-            with ThreadPoolExecutor(os.cpu_count()) as threads:
-                images = list(threads.map(decode, wanted.tolist()))
-            return np.array(images, np.uint8).reshape(-1, *self.image_shape)
-
-        def size_of(row: int) -> tuple[int, int]:
-            try:
-                with open_image(self._root / paths[row]) as image:
-                    return image.height, image.width
-            except UNREADABLE as error:
-                raise RunError(why_unreadable(self._root / paths[row], error)) from error
+        paths = self._paths(split)
 
         numbers = {name: number for number, name in enumerate(self.classes)}
         new = numbered(self._classes_in(split) - numbers.keys(), len(numbers))
@@ -120,19 +97,19 @@ class FolderSource:
             np.array([numbers[self._class_of(path)] for path in paths], np.int64),
             paths,
             {number: name for name, number in numbers.items()},
-            read,
-            size_of,
+            reader(self._root, paths, self._decode, self.image_shape),
+            sizes(self._root, paths),
             tuple(self._notes(split, new)),
             new_labels=frozenset(new.values()),
         )
 
     def in_two_classes(self, splits: Iterable[str]) -> list[str]:
-        paths = {path for split in splits for path in self._rows(split)}
+        paths = {path for split in splits for path in self._paths(split)}
         classes = {path: self._class_of(path) for path in paths}
         return in_two_classes(self._root, classes, self._console)
 
     def _classes_in(self, split: str) -> set[str]:
-        """The classes of the folder of `split`."""
+        """Return the classes in the folder of `split`."""
         images = self._in_folder_of(split, self._found.images)
         _refuse_names(images, self._root)
         return {self._class_of(path) for path in images} - {""}
@@ -145,13 +122,13 @@ class FolderSource:
         folder, _, _ = _parse(split)
         return [path for path in paths if not folder or path.startswith(f"{folder}/")]
 
-    def _rows(self, split: str) -> list[str]:
-        """The paths of `split`, sorted."""
-        if split not in self._rows_of:
-            self._rows_of[split] = self._find_rows(split)
-        return self._rows_of[split]
+    def _paths(self, split: str) -> list[str]:
+        """Return the paths of `split`, sorted."""
+        if split not in self._paths_of:
+            self._paths_of[split] = self._find_paths(split)
+        return self._paths_of[split]
 
-    def _find_rows(self, split: str) -> list[str]:
+    def _find_paths(self, split: str) -> list[str]:
         folder, begin, end = _parse(split)
         if bool(folder) != self._split_folders:
             raise RequestError(
@@ -165,11 +142,11 @@ class FolderSource:
         of_class.pop("", None)
         if not of_class:
             raise RequestError(self._nothing_in(folder))
-        rows = []
+        chosen = []
         for paths in of_class.values():
             paths.sort(key=lambda path: hashlib.sha256(path.encode()).digest())
-            rows += paths[round(len(paths) * begin / 100) : round(len(paths) * end / 100)]
-        if not rows:
+            chosen += paths[round(len(paths) * begin / 100) : round(len(paths) * end / 100)]
+        if not chosen:
             most = max(map(len, of_class.values()))
             raise RequestError(
                 f"the split {split!r} of {self.name} is empty: it is a share of each class, and "
@@ -177,10 +154,10 @@ class FolderSource:
                 f"data.train_classes or data.eval_classes, and {folder or ':'!r} for both "
                 "data.train_split and data.eval_split"
             )
-        return sorted(rows)
+        return sorted(chosen)
 
     def _nothing_in(self, folder: str) -> str:
-        """What to say where a split has no image in a folder of a class."""
+        """Return the error message for a folder without images in folders of classes."""
         place = self._root / folder
         if place.is_dir():
             return f"{place} holds no image in a folder of its class ({', '.join(SUFFIXES)})"
@@ -192,7 +169,7 @@ class FolderSource:
         )
 
     def _notes(self, split: str, new: Collection[str]) -> list[str]:
-        """Lines about what is passed over in the folder of `split`, and classes `new` to a run."""
+        """Return lines about files left out of `split`, and about classes that are new to a run."""
         folder, _, _ = _parse(split)
         place = self._root / folder
         found = FoundImages(*(self._in_folder_of(split, paths) for paths in self._found))
@@ -222,12 +199,12 @@ class FolderSource:
 def source(
     data: DataConfig, console: Console, *, write: bool, classes: Sequence[str] | None
 ) -> FolderSource:
-    """`data.dataset: image_folder`; nothing is written into a folder of images in any case."""
+    """Open `data.dataset: image_folder`. It writes nothing into the folder, whatever `write` is."""
     return FolderSource(data, console, classes)
 
 
 def _parse(split: str) -> tuple[str, int, int]:
-    """Folder, or none, and the bounds of a share in percent. Raises RequestError.
+    """Split `folder[begin%:end%]` into folder, begin and end. Raises RequestError.
 
     >>> _parse("train"), _parse("train[10%:20%]"), _parse("90%"), _parse("-10%")
     (('train', 0, 100), ('train', 10, 20), ('', 0, 90), ('', 90, 100))
@@ -241,14 +218,14 @@ def _parse(split: str) -> tuple[str, int, int]:
     begin, end = (100 + place if place < 0 else place for place in (begin, end))
     if not 0 <= begin < end <= 100 or "/" in folder or folder in (".", ".."):
         raise RequestError(
-            f"{split!r} is no split of a folder: expected a folder's name, as in train or "
-            "train[:90%], or a share of all, as in 90% and -10%"
+            f"{split!r} is not a split of a folder: expected the name of a subfolder, as in train "
+            "or train[:90%], or a share of the whole, as in 90% and -10%"
         )
     return folder, begin, end
 
 
 def _refuse_names(paths: list[str], root: Path) -> None:
-    """Ids are UTF-8 in every format."""
+    """Raise RequestError for names that are not UTF-8, as ids are in every format."""
     wrong = [path for path in paths if not _encodes(path)]
     if wrong:
         listed = "\n  ".join(shown(root / path) for path in wrong[:5])
@@ -264,7 +241,7 @@ def _encodes(path: str) -> bool:
 
 
 def _refuse_lookalikes(classes: Iterable[str]) -> None:
-    """Two classes whose names differ in case or in Unicode form only are one class, by mistake."""
+    """Raise RequestError if names differ in case or Unicode form only, probably by mistake."""
     seen: dict[str, str] = {}
     for name in sorted(classes):
         plain = unicodedata.normalize("NFC", name).casefold()

@@ -5,7 +5,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ from PIL import Image
 
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
-from triplet_train.data.image_files import UNREADABLE
+from triplet_train.data.decoding import UNREADABLE
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.resizing import make_fit
 from triplet_train.data.sources.tfds.builder import find
@@ -122,15 +122,17 @@ class TfdsSource:
             with tf.device("CPU"):
                 return self._decode(tf.constant(records.read(rows), tf.string)).numpy()
 
-        def read(rows: np.ndarray) -> np.ndarray:
-            try:
-                return decoded(rows)
-            except (*_DAMAGE, OSError):  # of one of them, which is named, or of a moment
-                return np.concatenate([named(row) for row in rows])
-
-        def named(row: int) -> np.ndarray:
-            with self._damage_explained(f"{split} {records.ids[row]}"):
-                return decoded(np.array([row]))
+        def try_read(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+            with suppress(*_DAMAGE, OSError):  # of one record; or it is momentary
+                return decoded(rows), {}
+            images, failures = np.zeros((len(rows), *self.image_shape), np.uint8), {}
+            for place, row in enumerate(rows):
+                try:
+                    with self._damage_explained(f"{split} {records.ids[row]}"):
+                        images[place] = decoded(rows[place : place + 1])[0]
+                except RunError as error:
+                    failures[place] = str(error)
+            return images, failures
 
         def size_of(row: int) -> tuple[int, int]:
             with self._damage_explained(f"{split} {records.ids[row]}"):
@@ -150,7 +152,7 @@ class TfdsSource:
             records.labels,
             records.ids,
             names | {-1: ""},
-            read,
+            try_read,
             None if self._stored == self.image_shape[:2] else size_of,
             notes,
         )

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.folder_stream import folder_stream
-from triplet_train.data.image_files import find_images, make_decode
+from triplet_train.data.any_folder import any_folder
+from triplet_train.data.decoding import make_decode
+from triplet_train.data.image_files import find_images
+from triplet_train.data.images import shard_of
 from triplet_train.errors import RequestError, RunError
 
 RANDOM = np.random.default_rng(0)
@@ -26,14 +28,14 @@ def tree(tmp_path):
     return tmp_path
 
 
-def read_all(folder, shape=(8, 8, 1), size=2, **options):
-    stream = folder_stream(folder, shape, "resize", **options)
-    return stream, list(stream.batches(size))
+def read_all(folder, shape=(8, 8, 1), size=2, shard=(1, 1), **options):
+    table = shard_of(any_folder(folder, shape, "resize", **options), *shard)
+    return table, list(table.batches(size))
 
 
 def test_a_tree_is_read_by_path_with_a_class_per_folder(tree):
-    stream, batches = read_all(tree)
-    assert stream.rows == 4 and stream.split is None
+    table, batches = read_all(tree)
+    assert len(table) == 4 and not table.split
     ids = [id_ for batch in batches for id_ in batch.ids]
     assert ids == ["big/dog/1.png", "cat/a.png", "cat/b.png", "top.png"]
     assert np.concatenate([b.labels for b in batches]).tolist() == [0, 1, 1, -1]
@@ -52,7 +54,7 @@ def test_batches_of_any_size_hold_every_row_once(tree, size):
 
 def test_shards_in_order_are_the_whole(tree):
     parts = [read_all(tree, shard=(index, 3)) for index in (1, 2, 3)]
-    assert sum(stream.rows for stream, _ in parts) == 4
+    assert sum(len(table) for table, _ in parts) == 4
     ids = [id_ for _, batches in parts for batch in batches for id_ in batch.ids]
     assert ids == find_images(tree).images
     assert all(b.class_names == {0: "big/dog", 1: "cat", -1: ""} for _, bs in parts for b in bs)
@@ -103,10 +105,10 @@ def test_what_cannot_be_read_is_listed_with_its_path_and_the_others_are_given(tr
     for path, content in bad.items():
         (tree / path).write_bytes(content)
     os.symlink(tree / "nowhere", tree / "cat/dangling.png")
-    stream, batches = read_all(tree)
-    assert sum(map(len, batches)) == 4 and stream.rows == 9
+    table, batches = read_all(tree)
+    assert sum(map(len, batches)) == 4 and len(table) == 9
     for path in (*bad, "cat/dangling.png"):
-        assert sum(str(tree / path) + ": " in line for line in stream.unreadable) == 1
+        assert sum(str(tree / path) + ": " in line for line in table.unreadable) == 1
     with pytest.raises(RunError, match=r"cat/cut\.png: "):
         read_all(tree, strict=True)
 
@@ -121,16 +123,16 @@ def test_no_damage_ends_in_anything_but_a_line(tmp_path):
             for place in RANDOM.integers(0, len(whole), 8):
                 wrong[place] = RANDOM.integers(256)
             (tmp_path / f"{number}.{kind}").write_bytes(wrong)
-    stream, batches = read_all(tmp_path, size=50)
-    assert sum(map(len, batches)) + len(stream.unreadable) == stream.rows == 305
+    table, batches = read_all(tmp_path, size=50)
+    assert sum(map(len, batches)) + len(table.unreadable) == len(table) == 305
 
 
 def test_a_name_that_is_not_utf_8_is_listed(tree):
     name = os.fsencode(str(tree)) + b"/cat/\xff.png"
     with open(name, "wb") as file:
         file.write((tree / "cat/a.png").read_bytes())
-    stream, _ = read_all(tree)
-    (line,) = stream.unreadable
+    table, _ = read_all(tree)
+    (line,) = table.unreadable
     assert "cat/\\xff.png" in line
 
 
@@ -144,7 +146,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
         with pytest.raises(RequestError, match="--images"):
-            folder_stream(folder, (8, 8, 1), "pad")
+            any_folder(folder, (8, 8, 1), "pad")
 
 
 def test_a_pipe_or_a_device_in_place_of_an_image_is_no_image_and_is_not_waited_for(tmp_path):
@@ -152,7 +154,7 @@ def test_a_pipe_or_a_device_in_place_of_an_image_is_no_image_and_is_not_waited_f
         (tmp_path / name).mkdir()
         os.mkfifo(tmp_path / name / "pipe.png")
         (tmp_path / name / "device.png").symlink_to("/dev/zero")
-    stream = folder_stream(tmp_path, (2, 2, 1), "resize")
-    assert not any(len(batch.ids) for batch in stream.batches(4))
-    assert len(stream.unreadable) == 4
-    assert all(line.endswith(": not a regular file") for line in stream.unreadable)
+    table = any_folder(tmp_path, (2, 2, 1), "resize")
+    assert not any(len(batch.ids) for batch in table.batches(4))
+    assert len(table.unreadable) == 4
+    assert all(line.endswith(": not a regular file") for line in table.unreadable)

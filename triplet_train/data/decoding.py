@@ -1,0 +1,160 @@
+"""Image files of any size and kind, decoded to arrays of one shape."""
+
+import functools
+import os
+import stat
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from triplet_train.data.image_files import shown
+from triplet_train.data.images import Shape, SizeOf, TryRead
+from triplet_train.errors import RequestError, RunError
+from triplet_train.files import first_line
+
+# Pillow raises these for files that are damaged, or too large to be meant.
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Images that cause these warnings are read all the same.
+warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # reads EXIF data
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+Decode = Callable[[Path], np.ndarray]
+
+
+def reader(root: Path, paths: list[str], decode: Decode, shape: Shape) -> TryRead:
+    """Return `ImageTable.try_read` for files, given by their paths in `root`.
+
+    Args:
+        decode: made by `make_decode` for `shape`.
+    """
+
+    def read_one(row: int) -> np.ndarray | str:
+        try:
+            paths[row].encode()  # ids are UTF-8 in every format
+            return decode(root / paths[row])
+        except UNREADABLE as error:
+            return _why(root / paths[row], error)
+
+    def try_read(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        images, failures = np.zeros((len(rows), *shape), np.uint8), {}
+        for place, answer in enumerate(_threads(os.getpid()).map(read_one, rows.tolist())):
+            if isinstance(answer, str):
+                failures[place] = answer
+            else:
+                images[place] = answer
+        return images, failures
+
+    return try_read
+
+
+def sizes(root: Path, paths: list[str]) -> SizeOf:
+    """Return `ImageTable.size_of` for files, given by their paths in `root`."""
+
+    def size_of(row: int) -> tuple[int, int]:
+        try:
+            with _open(root / paths[row]) as image:
+                return image.height, image.width
+        except UNREADABLE as error:
+            raise RunError(_why(root / paths[row], error)) from error
+
+    return size_of
+
+
+@functools.cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """Return the threads of this process that decode files. A fork does not inherit threads."""
+    return ThreadPoolExecutor(os.cpu_count(), "decode")
+
+
+def _why(path: Path, error: BaseException) -> str:
+    return f"{shown(path)}: {first_line(error)}"
+
+
+def refuse_endless(path: Path) -> None:
+    """Raise OSError if opening could block, as for a pipe, or reading never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("not a regular file")
+
+
+def _open(path: Path) -> Image.Image:
+    refuse_endless(path)
+    return Image.open(path)
+
+
+def make_decode(shape: Shape, policy: str) -> Decode:
+    """Return a function: image file -> uint8 [H, W, C]. It raises one of `UNREADABLE`.
+
+    Resizing is bilinear, with antialiasing where an image shrinks. Colours are converted to grey
+    by the weights of ITU-R 601 and levels of 16 bits are divided by 257. The first frame of several
+    is taken. A photograph is turned upright if its EXIF data tell the orientation of the camera.
+
+    Args:
+        shape: H, W and C (1, 3 or 4).
+        policy: see `resizing.make_resize`.
+
+    Raises:
+        RequestError: another number of channels.
+    """
+    height, width, channels = shape
+    if channels not in _MODES:
+        raise RequestError(f"the tower takes images of {channels} channels, files have 1, 3 or 4")
+    resizes: dict[str, Callable[..., Image.Image]] = {
+        "pad": _pad,
+        "crop": ImageOps.fit,
+        "resize": Image.Image.resize,
+    }
+    resize = resizes[policy]
+
+    def decode(path: Path) -> np.ndarray:
+        try:
+            return read(path)
+        except OSError:  # may be momentary: a network disk, too many open files
+            return read(path)
+
+    def read(path: Path) -> np.ndarray:
+        with _open(path) as image:
+            upright = _upright(image)
+            if upright.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
+                upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
+            pixels = upright.convert(_MODES[channels])
+        if pixels.size != (width, height):
+            pixels = resize(pixels, (width, height), Image.Resampling.BILINEAR)
+        return np.asarray(pixels).reshape(shape)
+
+    return decode
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn an image by the orientation in its EXIF data.
+
+    `ImageOps.exif_transpose` also writes the EXIF data anew, and fails where they are damaged.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF data do not make the image unreadable
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
+def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
+    """Pad like `ImageOps.pad`, which would leave nothing of a very long image."""
+    scale = min(whole / part for whole, part in zip(size, image.size, strict=True))
+    width, height = (max(1, round(scale * side)) for side in image.size)
+    padded = Image.new(image.mode, size)
+    corner = (size[0] - width) // 2, (size[1] - height) // 2
+    padded.paste(image.resize((width, height), method), corner)
+    return padded
