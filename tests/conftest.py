@@ -132,10 +132,11 @@ def finished_run(tmp_path_factory, digits_config):
     from triplet_train.console import SILENT
     from triplet_train.jobs import report
     from triplet_train.jobs.train import run
+    from triplet_train.run.folder import RunFolder
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
         patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
-        run(digits_config(), folder, SILENT)
+        run(digits_config(), RunFolder(folder), SILENT)
     (folder / "plots").mkdir()
     return folder

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,17 +13,7 @@ from typing import Any
 
 from triplet_train.errors import RequestError
 
-RUN_FILES = ("config.yaml", "environment.json")  # a folder with both is a run folder
 PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder with it is an export for TensorBoard
-
-
-def is_written(files: Collection[str]) -> bool:
-    """Return True if a command wrote the folder with these files; its images are then not data.
-
-    >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
-    (True, False)
-    """
-    return PROJECTOR_CONFIG in files or all(name in files for name in RUN_FILES)
 
 
 def plots_name(page: str) -> str:

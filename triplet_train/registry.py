@@ -51,12 +51,15 @@ class Format(NamedTuple):
         readable: a command can read it; its suffix is its name.
         folder: it is a folder, not a file.
         with_images: its writer needs the images.
+        in_tensorboard: a run exports it to tensorboard/, since TensorBoard opens nothing outside
+            the folder of its settings.
     """
 
     meaning: str
     readable: bool = True
     folder: bool = False
     with_images: bool = False
+    in_tensorboard: bool = False
 
 
 # embeddings/formats/NAME.py has `writer` and, if it is readable, `read`; see embeddings/files.py.
@@ -69,6 +72,7 @@ FORMATS = {
         readable=False,
         folder=True,
         with_images=True,
+        in_tensorboard=True,
     ),
 }
 FILES = tuple(name for name, format in FORMATS.items() if format.readable)

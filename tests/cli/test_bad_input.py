@@ -17,7 +17,6 @@ import pytest
 from tests.helpers.made_files import embedding_file
 from tests.helpers.made_sets import make_folder
 from triplet_train.cli import embed, evaluate, train
-from triplet_train.jobs.run_folder import ENVIRONMENT
 
 COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
 STANDS_FOR = {"LONG": "x" * 300, "NO_TEXT": "\udcff"}
@@ -130,13 +129,13 @@ def _towers(place, run):
 def _runs(place, run):
     for name in ("edited", "cut_config", "cut_environment"):
         (place / name).mkdir()
-        for file in ("config.yaml", ENVIRONMENT, "embedder.keras"):
+        for file in ("config.yaml", "environment.json", "embedder.keras"):
             shutil.copy(run / file, place / name)
     with (place / "edited/config.yaml").open("a") as config:
         config.write("margin: 0.3\n")
     (place / "cut_config/config.yaml").write_text("data: {dataset: digits")
     shutil.copytree(run / "checkpoints", place / "cut_environment/checkpoints", symlinks=True)
-    (place / "cut_environment" / ENVIRONMENT).write_text("{")
+    (place / "cut_environment/environment.json").write_text("{")
 
 
 def _embeddings(place, run):

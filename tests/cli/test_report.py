@@ -7,7 +7,7 @@ from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.console import SILENT
 from triplet_train.jobs import report
 from triplet_train.jobs.train import run
-from triplet_train.training.metrics_lines import whole_lines
+from triplet_train.run.folder import RunFolder
 
 SHEETS = "neighbours_random.png"
 
@@ -19,7 +19,7 @@ def workplace(tmp_path, monkeypatch):
 
 
 def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):
-    run(digits_config("embeddings.splits=['test[:90]']"), workplace / "a run", SILENT)
+    run(digits_config("embeddings.splits=['test[:90]']"), RunFolder(workplace / "a run"), SILENT)
     page = (workplace / "a run/report.html").read_text()
     assert "<h1>a run: test[:90]</h1>" in page
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):
@@ -46,13 +46,6 @@ def test_a_checkpoint_is_shown_with_its_run_and_images(
     monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.write_text("new"))
     assert command(evaluate, *request, "--overwrite")[0] == 0
     assert (workplace / "x.html").read_text() == "new"
-
-
-def test_lines_of_a_log_that_are_not_whole_are_not_drawn(tmp_path):
-    log = tmp_path / "metrics.jsonl"
-    assert list(whole_lines(log)) == []
-    log.write_text('{"step": 1, "loss": 0.5}\nnull\n{"step": 2, "lo')
-    assert list(whole_lines(log)) == [{"step": 1, "loss": 0.5}]
 
 
 def test_files_are_shown_without_images_and_with_a_gallery(

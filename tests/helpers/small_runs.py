@@ -8,6 +8,7 @@ from triplet_train.console import SILENT
 from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.devices import choose_devices
 from triplet_train.training.loop import train
 
@@ -49,9 +50,10 @@ def start(config, folder, *, resume=False, evaluate=figures, build=build_small, 
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
+    run = RunFolder(folder)
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
         progress = train(
-            config, tower, images, batches, evaluate, folder, devices, SILENT, resume=resume
+            config, tower, images, batches, evaluate, run, devices, SILENT, resume=resume
         )
     return tower.get_weights(), progress

@@ -10,8 +10,9 @@ import pytest
 
 from triplet_train.console import Console
 from triplet_train.errors import Stopped
-from triplet_train.jobs import report, run_end, run_folder, train
+from triplet_train.jobs import report, run_end, train
 from triplet_train.jobs.train import run
+from triplet_train.run.folder import RunFolder
 from triplet_train.training import loop
 
 
@@ -43,7 +44,7 @@ def test_a_run_whose_terminal_is_closed_before_it_begins_ends_as_by_sigpipe(
 ):
     closed_before(train, "opening")
     with pytest.raises(Stopped) as stopped:
-        run(digits_config(), tmp_path / "run", Console())
+        run(digits_config(), RunFolder(tmp_path / "run"), Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
 
 
@@ -54,7 +55,7 @@ def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
     closed_before(loop, "Clock")
     config = digits_config("train.eval_every=20", "train.checkpoint_every=20")
     with pytest.raises(Stopped, match="stopped at step 6 of 20") as stopped:
-        run(config, tmp_path / "run", Console())
+        run(config, RunFolder(tmp_path / "run"), Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
     assert (tmp_path / "run/checkpoints/step_00000006").is_dir()
 
@@ -62,10 +63,10 @@ def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
 def test_a_run_whose_terminal_is_closed_after_training_is_finished(
     tmp_path, digits_config, finished_run, monkeypatch, closed_before
 ):
-    folder = tmp_path / "run"
-    shutil.copytree(finished_run, folder, symlinks=True)
-    for name in (run_folder.FIGURES, run_folder.REPORT):
-        (folder / name).unlink()
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(finished_run, folder.path, symlinks=True)
+    for file in (folder.metrics, folder.report):
+        file.unlink()
     monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
     closed_before(run_end, "load_embedder")
     assert "recall@1" in run(digits_config(), folder, Console(), resume=True)

@@ -16,7 +16,7 @@ from tests.helpers.processes import CONTEXT
 from tests.helpers.run_contents import contents
 from triplet_train.config import load_config
 from triplet_train.files import is_partial
-from triplet_train.jobs.run_folder import is_run
+from triplet_train.run.folder import RunFolder
 
 KILLS = int(os.environ.get("KILLS", "4"))
 LIFE = 2.5  # seconds that a process takes to the end of the run
@@ -69,7 +69,8 @@ def train(config, folder):
     from triplet_train.console import SILENT
     from triplet_train.jobs.train import run
 
-    run(config, folder, SILENT, resume=is_run(folder))
+    folder = RunFolder(folder)
+    run(config, folder, SILENT, resume=folder.is_run())
 
 
 def being_written(folder):
@@ -81,7 +82,7 @@ def being_written(folder):
 
 def moment(folder):
     """The moment at which the process was killed, from the files that it left."""
-    if not is_run(folder):
+    if not RunFolder(folder).is_run():
         return "before the run had begun"
     if being_written(folder / "checkpoints"):
         return "while a checkpoint was written"

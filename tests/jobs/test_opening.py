@@ -8,6 +8,7 @@ from triplet_train.data.source import open_source
 from triplet_train.errors import RequestError
 from triplet_train.jobs.run_text import opening
 from triplet_train.jobs.train import run
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.devices import Devices, choose_devices
 
 
@@ -40,12 +41,12 @@ def test_images_that_are_trained_and_judged_on_are_named(digits_config):
 def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_config):
     monkeypatch.setattr(Devices, "same_everywhere", lambda self, number: False)
     with pytest.raises(RequestError, match=r"another worker has other images .*train_split"):
-        run(digits_config(), tmp_path / "run", SILENT)
+        run(digits_config(), RunFolder(tmp_path / "run"), SILENT)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_export_that_cannot_be_is_refused_before_training(tmp_path, digits_config):
     config = digits_config("data.eval_classes=[8, 9]", "embeddings.splits=['test[:5]']")
     with pytest.raises(RequestError, match=r"no image of test\[:5\] is of such a class"):
-        run(config, tmp_path / "run", SILENT)
+        run(config, RunFolder(tmp_path / "run"), SILENT)
     assert not (tmp_path / "run").exists()

@@ -20,9 +20,7 @@ from triplet_train.jobs.embed import embed
 from triplet_train.jobs.evaluate_checkpoint import judge_checkpoint
 from triplet_train.jobs.open_tower import open_tower
 from triplet_train.jobs.report import write_page
-from triplet_train.jobs.run_folder import ENVIRONMENT
-from triplet_train.models.embedder import EMBEDDER
-from triplet_train.training.metrics_lines import LINES, whole_lines
+from triplet_train.run.folder import RunFolder
 
 
 def refused(use):
@@ -71,9 +69,14 @@ def test_an_embedding_file_on_a_failing_disk_is_not_called_another_kind_of_file(
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [(ENVIRONMENT, read_json), (LINES, lambda file: list(whole_lines(file))), (EMBEDDER, sha256)],
+    [
+        ("environment", lambda run: read_json(run.environment)),
+        ("metrics_log", lambda run: list(run.logged())),
+        ("embedder", lambda run: sha256(run.embedder)),
+    ],
 )
 def test_a_file_of_a_run_that_cannot_be_read_is_named(finished_run, name, read):
-    file = finished_run / name
-    with failing(io, "open"), pytest.raises(OSError, match=rf"Input/output error: '.*{name}'"):
-        read(file)
+    run = RunFolder(finished_run)
+    file = getattr(run, name).name
+    with failing(io, "open"), pytest.raises(OSError, match=rf"Input/output error: '.*{file}'"):
+        read(run)

@@ -12,10 +12,10 @@ from triplet_train.config import load_config
 from triplet_train.errors import RunError
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.registry import STRATEGIES
+from triplet_train.run.folder import RunFolder
 from triplet_train.training import calls, loop
 from triplet_train.training.calls import SeveralSteps
 from triplet_train.training.devices import Devices
-from triplet_train.training.metrics_lines import whole_lines
 
 HELD = replace(IMAGES, pixels=IMAGES.read(np.arange(len(IMAGES))))
 SETTINGS = [
@@ -88,9 +88,7 @@ def test_several_steps_a_call_are_the_steps_one_by_one(tmp_path, as_on_a_gpu, mo
     alone, _ = start(config, tmp_path / "alone", evaluate=evaluate(), images=HELD)
     for one, other in zip(weights, alone, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
-    lines, expected = (
-        whole_lines(tmp_path / name / "metrics.jsonl") for name in ("several", "alone")
-    )
+    lines, expected = (RunFolder(tmp_path / name).logged() for name in ("several", "alone"))
     assert [list(line) for line in lines] == [list(line) for line in expected]
     for line, wanted in zip(lines, expected, strict=True):
         for name in set(line) - {"split", "images_per_second", "data_wait"}:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.helpers.small_runs import figures, recalls, start
-from triplet_train.config import ModelConfig, OptimizerConfig, load_config
+from triplet_train.config import ModelConfig, OptimizerConfig
 from triplet_train.console import SILENT
-from triplet_train.errors import RequestError, RunError
-from triplet_train.jobs import run_folder
+from triplet_train.errors import RunError
 from triplet_train.models.tower import build_tower
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
@@ -32,34 +32,34 @@ class Run:
     """Saves, damages and restores the checkpoints of a folder."""
 
     def __init__(self, folder, trained):
-        self.folder, self.trained, self.said = folder, trained, []
-        self.checkpoints = Checkpoints(folder, keep=2)
+        self.run, self.trained, self.said = RunFolder(folder), trained, []
+        self.checkpoints = Checkpoints(self.run, keep=2)
 
     def save(self, step, best=0, keep=2):
         self.checkpoints._keep = keep
         for weight in self.trained[0].weights:
             weight.assign(np.full(weight.shape, step))
-        shutil.rmtree(self.checkpoints.path(step), ignore_errors=True)
+        shutil.rmtree(self.run.checkpoint(step).path, ignore_errors=True)
         self.progress = Progress(step, best, figures(), getattr(self, "sha", None))
         self.checkpoints.save(*self.trained, self.progress)
         self.sha = self.progress.best_sha256
 
     def damage(self, *steps):
         for step in steps:
-            (self.checkpoints.path(step) / "embedder.keras").write_bytes(b"PK half")
+            (self.run.checkpoint(step).path / "embedder.keras").write_bytes(b"PK half")
 
     def restore(self, keep=2):
         self.said = []
-        self.checkpoints = Checkpoints(self.folder, keep)
+        self.checkpoints = Checkpoints(self.run, keep)
         progress = self.checkpoints.restore(*self.trained, self.said.append)
         self.checkpoints.put_in_order(progress)
         return progress
 
     def on_disk(self):
-        return sorted(int(path.name[5:]) for path in (self.folder / "checkpoints").glob("step_*"))
+        return sorted(int(path.name[5:]) for path in self.run.checkpoints.glob("step_*"))
 
     def tower(self, place):
-        return keras.models.load_model(self.folder / place / "embedder.keras").get_weights()
+        return keras.models.load_model(self.run.path / place / "embedder.keras").get_weights()
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_damaged_checkpoints_take_no_place_among_those_that_are_kept(saved):
 def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_one(saved, part):
     for step in (10, 20):
         saved.save(step)
-    file = saved.checkpoints.path(20) / part
+    file = saved.run.checkpoint(20).path / part
     whole = file.read_bytes()
     assert saved.restore().step == 20
     for share in (0, 0.01, 0.3, 0.6, 0.9, 0.99):
@@ -93,7 +93,7 @@ def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_on
 def test_a_part_in_a_way_of_packing_that_nobody_knows_is_damage_too(saved):
     for step in (10, 20):
         saved.save(step)
-    file = saved.checkpoints.path(20) / "optimizer.npz"
+    file = saved.run.checkpoint(20).path / "optimizer.npz"
     content = bytearray(file.read_bytes())
     content[content.index(b"PK\1\2") + 10] = 99  # Python raises NotImplementedError
     file.write_bytes(content)
@@ -109,7 +109,7 @@ def test_the_newest_good_checkpoint_is_one_that_was_read(saved):
 
 
 @pytest.mark.parametrize(
-    "lose", [Run.damage, lambda run, step: shutil.rmtree(run.checkpoints.path(step))]
+    "lose", [Run.damage, lambda run, step: shutil.rmtree(run.run.checkpoint(step).path)]
 )
 def test_a_best_tower_that_is_lost_is_taken_back_from_its_copy(saved, lose):
     for step in (10, 20, 30):
@@ -137,7 +137,7 @@ def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
 
 def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
     assert saved.restore() == Progress() and "beginning at step 0" in saved.said[0]
-    RunLog(saved.folder, 0, 10, SILENT)  # before anything is logged
+    RunLog(saved.run, 0, 10, SILENT)  # before anything is logged
     with pytest.raises(RunError, match="no checkpoint that can be read"):
         saved.restore()
 
@@ -162,17 +162,3 @@ def test_the_rows_of_a_failed_batch_go_when_the_run_goes_on(tmp_path, digits_con
     (tmp_path / "failed_batch.json").write_text(json.dumps({"step": 2, "ids": []}))
     start(config, tmp_path, resume=True)
     assert not (tmp_path / "failed_batch.json").exists()
-
-
-def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(tmp_path):
-    config = load_config("digits_semihard")
-    with run_folder.opened(tmp_path, config, {}, resume=False, overwrite=False):
-        for entry in run_folder.ENTRIES:
-            if not (tmp_path / entry).exists():
-                (tmp_path / entry).write_text("{}")
-    for entry in run_folder.ENTRIES:
-        (tmp_path / entry).unlink()
-        run_folder.check(tmp_path, config, resume=False, overwrite=True)
-        if run_folder.is_run(tmp_path):
-            with pytest.raises(RequestError, match="holds a run"):
-                run_folder.check(tmp_path, config, resume=False, overwrite=False)

@@ -10,6 +10,7 @@ from tests.helpers.small_runs import figures, start
 from triplet_train.config import load_config
 from triplet_train.console import SILENT
 from triplet_train.errors import RunError
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.devices import Devices
 from triplet_train.training.log import RunLog
 
@@ -81,7 +82,7 @@ def test_a_full_disk_of_tensorboard_s_is_told_as_that_and_not_as_full_memory(tmp
     figures = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
     with (
         pytest.raises(RunError, match=r"tensorboard cannot be written: .*No space left"),
-        RunLog(tmp_path, 0, 100, SILENT) as log,
+        RunLog(RunFolder(tmp_path), 0, 100, SILENT) as log,
     ):
         filler.write_bytes(bytes(2**18 - 2**12))
         for step in range(100):

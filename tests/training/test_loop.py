@@ -14,6 +14,7 @@ from tests.helpers.tables import table
 from triplet_train.console import SILENT
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
+from triplet_train.run.folder import RunFolder
 from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
@@ -177,10 +178,10 @@ def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
 def test_the_newest_checkpoints_and_the_best_are_kept(whole):
     run, _, progress = whole
     assert (progress.best_step, progress.best_figures) == (4, figures(0.9))
-    checkpoints = Checkpoints(run, keep=2)
+    checkpoints = Checkpoints(RunFolder(run), keep=2)
     assert checkpoints.steps() == [4, 9, 12]
     best = run / "checkpoints" / "best"
-    assert best.resolve() == checkpoints.path(4).resolve()
+    assert best.resolve() == (run / "checkpoints/step_00000004").resolve()
     assert (run / "embedder.keras").read_bytes() == (best / "embedder.keras").read_bytes()
     assert not list(run.rglob("*.partial*"))
 
@@ -232,6 +233,6 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
 
 def test_what_is_not_finite_is_null_in_the_log(tmp_path):
     figures = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
-    with RunLog(tmp_path, 0, 10, SILENT) as log:
+    with RunLog(RunFolder(tmp_path), 0, 10, SILENT) as log:
         log.training(5, figures | {"gradient_norm": float("inf")}, seconds_left=0.0)
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["gradient_norm"] is None

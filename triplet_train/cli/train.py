@@ -83,7 +83,8 @@ def train(
     from triplet_train.config import config_name, load_config
     from triplet_train.embeddings.output import refuse_output
     from triplet_train.errors import RequestError
-    from triplet_train.jobs import run_folder
+    from triplet_train.run.folder import RunFolder
+    from triplet_train.run.guard import check
 
     if preview is not None:
         if not dry_run:
@@ -97,8 +98,8 @@ def train(
             f"data.data_dir={json.dumps(str(data_dir.absolute()), ensure_ascii=False)}"
         )
     settings = load_config(config, overrides)
-    folder = run_dir or Path("runs") / config_name(config)
-    run_folder.check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
+    folder = RunFolder(run_dir or Path("runs") / config_name(config))
+    check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
     console = Console(quiet)
     if dry_run:
         job = import_with_tensorflow("triplet_train.jobs.dry_run")

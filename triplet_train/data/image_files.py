@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from triplet_train.errors import RequestError
-from triplet_train.files import in_one_line, is_written, plots_name
+from triplet_train.files import in_one_line, plots_name
 from triplet_train.registry import either
+from triplet_train.run.folder import is_written
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 

@@ -45,17 +45,6 @@ def format_of(path: Path) -> str | None:
     return path.suffix[1:] if path.suffix in SUFFIXES else None
 
 
-def file_name(split: str, format: str) -> str:
-    """The name of a split's file, or folder: train[:90%] becomes train_-90%.parquet.
-
-    And -10% becomes last-10%.parquet, as a name with a dash in front is taken for an option. There
-    is no slash in it, and no dot in front.
-    """
-    stem = re.sub("^-", "last-", split)
-    stem = re.sub(r"[^\w.%+-]+", "", stem.replace("[", "_").replace(":", "-"))
-    return f"{stem.lstrip('-.') or 'all'}.{format}"
-
-
 def part_name(shard: tuple[int, int], format: str) -> str:
     """The name of shard (i, n) in the folder of all; names in order are the shards in order."""
     return f"part-{shard[0]:05d}-of-{shard[1]:05d}.{format}"

@@ -35,5 +35,5 @@ def judge_checkpoint(
         about["classes"] = images.classes
     table = opened.table(images, console)
     return judge_tables(
-        about, table, None, console, episodes=episodes, images=images, run_dir=opened.run_dir
+        about, table, None, console, episodes=episodes, images=images, run=opened.run
     )

@@ -1,7 +1,6 @@
 """What was judged, and the judgement as JSON and as text."""
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from triplet_train.evaluation import Judgement, judge
 from triplet_train.evaluation import text as wording
 from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeFigures, Episodes, judge_episodes
+from triplet_train.run.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Judged:
         class_names: the name of each label; its number, where a file has none.
         judgement: see `triplet_train.evaluation.Judgement`.
         images: of the queries, row for row; None where only vectors are known.
-        run_dir: of the run that the tower is from, if it is known.
+        run: that the tower is from, if it is known.
         episodes: over the queries; None where they were not asked for.
     """
 
@@ -39,7 +39,7 @@ class Judged:
     class_names: dict[int, str]
     judgement: Judgement
     images: ImageTable | None = None
-    run_dir: Path | None = None
+    run: RunFolder | None = None
     episodes: EpisodeFigures | None = None
 
 
@@ -51,12 +51,12 @@ def judge_tables(
     *,
     episodes: Episodes | None = None,
     images: ImageTable | None = None,
-    run_dir: Path | None = None,
+    run: RunFolder | None = None,
 ) -> Judged:
     """Each query searches the gallery, or without one the other queries.
 
     Args:
-        about, run_dir: as in `Judged`.
+        about, run: as in `Judged`.
         images: of all queries, with a label or without.
 
     Raises:
@@ -88,7 +88,7 @@ def judge_tables(
         names,
         replace(judgement, coverage=counts),
         None if unlabelled else images,  # which have other row numbers then
-        run_dir,
+        run,
         found,
     )
 

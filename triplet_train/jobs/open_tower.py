@@ -16,10 +16,9 @@ from triplet_train.embeddings.compute import at_once, embed_batches
 from triplet_train.embeddings.first_vectors import are_probabilities, remarks
 from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
 from triplet_train.errors import RequestError
-from triplet_train.jobs import run_folder
-from triplet_train.models.embedder import EMBEDDER, embedder_file, load_embedder
+from triplet_train.models.embedder import embedder_file, load_embedder
 from triplet_train.registry import SOURCES
-from triplet_train.training.saved_steps import CHECKPOINTS
+from triplet_train.run.folder import RunFolder, run_of
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,14 @@ class OpenTower:
     Attributes:
         file: the `.keras` file.
         tower: loaded.
-        run_dir: the run's folder; None where the file lies in none.
+        run: that the file lies in, if any.
         config: the run's.
         any_model: whether probabilities of classes are taken for embeddings.
     """
 
     file: Path
     tower: keras.Model
-    run_dir: Path | None
+    run: RunFolder | None
     config: Config | None
     any_model: bool = False
 
@@ -58,7 +57,7 @@ class OpenTower:
             raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
         height, width, channels = self.tower.input_shape[1:]
         trained_on = self.config.data.model_dump() if self.config else {}
-        classes_of_run = run_folder.classes_of(self.run_dir) if self.run_dir else None
+        classes_of_run = self.run.classes() if self.run else None
         if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
             classes_of_run = None
             kept = ("data_dir", "resize_policy")
@@ -145,17 +144,6 @@ def open_tower(checkpoint: Path, *, any_model: bool = False) -> OpenTower:
         RequestError: no such checkpoint.
     """
     file = embedder_file(checkpoint)
-    run_dir = _run_of(file)
-    config = load_config(str(run_dir / run_folder.CONFIG)) if run_dir else None
-    return OpenTower(file, load_embedder(file), run_dir, config, any_model)
-
-
-def _run_of(file: Path) -> Path | None:
-    """The folder of the run that `file` is the tower, or a checkpoint, of."""
-    if file.name != EMBEDDER:
-        return None
-    folders = [file.parent]
-    checkpoints = file.resolve().parent.parent
-    if checkpoints.name == CHECKPOINTS:
-        folders.append(checkpoints.parent)
-    return next(filter(run_folder.is_run, folders), None)
+    run = run_of(file)
+    config = load_config(str(run.config)) if run else None
+    return OpenTower(file, load_embedder(file), run, config, any_model)

@@ -8,12 +8,10 @@ import numpy as np
 
 from triplet_train.data.images import ImageTable
 from triplet_train.files import read_json, read_text
-from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged
 from triplet_train.report.contents import Contents
 from triplet_train.report.page import write_report
 from triplet_train.report.sheets import rows_shown
-from triplet_train.training.metrics_lines import LINES, whole_lines
 
 _READ = 256  # images at a time
 
@@ -45,13 +43,13 @@ def write_page(judged: Judged, file: Path, title: str) -> None:
     )
     if judged.images is not None:
         contents = replace(contents, images=_gather(judged.images, rows_shown(contents)))
-    run_dir = judged.run_dir
-    if run_dir is not None:
-        environment = read_json(run_dir / run_folder.ENVIRONMENT)
+    run = judged.run
+    if run is not None:
+        environment = read_json(run.environment)
         contents = replace(
             contents,
-            log=list(whole_lines(run_dir / LINES)),
-            config=read_text(run_dir / run_folder.CONFIG),
+            log=list(run.logged()),
+            config=read_text(run.config),
             environment={key: value for key, value in environment.items() if key != "classes"},
         )
     write_report(contents, file)

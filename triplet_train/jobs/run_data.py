@@ -9,9 +9,9 @@ from triplet_train.config import Config
 from triplet_train.data.classes import judged_rows, training_rows
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source
-from triplet_train.embeddings.output import file_name
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import has_pairs
+from triplet_train.run.folder import embedding_name
 
 _LONGEST = 200  # bytes of a file's name; a file system takes 255, and what is half written has more
 
@@ -47,7 +47,7 @@ def run_tables(config: Config, source: Source) -> RunTables:
     data = config.data
     for split in config.used_splits:
         source.count(split)
-    names = {file_name(split, "npz") for split in config.export_splits}
+    names = {embedding_name(split, "npz") for split in config.export_splits}
     if len(names) < len(config.export_splits):
         raise RequestError("embeddings.splits: two of the splits would have the same file name")
     longest = max(names, key=lambda name: len(name.encode()))

@@ -14,49 +14,55 @@ from triplet_train.embeddings.formats.projector import list_exports
 from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
 from triplet_train.files import read_text, write_json
-from triplet_train.jobs import run_folder
 from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
-from triplet_train.models.embedder import EMBEDDER, load_embedder
+from triplet_train.models.embedder import load_embedder
 from triplet_train.registry import FORMATS
-from triplet_train.report import plots_folder
+from triplet_train.run.folder import RunFolder
 
 
-def is_finished(config: Config, run_dir: Path) -> bool:
+def is_finished(config: Config, run: RunFolder) -> bool:
     """Whether all that `config` asks for is there, so that nothing is left to do."""
-    file, page = run_dir / run_folder.FIGURES, run_dir / run_folder.REPORT
-    if not file.is_file():
+    if not run.metrics.is_file():
         return False
     try:
-        final = json.loads(read_text(file))
+        final = json.loads(read_text(run.metrics))
         return (
             final["steps"] == config.train.steps
             and final["splits"].keys() >= set(config.export_splits)
             and final["split"] == config.export_splits[0]
-            and all(path.exists() for path in run_folder.embedding_files(run_dir, config))
-            and ((page.is_file() and plots_folder(page).is_dir()) or "recall_at_1" not in final)
+            and all(path.exists() for path in embedding_files(run, config))
+            and ((run.report.is_file() and run.plots.is_dir()) or "recall_at_1" not in final)
         )
     except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
         return False
 
 
+def embedding_files(run: RunFolder, config: Config) -> list[Path]:
+    """Return all files, or folders, to which a run exports."""
+    return [
+        run.embedding_file(split, format)
+        for split in config.export_splits
+        for format in config.embeddings.formats
+    ]
+
+
 def export_and_judge(
-    config: Config, run_dir: Path, exported: list[ImageTable], best_step: int, console: Console
+    config: Config, run: RunFolder, exported: list[ImageTable], best_step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, judge them by what was exported, and draw the first.
 
     Figures by split; none for a split without two images of a class. Lines that nobody reads any
     more do not keep the run from its end.
     """
-    file = run_dir / EMBEDDER
-    best = OpenTower(file, load_embedder(file), run_dir, config)
+    best = OpenTower(run.embedder, load_embedder(run.embedder), run, config)
     console = console.lenient()
-    (run_dir / "embeddings").mkdir(exist_ok=True)
+    run.embeddings.mkdir(exist_ok=True)
     first = config.export_splits[0]
     figures: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        judged = _export(config, run_dir, best, table, best_step, console)
+        judged = _export(config, run, best, table, best_step, console)
         if table.split == first:
             shown = judged
         figures[table.split] = {}
@@ -68,21 +74,21 @@ def export_and_judge(
                 "intervals": judgement.intervals,
                 "thresholds": judgement.thresholds,
             }
-    if "projector" in config.embeddings.formats:
-        list_exports(run_dir / "tensorboard")
+    if any(FORMATS[format].in_tensorboard for format in config.embeddings.formats):
+        list_exports(run.tensorboard)
     # That of an earlier, shorter run says nothing of these figures, should drawing be interrupted.
-    (run_dir / run_folder.REPORT).unlink(missing_ok=True)
+    run.report.unlink(missing_ok=True)
     final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
-    write_json(run_dir / run_folder.FIGURES, final | {"splits": figures})
+    write_json(run.metrics, final | {"splits": figures})
     if shown:
-        console.say(f"figures are in {run_folder.FIGURES}; drawing {run_folder.REPORT}")
-        _draw(shown, run_dir)
+        console.say(f"figures are in {run.metrics.name}; drawing {run.report.name}")
+        _draw(shown, run)
     return figures
 
 
 def _export(
     config: Config,
-    run_dir: Path,
+    run: RunFolder,
     best: OpenTower,
     images: ImageTable,
     best_step: int,
@@ -98,12 +104,7 @@ def _export(
     with ExitStack() as stack:
         appends = [
             stack.enter_context(
-                writing(
-                    run_folder.embedding_file(run_dir, images.split, format),
-                    format,
-                    width,
-                    metadata,
-                )
+                writing(run.embedding_file(images.split, format), format, width, metadata)
             )
             for format in formats
         ]
@@ -118,12 +119,10 @@ def _export(
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:
         about["classes"] = images.classes
-    return judge_tables(about, table, None, console, images=images, run_dir=run_dir)
+    return judge_tables(about, table, None, console, images=images, run=run)
 
 
-def _draw(judged: Judged, run_dir: Path) -> None:
+def _draw(judged: Judged, run: RunFolder) -> None:
     from triplet_train.jobs.report import write_page  # half a second to import
 
-    write_page(
-        judged, run_dir / run_folder.REPORT, f"{run_dir.resolve().name}: {judged.about['split']}"
-    )
+    write_page(judged, run.report, f"{run.path.resolve().name}: {judged.about['split']}")

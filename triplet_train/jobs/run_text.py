@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from triplet_train.config import Config
@@ -10,8 +9,8 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.evaluation import Coverage
 from triplet_train.files import in_one_line
-from triplet_train.jobs import run_folder
-from triplet_train.models.embedder import EMBEDDER
+from triplet_train.jobs.run_end import embedding_files
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.devices import Devices
 
 
@@ -54,7 +53,7 @@ def opening(
 
 
 def ending(
-    config: Config, run_dir: Path, best_step: int, figures: dict[str, dict[str, Any]]
+    config: Config, run: RunFolder, best_step: int, figures: dict[str, dict[str, Any]]
 ) -> str:
     """What the run gave, where it lies, and what to type next."""
     lines = [
@@ -64,16 +63,16 @@ def ending(
         else f"{split}: no two images share a class, so there are no figures"
         for split, f in figures.items()
     ]
-    folder = shlex.quote(str(run_dir))
+    folder = shlex.quote(str(run))
     lines += [
-        f"{run_dir / EMBEDDER}  the tower of step {best_step}, the best of the run",
-        *map(str, run_folder.embedding_files(run_dir, config)),
-        f"{run_dir / run_folder.FIGURES}",
-        *([f"{run_dir / run_folder.REPORT}"] if figures[config.export_splits[0]] else []),
+        f"{run.embedder}  the tower of step {best_step}, the best of the run",
+        *map(str, embedding_files(run, config)),
+        f"{run.metrics}",
+        *([f"{run.report}"] if figures[config.export_splits[0]] else []),
         "next:",
         f"  triplet-eval --checkpoint {folder}",
         f"  triplet-embed --checkpoint {folder} --output embeddings.npz",
-        f"  tensorboard --logdir {folder}/tensorboard",
+        f"  tensorboard --logdir {shlex.quote(str(run.tensorboard))}",
     ]
     return "\n".join(lines)
 

@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 
@@ -14,24 +13,26 @@ from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import leave_one_out_coverage, retrieval_figures
-from triplet_train.jobs import run_folder
 from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.jobs.run_end import export_and_judge, is_finished
 from triplet_train.jobs.run_text import ending, opening
 from triplet_train.models.tower import build_tower
-from triplet_train.training.devices import Devices, choose_devices
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.guard import changes, check
+from triplet_train.run.opening import opened
+from triplet_train.training.devices import Devices, choose_devices, gpu_names
 from triplet_train.training.loop import train
 
 
 def run(
     config: Config,
-    run_dir: Path,
+    folder: RunFolder,
     console: Console,
     *,
     resume: bool = False,
     overwrite: bool = False,
 ) -> str:
-    """Train, export and judge as `config` says, into `run_dir`; what to tell the user at the end.
+    """Train, export and judge as `config` says, into `folder`; what to tell the user at the end.
 
     Everything that can be refused is refused before the folder is made. Of several workers each
     calls this, and the chief alone touches the folder.
@@ -42,28 +43,28 @@ def run(
         Stopped: a signal during training, or stderr can no longer be written; what was done is
             saved.
     """
-    run_folder.check(run_dir, config, resume=resume, overwrite=overwrite)
-    if resume and is_finished(config, run_dir):
-        return f"{run_dir} is finished; nothing to resume"
-    changes = run_folder.changes(run_dir, config) if resume else {}
+    check(folder, config, resume=resume, overwrite=overwrite)
+    if resume and is_finished(config, folder):
+        return f"{folder} is finished; nothing to resume"
+    changed = changes(folder, config) if resume else {}
     require_weights(config)
     devices = choose_devices(config, console)
     with devices.failures_explained():
-        return _train_and_judge(config, run_dir, devices, changes, resume, overwrite, console)
+        return _train_and_judge(config, folder, devices, changed, resume, overwrite, console)
 
 
 def _train_and_judge(
     config: Config,
-    run_dir: Path,
+    folder: RunFolder,
     devices: Devices,
-    changes: dict[str, str],
+    changed: dict[str, str],
     resume: bool,
     overwrite: bool,
     console: Console,
 ) -> str:
     if not devices.chief:
         console = SILENT
-    classes = run_folder.classes_of(run_dir) if resume else None
+    classes = folder.classes() if resume else None
     source = open_source(config.data, console, classes=classes)
     tables = run_tables(config, source)
     rows = tables.fingerprints()
@@ -81,16 +82,16 @@ def _train_and_judge(
     wanted = [tables.trained, tables.judged] if devices.chief else [tables.trained]
     images, *judged = cached(wanted, config.data, console)
     if not devices.chief:
-        train(config, tower, images, batches, None, run_dir, devices, console, resume=resume)
-        return f"done; the chief writes {run_dir}"
+        train(config, tower, images, batches, None, folder, devices, console, resume=resume)
+        return f"done; the chief writes {folder}"
     (held_out,) = judged
     embed = make_embed(tower, at_once(config, held_out.image_shape))
     counts = leave_one_out_coverage(held_out.labels)
 
-    with run_folder.opened(
-        run_dir, config, rows, source.classes, resume=resume, overwrite=overwrite
+    with opened(
+        folder, config, rows, source.classes, gpu_names(), resume=resume, overwrite=overwrite
     ):
-        lines = [*opening(config, images, held_out, batches, devices, changes)]
+        lines = [*opening(config, images, held_out, batches, devices, changed)]
         if not console.quiet:
             lines += source.in_two_classes(config.used_splits)
         for line in lines:
@@ -101,11 +102,11 @@ def _train_and_judge(
             images,
             batches,
             lambda: retrieval_figures(embed(held_out), held_out.labels).figures | asdict(counts),
-            run_dir,
+            folder,
             devices,
             console,
             over=str(counts),
             resume=resume,
         )
-        figures = export_and_judge(config, run_dir, tables.exported, progress.best_step, console)
-    return ending(config, run_dir, progress.best_step, figures)
+        figures = export_and_judge(config, folder, tables.exported, progress.best_step, console)
+    return ending(config, folder, progress.best_step, figures)

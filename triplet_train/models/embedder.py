@@ -7,8 +7,7 @@ import keras
 
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
-
-EMBEDDER = "embedder.keras"
+from triplet_train.run.folder import EMBEDDER, RunFolder
 
 
 def embedder_file(path: str | os.PathLike[str]) -> Path:
@@ -22,11 +21,12 @@ def embedder_file(path: str | os.PathLike[str]) -> Path:
         raise RequestError(f"no checkpoint at {path}: no such file or folder")
     file = path / EMBEDDER if path.is_dir() else path
     if not file.is_file():
-        saved = sorted(path.glob(f"checkpoints/step_*/{EMBEDDER}"))
+        run = RunFolder(path)
+        saved = [c for c in map(run.checkpoint, run.saved_steps()) if c.embedder.is_file()]
         if saved:
             raise RequestError(
                 f"{path} holds no {EMBEDDER} yet: a run writes it at its first evaluation; "
-                f"its newest checkpoint is {saved[-1].parent}, which can be named instead"
+                f"its newest checkpoint is {saved[-1]}, which can be named instead"
             )
         raise RequestError(
             f"{path} is no checkpoint: it holds no {EMBEDDER}; expected a run folder, "

@@ -4,19 +4,13 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, remove, replacing, sha256
-from triplet_train.models.embedder import EMBEDDER
-from triplet_train.training.metrics_lines import LINES
-from triplet_train.training.saved_steps import CHECKPOINTS, saved_steps, step_folder
-
-_OPTIMIZER = "optimizer.npz"
-_STATE = "state.json"
+from triplet_train.run.folder import CheckpointFolder, RunFolder
 
 
 @dataclass
@@ -48,22 +42,20 @@ class Checkpoints:
     link to it, and `embedder.keras` in the run folder a copy of its tower.
     """
 
-    def __init__(self, run_dir: Path, keep: int) -> None:
-        self._run_dir, self._keep = run_dir, keep
-        self._folder = run_dir / CHECKPOINTS
+    def __init__(self, run: RunFolder, keep: int) -> None:
+        self._run, self._keep = run, keep
         self._damaged: set[int] = set()
-
-    def path(self, step: int) -> Path:
-        return step_folder(self._run_dir, step)
 
     def steps(self) -> list[int]:
         """Steps that have a checkpoint which is not known to be damaged, ascending."""
-        return [step for step in saved_steps(self._run_dir) if step not in self._damaged]
+        return [step for step in self._run.saved_steps() if step not in self._damaged]
 
     def newest(self) -> str:
         """Names the newest checkpoint, which this object has read or written, for a message."""
         steps = self.steps()
-        return f"the newest good checkpoint is {self.path(steps[-1])}" if steps else "none is saved"
+        if not steps:
+            return "none is saved"
+        return f"the newest good checkpoint is {self._run.checkpoint(steps[-1])}"
 
     def resumption(self) -> str:
         """Says where --resume begins, for a message."""
@@ -76,29 +68,31 @@ class Checkpoints:
         Raises:
             RunError: it cannot be written; those that were there still are.
         """
-        path = self.path(progress.step)
+        folder = self._run.checkpoint(progress.step)
         is_best = progress.best_step == progress.step > 0
         try:
-            self._folder.mkdir(exist_ok=True)
-            with replacing(path) as beside:
+            self._run.checkpoints.mkdir(exist_ok=True)
+            with replacing(folder.path) as beside:
                 beside.mkdir()
-                tower.save(beside / EMBEDDER)
+                new = CheckpointFolder(beside)
+                tower.save(new.embedder)
                 state = {str(i): v.numpy() for i, v in enumerate(optimizer.variables)}
-                np.savez(beside / _OPTIMIZER, **state)
+                np.savez(new.optimizer, **state)
                 if is_best:
-                    progress.best_sha256 = sha256(beside / EMBEDDER)
-                (beside / _STATE).write_text(json.dumps(vars(progress), indent=1) + "\n")
+                    progress.best_sha256 = sha256(new.embedder)
+                new.state.write_text(json.dumps(vars(progress), indent=1) + "\n")
             if is_best:
-                self._point_to_best(path)
+                self._point_to_best(folder)
         except OSError as error:
             raise RunError(
-                f"the checkpoint {path} cannot be written: {first_line(error)}; {self.resumption()}"
+                f"the checkpoint {folder} cannot be written: {first_line(error)}; "
+                f"{self.resumption()}"
             ) from error
         self._damaged.discard(progress.step)
         kept = self.steps()[-self._keep :]
-        for step in saved_steps(self._run_dir):
+        for step in self._run.saved_steps():
             if step not in (*kept, progress.best_step):
-                remove(self.path(step))
+                remove(self._run.checkpoint(step).path)
 
     def restore(
         self, tower: keras.Model, optimizer: keras.Optimizer, say: Callable[[str], None]
@@ -115,49 +109,51 @@ class Checkpoints:
         Raises:
             RunError: no checkpoint is whole.
         """
-        if not saved_steps(self._run_dir) and not (self._run_dir / LINES).exists():
+        if not self._run.saved_steps() and not self._run.metrics_log.exists():
             say("nothing had been saved; beginning at step 0")
             return Progress()
-        for step in reversed(saved_steps(self._run_dir)):
+        for step in reversed(self._run.saved_steps()):
             try:
                 progress = self._load(step, tower, optimizer)
             except Exception as error:  # the libraries raise of a damaged file what they like
                 self._damaged.add(step)
-                say(f"warning: the checkpoint {self.path(step)} is damaged: {first_line(error)}")
+                damaged = self._run.checkpoint(step)
+                say(f"warning: the checkpoint {damaged} is damaged: {first_line(error)}")
                 continue
             self._look_for_best(progress, say)
             return progress
         raise RunError(
-            f"{self._run_dir} holds no checkpoint that can be read; --overwrite starts again"
+            f"{self._run} holds no checkpoint that can be read; --overwrite starts again"
         )
 
     def put_in_order(self, progress: Progress) -> None:
         """What `restore` found wanting of the best checkpoint: its tower, or what points to it."""
         if not progress.best_step:
             return
-        best = self.path(progress.best_step)
-        if sha256(best / EMBEDDER) != progress.best_sha256:
-            best.mkdir(exist_ok=True)
-            with replacing(best / EMBEDDER) as beside:
-                shutil.copyfile(self._run_dir / EMBEDDER, beside)
+        best = self._run.checkpoint(progress.best_step)
+        if sha256(best.embedder) != progress.best_sha256:
+            best.path.mkdir(exist_ok=True)
+            with replacing(best.embedder) as beside:
+                shutil.copyfile(self._run.embedder, beside)
         self._point_to_best(best)
 
     def _load(self, step: int, tower: keras.Model, optimizer: keras.Optimizer) -> Progress:
-        path = self.path(step)
-        saved = keras.models.load_model(path / EMBEDDER, compile=False)
+        folder = self._run.checkpoint(step)
+        saved = keras.models.load_model(folder.embedder, compile=False)
         tower.set_weights(saved.get_weights())
-        with np.load(path / _OPTIMIZER, allow_pickle=False) as state:
+        with np.load(folder.optimizer, allow_pickle=False) as state:
             if len(state.files) != len(optimizer.variables):  # Keras's own loading only warns
                 raise ValueError(
-                    f"{_OPTIMIZER} holds {len(state.files)} arrays, not {len(optimizer.variables)}"
+                    f"{folder.optimizer.name} holds {len(state.files)} arrays, "
+                    f"not {len(optimizer.variables)}"
                 )
             for i, variable in enumerate(optimizer.variables):
                 variable.assign(state[str(i)])
-        return Progress(**json.loads((path / _STATE).read_text()))
+        return Progress(**json.loads(folder.state.read_text()))
 
     def _look_for_best(self, progress: Progress, say: Callable[[str], None]) -> None:
         """Where the best tower is lost, its copy will do; without one, the step that was read."""
-        best, copy = self.path(progress.best_step) / EMBEDDER, self._run_dir / EMBEDDER
+        best, copy = self._run.checkpoint(progress.best_step).embedder, self._run.embedder
         if not progress.best_step or sha256(best) == progress.best_sha256:
             return
         self._damaged |= {progress.best_step} - {progress.step}
@@ -167,10 +163,10 @@ class Checkpoints:
             return
         say(f"{lost}; the best is chosen anew, among step {progress.step} and those to come")
         progress.best_step, progress.best_figures = progress.step, None
-        progress.best_sha256 = sha256(self.path(progress.step) / EMBEDDER)
+        progress.best_sha256 = sha256(self._run.checkpoint(progress.step).embedder)
 
-    def _point_to_best(self, path: Path) -> None:
-        with replacing(self._run_dir / EMBEDDER) as beside:
-            shutil.copyfile(path / EMBEDDER, beside)
-        with replacing(self._folder / "best") as beside:
-            beside.symlink_to(path.name)
+    def _point_to_best(self, checkpoint: CheckpointFolder) -> None:
+        with replacing(self._run.embedder) as beside:
+            shutil.copyfile(checkpoint.embedder, beside)
+        with replacing(self._run.best) as beside:
+            beside.symlink_to(checkpoint.path.name)

@@ -268,6 +268,12 @@ def fewer_at_a_time(config: Config, replicas: int) -> str:
     )
 
 
+def gpu_names() -> list[str]:
+    """Return the names of all GPUs."""
+    gpus = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return [details.get("device_name", "unknown") for details in gpus]
+
+
 def gpu_memory() -> int:
     """Bytes of the first GPU that TensorFlow may take; 0 where there is none."""
     from tensorflow.python.client import device_lib  # no public function tells

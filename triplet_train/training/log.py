@@ -15,14 +15,14 @@ from tqdm import tqdm
 from triplet_train.console import Console, hung_up
 from triplet_train.errors import RunError, Stopped
 from triplet_train.files import first_line, flush, write_text
-from triplet_train.training.metrics_lines import LINES, whole_lines
+from triplet_train.run.folder import RunFolder
 
 
 class RunLog:
     """Numbers go to metrics.jsonl and TensorBoard, words to stderr.
 
     Args:
-        run_dir: the run folder.
+        run: the run folder.
         start, stop: the steps of this session. What the logs tell of later steps than `start` is
             dropped: a run that is resumed does these steps again.
         console: takes the words; files are written also if it is quiet.
@@ -32,9 +32,8 @@ class RunLog:
             or the terminal is closed.
     """
 
-    def __init__(self, run_dir: Path, start: int, stop: int, console: Console) -> None:
-        self.run_dir = run_dir
-        self._path = run_dir / LINES
+    def __init__(self, run: RunFolder, start: int, stop: int, console: Console) -> None:
+        self._run = run
         self._console = console
         self.unheard: int | None = None
         self._bar = tqdm(
@@ -44,12 +43,11 @@ class RunLog:
             disable=True if console.quiet else None,  # None: shown on a terminal only
             dynamic_ncols=True,
         )
-        self._folder = run_dir / "tensorboard"
-        for file in self._folder.glob("events.out.tfevents.*"):
+        for file in run.tensorboard.glob("events.out.tfevents.*"):
             file.unlink()
         with self._drawing():
-            self._scalars = tf.summary.create_file_writer(str(self._folder))
-        for line in _cut(self._path, start):
+            self._scalars = tf.summary.create_file_writer(str(run.tensorboard))
+        for line in _cut(run, start):
             self._draw(line)
 
     def __enter__(self) -> "RunLog":
@@ -104,14 +102,14 @@ class RunLog:
 
     def flush(self) -> None:
         """Have the disk take the lines that were written."""
-        flush(self._path)
+        flush(self._run.metrics_log)
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
-            with self._path.open("a", encoding="utf-8") as lines:
+            with self._run.metrics_log.open("a", encoding="utf-8") as lines:
                 lines.write(_text(line))
         except OSError as error:
-            raise _cannot_be_written(self._path, error) from error
+            raise _cannot_be_written(self._run.metrics_log, error) from error
         self._draw(line)
 
     def _draw(self, line: dict[str, Any]) -> None:
@@ -127,7 +125,7 @@ class RunLog:
         try:
             yield
         except tf.errors.OpError as error:
-            raise _cannot_be_written(self._folder, error) from error
+            raise _cannot_be_written(self._run.tensorboard, error) from error
 
 
 def _cannot_be_written(path: Path, error: Exception) -> RunError:
@@ -137,10 +135,10 @@ def _cannot_be_written(path: Path, error: Exception) -> RunError:
     )
 
 
-def _cut(path: Path, step: int) -> list[dict[str, Any]]:
+def _cut(run: RunFolder, step: int) -> list[dict[str, Any]]:
     """Drop the lines of steps later than `step` from the file, or make it; those that are left."""
-    kept = [line for line in whole_lines(path) if line["step"] <= step]
-    write_text(path, "".join(_text(line) for line in kept))
+    kept = [line for line in run.logged() if line["step"] <= step]
+    write_text(run.metrics_log, "".join(_text(line) for line in kept))
     return kept
 
 

@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import keras
 
@@ -15,6 +14,7 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.mining.strategy import make_strategy
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints, Progress
@@ -24,7 +24,7 @@ from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import make_step
-from triplet_train.training.watch import FAILED_BATCH, Figures, Watch
+from triplet_train.training.watch import Figures, Watch
 
 _LOOK_EVERY = 100  # steps, however rarely they are logged
 
@@ -35,14 +35,14 @@ def train(
     images: ImageTable,
     batches: PKBatches,
     evaluate: Callable[[], Figures] | None,
-    run_dir: Path,
+    run: RunFolder,
     devices: Devices,
     console: Console,
     *,
     over: str = "",
     resume: bool = False,
 ) -> Progress:
-    """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run_dir`.
+    """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run`.
 
     Of several workers each calls this; the chief alone evaluates and writes.
 
@@ -63,13 +63,13 @@ def train(
     with devices.distribution.scope():
         optimizer = make_optimizer(config.optimizer, settings.steps, settings.precision)
         optimizer.build(tower.trainable_variables)
-    checkpoints = Checkpoints(run_dir, settings.keep)
+    checkpoints = Checkpoints(run, settings.keep)
     warnings: list[str] = []
     progress = checkpoints.restore(tower, optimizer, warnings.append) if resume else Progress()
     if not devices.same_everywhere(progress.step):
         raise RunError(
             f"here the newest checkpoint is of step {progress.step}, on another worker of another; "
-            f"all have to see the same files in {run_dir}"
+            f"all have to see the same files in {run}"
         )
     make = partial(
         make_step,
@@ -99,13 +99,13 @@ def train(
                 checkpoints.put_in_order(progress)
             else:  # what a kill from now on goes back to; there is no log without a checkpoint
                 checkpoints.save(tower, optimizer, progress)
-            (run_dir / FAILED_BATCH).unlink(missing_ok=True)  # of the session before this one
-            log = stack.enter_context(RunLog(run_dir, first, last, console))
+            run.failed_batch.unlink(missing_ok=True)  # of the session before this one
+            log = stack.enter_context(RunLog(run, first, last, console))
             for warning in warnings:
                 log.say(warning)
             if begun:
-                log.say(f"resuming from {checkpoints.path(first)}")
-        watch = Watch(config, tower, images, checkpoints, progress, log)
+                log.say(f"resuming from {run.checkpoint(first)}")
+        watch = Watch(config, tower, images, checkpoints, progress, run, log)
         calls = make_calls(
             config,
             lambda xla: make(jit_compile=xla),
@@ -119,10 +119,10 @@ def train(
         clock = Clock(first)
         while progress.step < last:
             with clock.waiting(), watch.of_reading(progress.step + 1):
-                steps, run = next(calls)
+                steps, call = next(calls)
             # Asked before the step, so that all workers hear of it and end with the same step.
             asked = interrupted() or (log.unheard if log else None)
-            figures = run(asked is not None)
+            figures = call(asked is not None)
             progress.step = step = steps[-1]
             watch.note(steps, figures)
             stopping = interrupted() or asked
@@ -154,10 +154,10 @@ def train(
                         log.flush()  # no gap before the checkpoint's step after a power cut
                         checkpoints.save(tower, optimizer, progress)
             if stopping is not None:
-                folder = shlex.quote(str(run_dir))
+                file, folder = (shlex.quote(str(path)) for path in (run.config, run.path))
                 raise Stopped(
                     f"stopped at step {step} of {last}, which is saved; to go on:\n"
-                    f"  triplet-train --config {folder}/config.yaml --run-dir {folder} --resume",
+                    f"  triplet-train --config {file} --run-dir {folder} --resume",
                     stopping,
                 )
     return progress

@@ -14,13 +14,13 @@ from triplet_train.data.batches import make_batches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, write_json
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.checkpoints import Checkpoints, Progress
 from triplet_train.training.collapse import Collapse
 from triplet_train.training.log import RunLog
 from triplet_train.training.lost_steps import LostSteps
 from triplet_train.training.step import StepFigures
 
-FAILED_BATCH = "failed_batch.json"
 Figures = dict[str, float]
 # What `Devices.failures_explained` explains.
 _OF_DEVICES = (
@@ -37,8 +37,8 @@ class Watch:
     Args:
         images: what is trained on.
         progress: of the run; steps that change nothing are counted in it.
-        log: is told of a collapse; in its folder the rows of a batch that fails are written down.
-            None: another worker does so.
+        run: receives the ids of a batch that fails, if there is a log.
+        log: receives warnings. None: another worker does so.
     """
 
     def __init__(
@@ -48,11 +48,12 @@ class Watch:
         images: ImageTable,
         checkpoints: Checkpoints,
         progress: Progress,
+        run: RunFolder,
         log: RunLog | None,
     ) -> None:
         self._config, self._tower = config, tower
         self._images = images
-        self._checkpoints, self._log = checkpoints, log
+        self._checkpoints, self._run, self._log = checkpoints, run, log
         self._unseen: list[tuple[range, StepFigures]] = []
         self._overflows = 0
         self._collapse = Collapse(config)
@@ -122,9 +123,8 @@ class Watch:
         rows = [self._images.ids[row] for row in self._rows(step)]
         where = ""
         if self._log:
-            file = self._log.run_dir / FAILED_BATCH
-            write_json(file, {"step": step, "ids": rows})
-            where = f", all of them in {file}"
+            write_json(self._run.failed_batch, {"step": step, "ids": rows})
+            where = f", all of them in {self._run.failed_batch}"
         self._fail(
             f"{what} at step {step}; its batch has the rows {', '.join(rows[:3])} ... "
             f"({len(rows)}{where})"

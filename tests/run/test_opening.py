@@ -1,0 +1,76 @@
+"""A run folder is opened by one process, and never in place of something else."""
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from triplet_train.config import load_config
+from triplet_train.errors import RequestError
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.guard import check
+from triplet_train.run.lock import locked
+from triplet_train.run.opening import opened
+
+NEW = {"resume": False, "overwrite": False}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_config("digits_semihard")
+
+
+def test_a_second_process_in_a_run_folder_is_refused(run, config):
+    with opened(run, config, {}, **NEW):
+        second = opened(run, config, {}, resume=False, overwrite=True)
+        with pytest.raises(RequestError, match="another process is at work"), second:
+            pass
+        assert run.config.exists()
+
+
+def test_nothing_but_the_description_is_left_in_a_folder_that_was_opened(run, config):
+    with opened(run, config, {}, **NEW):
+        pass
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
+
+
+def hold(path, held):
+    with locked(RunFolder(path)):
+        held.set()
+        signal.pause()
+
+
+def test_the_lock_of_a_process_that_is_killed_holds_nobody_up(run, config):
+    run.path.mkdir()
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    process = context.Process(target=hold, args=(run.path, held))
+    process.start()
+    assert held.wait(60)
+    with pytest.raises(RequestError, match="another process"), opened(run, config, {}, **NEW):
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert [path.name for path in run.path.iterdir()] == [run.lock.name]
+    with opened(run, config, {}, **NEW):  # the folder counts as empty
+        pass
+    assert run.is_run() and not run.lock.exists()
+
+
+def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(run, config):
+    with opened(run, config, {}, **NEW):
+        for entry in run.entries:
+            if not entry.exists():
+                entry.write_text("{}")
+    for entry in run.entries:
+        entry.unlink()
+        check(run, config, resume=False, overwrite=True)
+        if run.is_run():
+            with pytest.raises(RequestError, match="holds a run"):
+                check(run, config, **NEW)

@@ -1,0 +1,114 @@
+"""Protection of the runs on disk: what would lose or mix up results is refused."""
+
+import os
+
+from triplet_train.config import Config, load_config
+from triplet_train.errors import RequestError
+from triplet_train.files import is_partial
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.provenance import recorded_digests
+
+# Keys that may change when a run is resumed: the steps stay the same, or (devices, jit_compile)
+# differ by rounding only.
+_MAY_CHANGE = (
+    "data.data_dir",
+    "data.path",
+    "data.cache",
+    "train.devices",
+    "train.jit_compile",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.keep",
+    "embeddings.splits",
+    "embeddings.formats",
+)
+
+
+def check(run: RunFolder, config: Config, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a request that would lose or mix up a run. Writes nothing.
+
+    Raises:
+        RequestError: the folder holds a run and neither flag is given; it holds something else or
+            cannot be written; or there is no run to resume, or its configuration gives another
+            result.
+    """
+    if resume and overwrite:
+        raise RequestError("--resume and --overwrite exclude each other")
+    _require_place(run)
+    is_run, is_empty = run.is_run(), _is_empty(run)
+    if not is_empty and not is_run:
+        raise RequestError(f"{run} holds something other than a run; choose another --run-dir")
+    if resume and is_empty:
+        raise RequestError(f"nothing to resume: there is no run in {run}")
+    if resume:
+        _require_same_result(run, config)
+    elif is_run and not overwrite:
+        raise RequestError(
+            f"{run} holds a run; give --resume to go on with it, --overwrite to replace it, "
+            "or another --run-dir"
+        )
+
+
+def changes(run: RunFolder, config: Config) -> dict[str, str]:
+    """Return the keys in which `config` differs from that of the run, with `old -> new`."""
+    before, after = _flat(load_config(str(run.config))), _flat(config)
+    return {
+        key: f"{before[key]!r} -> {after[key]!r}" for key in before if before[key] != after[key]
+    }
+
+
+def require_same_images(run: RunFolder, digests: dict[str, str]) -> None:
+    """Raise RequestError if the images or labels are not those that the run started with.
+
+    A batch is a function of (seed, step) only for the same images in the same order.
+
+    Args:
+        digests: as given to `record_start`.
+    """
+    before = recorded_digests(run)
+    for split, digest in digests.items():
+        if before.get(split) != digest:
+            raise RequestError(
+                f"{run} was started with other images or labels in {split}, so the result would "
+                "not be the same; start a new run"
+            )
+
+
+def _require_place(run: RunFolder) -> None:
+    path = run.path
+    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
+    if not there.exists():
+        raise RequestError(f"{run} cannot be created: {there} is a broken link")
+    if not there.is_dir():
+        raise RequestError(f"{run} cannot be created: {there} is a file, not a folder")
+    if not os.access(there, os.W_OK):
+        raise RequestError(f"{run} cannot be written: {there} is read-only")
+
+
+def _is_empty(run: RunFolder) -> bool:
+    """Return True if there is at most what a process leaves that is killed in its first moment."""
+    early = (run.environment.name, run.lock.name)
+    return not run.path.is_dir() or all(
+        path.name in early or is_partial(path) for path in run.path.iterdir()
+    )
+
+
+def _require_same_result(run: RunFolder, config: Config) -> None:
+    allowed = set(_MAY_CHANGE)
+    if config.train.steps > max(run.saved_steps(), default=0):
+        allowed.add("train.steps")
+    changed = changes(run, config)
+    if changed.keys() - allowed:
+        lines = [
+            f"{key}: {change}{'  (this key may change)' if key in allowed else ''}"
+            for key, change in changed.items()
+        ]
+        heading = f"{run} was started with a configuration that gives another result:"
+        raise RequestError("\n  ".join([heading, *lines]))
+
+
+def _flat(config: Config) -> dict[str, object]:
+    sections = config.model_dump(mode="json")
+    flat: dict[str, object] = {"seed": sections.pop("seed")}
+    flat |= {f"{s}.{key}": value for s, keys in sections.items() for key, value in keys.items()}
+    return flat

@@ -1,0 +1,48 @@
+"""Opening of a run folder by the one process that works in it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from triplet_train.config import Config, to_yaml
+from triplet_train.files import remove, remove_partial, write_text
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.guard import check, require_same_images
+from triplet_train.run.lock import locked
+from triplet_train.run.provenance import record_resumption, record_start
+
+
+@contextmanager
+def opened(
+    run: RunFolder,
+    config: Config,
+    digests: dict[str, str],
+    classes: Sequence[str] = (),
+    gpus: Sequence[str] = (),
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Iterator[None]:
+    """Hold the folder for this process within the block, with its description written.
+
+    Args:
+        digests, classes, gpus: see `record_start`.
+
+    Raises:
+        RequestError: see `check` and `require_same_images`; or another process works there.
+    """
+    run.path.mkdir(parents=True, exist_ok=True)
+    with locked(run):
+        check(run, config, resume=resume, overwrite=overwrite)  # again, now that nobody else writes
+        if resume:
+            require_same_images(run, digests)
+        for folder in (run.path, run.checkpoints, run.embeddings, run.plots, run.tensorboard):
+            remove_partial(folder)
+        if overwrite:
+            for entry in run.entries:
+                remove(entry)
+        if resume:
+            record_resumption(run, gpus)
+        else:
+            record_start(run, digests, classes, gpus)
+        write_text(run.config, to_yaml(config))
+        yield
