@@ -1,8 +1,8 @@
-"""Triplet losses: pure functions of labels and embeddings, and Keras classes over them.
+"""Triplet losses as pure functions of labels and embeddings, and as Keras classes.
 
-A strategy that mines has three forms: `triplet_X_loss`, the number; `triplet_X_statistics`, the
-number with what a training log needs beside it; and a class for `model.compile(loss=...)`. Without
-mining, for triplets that are given, there are `triplet_loss` and `TripletLoss`.
+A mining strategy has three forms: `triplet_NAME_loss` returns the loss, `triplet_NAME_statistics`
+the loss with further scalars for a training log, and a class works in `model.compile(loss=...)`.
+`triplet_loss` and `TripletLoss` take explicit triplets and do not mine.
 """
 
 from triplet_train.losses.batch_all import (

@@ -1,1 +1,1 @@
-"""The tower: image -> unit vector."""
+"""Towers, which map images to unit vectors."""

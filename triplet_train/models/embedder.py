@@ -1,4 +1,4 @@
-"""Finding and loading a trained tower."""
+"""Loading of trained towers."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,13 @@ from triplet_train.run.folder import EMBEDDER, RunFolder
 
 
 def embedder_file(path: str | os.PathLike[str]) -> Path:
-    """The `.keras` file that `path` stands for: a run folder's best tower, a checkpoint's, itself.
+    """Find the `.keras` file of a tower.
+
+    Args:
+        path: a run folder, for its best tower; a checkpoint of a run; or a `.keras` file.
 
     Raises:
-        RequestError: there is none.
+        RequestError: there is no such file.
     """
     path = Path(path)
     if not path.exists():
@@ -38,21 +41,28 @@ def embedder_file(path: str | os.PathLike[str]) -> Path:
 
 
 def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
-    """The tower at `path` (see `embedder_file`), loaded in Keras's safe mode.
+    """Load a trained tower in Keras's safe mode.
+
+    Args:
+        path: a run folder, for its best tower; a checkpoint of a run; or a `.keras` file.
+
+    Returns:
+        A model that maps images uint8 [N, H, W, C] to float32 [N, D].
 
     Raises:
-        RequestError: no such checkpoint, or a file that is not a Keras model.
+        RequestError: there is no such checkpoint, or the file is not a Keras model that maps images
+            to vectors.
     """
     file = embedder_file(path)
     try:
         model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises of a damaged file whatever it happens on
+    except Exception as error:  # Keras raises many types for damaged files
         raise RequestError(
             f"{file} cannot be loaded as a Keras model: {first_line(error)}"
         ) from error
     shapes = [tensor.shape for tensor in (getattr(model, "inputs", None) or [])]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
-        raise RequestError(f"{file} is no embedder: it does not take images of one size")
+        raise RequestError(f"{file} is no embedder: its input is not images of one size")
     if len(model.outputs) != 1 or [*map(type, model.outputs[0].shape)] != [type(None), int]:
-        raise RequestError(f"{file} is no embedder: it does not give one vector per image")
+        raise RequestError(f"{file} is no embedder: its output is not one vector per image")
     return model

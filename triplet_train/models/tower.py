@@ -1,4 +1,4 @@
-"""The embedding tower: raw uint8 image -> vector of length one."""
+"""Building of an embedding tower, which maps raw uint8 images to unit vectors."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -8,10 +8,11 @@ import keras
 from triplet_train.config import ModelConfig
 from triplet_train.registry import APPLICATIONS
 
-# Images uint8 [N, H, W, C], the section of the configuration, the policy of all layers, whether
-# batch normalisation is over all replicas -> [N, F].
+# `features` of a tower's file. Arguments: images uint8 [N, H, W, C]; the `model` section of a
+# configuration; the dtype policy of all layers; True to compute the statistics of batch
+# normalisation over all replicas. Returns features [N, F].
 Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy, bool], keras.KerasTensor]
-_SHORTEST = 1e-12  # as in keras.layers.UnitNormalization
+_SHORTEST = 1e-12  # epsilon of keras.layers.UnitNormalization
 
 
 def build_tower(
@@ -20,24 +21,23 @@ def build_tower(
     precision: str = "float32",
     synchronized: bool = False,
 ) -> keras.Model:
-    """A backbone, which scales the images itself, then dropout, dense and unit normalisation.
+    """Build a backbone, followed by dropout, a dense layer and L2 normalisation.
 
-    Scaling is a layer, so that the saved model takes images as they are in the data set. Vectors
-    are normalised in float32 under any precision, so that they are of unit length to 1e-7.
+    The backbone scales the pixels itself, so that the saved model takes images as they are in the
+    data set. Vectors are normalised in float32 under every precision; their length is 1 to 1e-7.
 
     Args:
         model: the `model` section of a configuration.
         image_shape: (H, W, C).
-        precision: a Keras dtype policy for all but the normalisation.
-        synchronized: whether batch normalisation takes its statistics over all replicas, as one
-            device with the whole batch would.
+        precision: a Keras dtype policy for everything but the L2 normalisation.
+        synchronized: True computes the statistics of batch normalisation over all replicas.
 
     Returns:
         uint8 [N, H, W, C] -> float32 [N, embedding_dim].
 
     Raises:
-        RequestError: a network of keras.applications does not take such images, or its weights
-            cannot be loaded.
+        RequestError: a network of keras.applications does not take images of this shape, or its
+            weights cannot be loaded.
     """
     layers = keras.layers
     policy = keras.DTypePolicy(precision)
@@ -50,14 +50,18 @@ def build_tower(
 
 
 def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Each vector divided by its length; vectors shorter than 1e-12, by 1e-12. In float32.
+    """Divide each vector by its length, or by 1e-12 if it is shorter, in float32.
 
-    The vectors are those of `keras.layers.UnitNormalization`, whose gradient at the zero vector is
-    1e12 or NaN (keras#23075). Here it is 0: one black image gives a zero vector in a tower whose
-    biases are zero, and must not decide a step. Made of Keras's own operations, so that the saved
-    tower loads in safe mode without this package.
+    The result is that of `keras.layers.UnitNormalization`, whose gradient at the zero vector is
+    1e12 or NaN (keras#23075). The gradient here is 0. One black image gives a zero vector in a
+    tower whose biases are zero, and must not dominate a step. All operations are Keras's own, so
+    that the saved tower loads in safe mode without this package.
 
-    [N, D] -> float32 [N, D].
+    Args:
+        x: [N, D].
+
+    Returns:
+        float32 [N, D].
     """
     ops = keras.ops
     x = ops.cast(x, "float32")
@@ -68,7 +72,7 @@ def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _features(tower: str) -> Features:
-    """`features` of the tower's file; see `registry.TOWERS`."""
+    """Import the function `features` of a tower; see `registry.TOWERS`."""
     file = "applications" if tower in APPLICATIONS else tower
     features: Features = import_module(f"triplet_train.models.towers.{file}").features
     return features

@@ -1,1 +1,1 @@
-"""Machinery that the mining strategies share."""
+"""Machinery that the strategies share."""

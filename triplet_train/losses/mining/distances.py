@@ -1,4 +1,4 @@
-"""Distances between embeddings: between all rows of a batch, and between rows of two batches."""
+"""Distances between all embeddings of a batch, or between corresponding embeddings of two."""
 
 from collections.abc import Callable
 
@@ -7,27 +7,28 @@ import tensorflow as tf
 Metric = str | Callable[[tf.Tensor], tf.Tensor]
 _WithGradient = tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]
 
-_SHORT = 1e-6  # a vector no longer than this has no direction; tensorflow_addons' epsilon
-_NOISE = 2e-14  # of squared distances from a float64 Gram matrix, relative to the squared norm
+_SHORT = 1e-6  # a shorter vector has no direction; the epsilon of tensorflow_addons
+_NOISE = 2e-14  # error of squared distances from a float64 Gram matrix, per squared norm
 
 
 def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tensor:
-    """Distances [B, B] between the rows of `embeddings`, zero on the diagonal.
+    """Compute the distances [B, B] between all embeddings, zero on the diagonal.
 
-    Those of near-identical points keep their digits: a Gram matrix in float32 loses half of them,
-    so it is taken in float64, and float64 embeddings are subtracted one dimension after the other.
-    The gradient of L2 at distance 0 is 0.
+    Distances of near-identical embeddings keep their precision. A Gram matrix in float32 would lose
+    half of the digits, so it is computed in float64; float64 embeddings are subtracted one
+    dimension at a time. The gradient of L2 at distance 0 is 0.
 
     Args:
-        embeddings: float [B, D]; bfloat16 and float16 are raised to float32.
-        metric: "L2" (Euclidean), "squared-L2", "angular" (1 - cosine; rows are normalised for this
-            one only, and a row of zeros is at 1 from every other), or a function of the embeddings.
+        embeddings: float [B, D]; bfloat16 and float16 are converted to float32.
+        metric: "L2" (Euclidean), "squared-L2", "angular" (1 - cosine), or a function of the
+            embeddings. Only "angular" normalises them; a vector of zeros has distance 1 from every
+            other one.
 
     Returns:
         float32, or float64 for float64 embeddings. O(B^2 D) time, O(B^2) memory.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown metric.
     """
     embeddings = raise_precision(embeddings)
     if callable(metric):
@@ -43,9 +44,9 @@ def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tenso
 
 
 def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
-    """Distances [N] between each row of `a` [N, D] and the same row of `b`. O(N D).
+    """Compute the distances [N] between the rows of `a` and `b`, both [N, D]. O(N D) time.
 
-    Otherwise as `pairwise_distances`.
+    Precision, metrics and gradients are those of `pairwise_distances`.
     """
     check_metric(metric)
     a, b = raise_precision(a), raise_precision(b)
@@ -55,25 +56,25 @@ def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
     squared = _squared_between_rows(a, b)
     if metric == "squared-L2":
         return squared
-    coincide = squared <= 0.0  # so that a NaN stays one
+    coincide = squared <= 0.0  # false for NaN, which remains
     root = tf.sqrt(tf.where(coincide, tf.ones_like(squared), squared))
     return tf.where(coincide, tf.zeros_like(squared), root)
 
 
 def check_metric(metric: str) -> None:
-    """Raises ValueError unless `metric` is the name of one."""
+    """Raise ValueError if there is no metric of this name."""
     if metric not in ("L2", "squared-L2", "angular"):
         raise ValueError(f"distance_metric must be L2, squared-L2 or angular, not {metric!r}")
 
 
 def raise_precision(embeddings: tf.Tensor) -> tf.Tensor:
-    """float64 stays; everything else becomes float32."""
+    """Convert everything but float64 to float32."""
     embeddings = tf.convert_to_tensor(embeddings)
     return embeddings if embeddings.dtype == tf.float64 else tf.cast(embeddings, tf.float32)
 
 
 def _directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Rows at length one, and whether they have a direction, bool [N]; zeros where they do not."""
+    """Return the rows at unit length, zeros without a direction, and a mask of those with one."""
     squared = tf.reduce_sum(tf.square(x), axis=1, keepdims=True)
     short = squared <= _SHORT**2
     unit = x / tf.sqrt(tf.where(short, tf.ones_like(squared), squared))
@@ -81,7 +82,7 @@ def _directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _angles(squared: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """1 - cosine, from squared distances between unit vectors: small angles keep their digits."""
+    """Compute 1 - cosine from squared distances of unit vectors, precise for small angles."""
     return tf.where(known, 0.5 * squared, tf.ones_like(squared))
 
 
@@ -89,7 +90,7 @@ def _squared_between_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.math.squared_difference(a, b), axis=1)
 
 
-# By hand: autodiff would keep and pass through half a dozen matrices.
+# Gradients by hand, because autodiff would keep half a dozen matrices.
 
 
 @tf.custom_gradient
@@ -109,7 +110,7 @@ def _squared(x: tf.Tensor) -> tf.Tensor:
     wide = tf.cast(x, tf.float64)
     norms = tf.reduce_sum(tf.square(wide), axis=1, keepdims=True)
     ones = tf.ones_like(norms)
-    # -2 xy + |x|^2 + |y|^2 as one product: each term more would be a pass over [B, B].
+    # -2 xy + |x|^2 + |y|^2 as one product, as every further term is a pass over [B, B].
     left = tf.concat([-2.0 * wide, norms, ones], axis=1)
     right = tf.concat([wide, ones, norms], axis=1)
     squared = tf.cast(tf.matmul(left, right, transpose_b=True), x.dtype)
@@ -127,12 +128,12 @@ def _squared_by_differences(x: tf.Tensor) -> tf.Tensor:
 
 
 def _pull(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """sum_j (w_ij + w_ji) (x_i - x_j) for each row i, as one product of matrices.
+    """Compute sum_j (w_ij + w_ji) (x_i - x_j) for each row i, as one matrix product.
 
-    In float64, as the difference of near-identical points is taken here too.
+    It is computed in float64, because it also subtracts near-identical embeddings.
     """
     weights = tf.cast(weights + tf.transpose(weights), tf.float64)
     wide = tf.cast(x, tf.float64)
-    # sum_j w_ij beside sum_j w_ij x_j, in one pass.
+    # sum_j w_ij x_j, and sum_j w_ij in the last column.
     sums = tf.matmul(weights, tf.concat([wide, tf.ones_like(wide[:, :1])], axis=1))
     return tf.cast(sums[:, -1:] * wide - sums[:, :-1], x.dtype)

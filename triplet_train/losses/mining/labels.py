@@ -1,19 +1,19 @@
-"""Labels of a batch, brought to one form or refused."""
+"""Conversion and validation of the labels of a batch."""
 
 import tensorflow as tf
 
 
 def class_labels(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-    """Labels as int64 [B].
+    """Convert labels to int64 [B].
 
     Args:
         y_true: integers [B] or [B, 1].
-        y_pred: the embeddings [B, D] that they belong to.
+        y_pred: embeddings [B, D] of the same images.
 
     Raises:
-        TypeError: labels are not integers (floats collide above 2**24).
-        ValueError: the shapes are not these. Sizes that are only known when a traced function is
-            called raise tf.errors.InvalidArgumentError there.
+        TypeError: the labels are not integers (as float32, labels above 2**24 coincide).
+        ValueError: the shapes do not fit. If they are known only when a traced function is called,
+            that call raises tf.errors.InvalidArgumentError.
     """
     labels = tf.convert_to_tensor(y_true)
     if not labels.dtype.is_integer:
@@ -21,7 +21,7 @@ def class_labels(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
     if y_pred.shape.rank not in (2, None):
         raise ValueError(f"embeddings must be [B, D], not {y_pred.shape}")
     if labels.shape.rank == 2 and labels.shape[1] not in (1, None):
-        raise ValueError(f"labels must be [B] or [B, 1], not {labels.shape}: one class a row")
+        raise ValueError(f"labels must be [B] or [B, 1], not {labels.shape}: one label per image")
     labels = tf.reshape(tf.cast(labels, tf.int64), [-1])
     sizes = labels.shape[0], y_pred.shape[0]
     if None not in sizes and sizes[0] != sizes[1]:

@@ -1,4 +1,4 @@
-"""The search behind semi-hard mining: for each positive, the nearest negative beyond it."""
+"""Search of semi-hard mining: for each positive, the nearest negative beyond it."""
 
 import tensorflow as tf
 
@@ -7,16 +7,19 @@ from triplet_train.losses.mining.ordered_integers import as_ordered_integers, as
 from triplet_train.losses.mining.slot_blocks import for_each_block
 from triplet_train.losses.mining.xla import compiled_by_xla, index_type
 
-_COLUMNS = 2**21  # more than a batch has rows
-_FEW_SLOTS = 12  # up to here a pass over the matrix for each costs less than the buckets
+_COLUMNS = 2**21  # larger than any batch
+_FEW_SLOTS = 12  # up to this number, a pass over the matrix per slot is faster than buckets
 
 
 def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
-    """[B, S]: the column of the smallest negative distance strictly above each positive one.
+    """Find the column of the smallest negative distance strictly above each positive one.
 
-    Where there is none, the column of the largest negative distance; where the slot holds no
-    positive, any column. O(B^2 log S) time for float32; O(B^2 S) for few slots, where that is less,
-    for float64 and under XLA, whose sorting and searching take as long. O(B^2) memory.
+    Without such a negative, it is the column of the largest negative distance. An empty slot gets
+    any column.
+
+    Returns:
+        Indices [B, S]. O(B^2 log S) time for float32; O(B^2 S) for a few slots, where this is
+        faster, for float64, and under XLA, whose sort and search are no faster. O(B^2) memory.
     """
     lowest, highest = batch.distances.dtype.min, batch.distances.dtype.max
     distances = tf.stop_gradient(batch.distances)
@@ -34,7 +37,7 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
         beyond = by_slots()
     elif compiled_by_xla():
         beyond = _beyond_by_blocks(negatives, positives, batch.slots, batch.block)
-    elif few is not None:  # no waiting for a GPU to say which
+    elif few is not None:  # known without waiting for a GPU
         beyond = by_slots() if few else by_buckets()
     else:
         beyond = tf.cond(batch.slots <= _FEW_SLOTS, by_slots, by_buckets)
@@ -43,7 +46,7 @@ def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
 
 
 def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
-    """[B, S], -1 where nothing is beyond: a masked minimum of every row for each slot."""
+    """Find the columns [B, S], -1 if nothing is beyond, by a masked minimum for each slot."""
     rows = tf.range(tf.shape(negatives, out_type=index_type())[0])
 
     def nearest(limit: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -59,9 +62,9 @@ def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tenso
 def _beyond_by_blocks(
     negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor, width: int
 ) -> tf.Tensor:
-    """Columns [B, S], -1 where nothing is beyond, by reductions over [B, B, width] that XLA fuses.
+    """Find the columns [B, S], -1 if nothing is beyond, by reductions over [B, B, width].
 
-    One kernel reads a negative once for all slots of a block.
+    XLA fuses them into one kernel, which reads a negative once for all slots of a block.
     """
     packed = _packed(negatives)
 
@@ -75,28 +78,28 @@ def _beyond_by_blocks(
 
 
 def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
-    """The same in O(B^2 log S) and a few passes: the positives are sorted, not the negatives.
+    """Find the columns [B, S], -1 if nothing is beyond, in O(B^2 log S) and a few passes.
 
-    The sorted positives of an anchor cut its negatives into buckets, and only the nearest of a
-    bucket can be chosen. As the buckets are in order, so are their nearest: the empty ones aside
-    they are a short sorted list, in which every positive is searched.
+    The positives are sorted, not the negatives. The sorted positives of an anchor divide its
+    negatives into buckets, and only the nearest negative of a bucket can be chosen. The buckets are
+    in order, so these negatives form a short sorted list, in which each positive is searched.
     """
     index = index_type()
     rows, slots = tf.unstack(tf.shape(positives, out_type=index))
     buckets = slots + 1
     cuts, _ = ascending(as_ordered_integers(positives), slots)
-    # Bucket 0 is beyond no positive, bucket j strictly beyond the first j.
+    # Negatives in bucket j are strictly beyond the first j positives.
     bucket = position(cuts, as_ordered_integers(negatives), "left", index)
     segment = tf.range(rows)[:, tf.newaxis] * buckets + bucket
-    # As float64, which holds them exactly: of int64 there is no such minimum on a GPU.
+    # float64 holds these integers exactly; a GPU has no kernel for this minimum of int64.
     packed = tf.cast(_packed(negatives), tf.float64)
     nearest = tf.math.unsorted_segment_min(
         tf.reshape(packed, [-1]), tf.reshape(segment, [-1]), rows * buckets
     )
     nearest = tf.reshape(nearest, [rows, buckets])[:, 1:]
     nearest = tf.pad(nearest, [[0, 0], [0, 1]], constant_values=tf.float64.max)
-    nearest = tf.sort(nearest, axis=1)  # empty buckets, tf.float64.max, to the end
-    next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # whatever the column
+    nearest = tf.sort(nearest, axis=1)  # moves empty buckets, tf.float64.max, to the end
+    next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # of any column
     found = tf.gather(nearest, position(nearest, next_up, "left", index), batch_dims=1)
     empty = found == tf.float64.max
     found = tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)
@@ -108,8 +111,10 @@ def _nothing() -> tf.Tensor:
 
 
 def _packed(distances: tf.Tensor) -> tf.Tensor:
-    """int64 [B, B] in the order of the distances, with the column in the low bits: a minimum
-    brings it along. Below 2**53, so that float64 holds it too."""
+    """Pack distances and columns into int64 [B, B], so that a minimum returns the column as well.
+
+    The order is that of the distances. All values are below 2**53, so float64 holds them exactly.
+    """
     return _above_columns(distances) + tf.range(tf.shape(distances)[1], dtype=tf.int64)
 
 

@@ -1,31 +1,33 @@
-"""Distances as integers in the same order, which TensorFlow searches and sorts much faster, and
-their sorting and searching with what has a kernel for a GPU."""
+"""Distances as integers in the same order, which TensorFlow sorts and searches much faster.
+
+The functions use operations that have a kernel for GPUs.
+"""
 
 import tensorflow as tf
 
 
 def as_ordered_integers(distances: tf.Tensor) -> tf.Tensor:
-    """float32 as int32, float64 as int64, such that a < b before is a < b after; no NaN."""
+    """Map float32 to int32, or float64 to int64, preserving the order; NaN is not allowed."""
     whole, bits = (tf.int64, 64) if distances.dtype == tf.float64 else (tf.int32, 32)
-    keys = tf.bitcast(distances + 0.0, whole)  # + 0.0: there are two zeros
-    # Bits of floats from zero up are in order; of those below zero all but the sign run backwards.
+    keys = tf.bitcast(distances + 0.0, whole)  # + 0.0 makes -0.0 positive
+    # The bits of non-negative floats are in order; those of negative ones, sign aside, in reverse.
     below_zero = tf.bitwise.right_shift(keys, bits - 1)
     return tf.bitwise.bitwise_xor(keys, tf.bitwise.bitwise_and(below_zero, whole.max))
 
 
 def ascending(integers: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Each row of [B, `columns`] in order, and where in its row each number was, int32.
+    """Sort each row of [B, `columns`], and return the values and their former columns, int32.
 
-    `tf.sort` and `tf.argsort` calculate with int32, which a GPU leaves to the host.
+    `tf.sort` and `tf.argsort` compute with int32, which TensorFlow does on the host.
     """
     values, order = tf.math.top_k(tf.bitwise.invert(integers), tf.cast(columns, tf.int32))
     return tf.bitwise.invert(values), order
 
 
 def position(rows: tf.Tensor, values: tf.Tensor, side: str, out_type: tf.DType) -> tf.Tensor:
-    """Places of `values` [B, N] in the rows of `rows` [B, S], as `tf.searchsorted` gives them.
+    """Search `values` [B, N] in the sorted `rows` [B, S], with the result of `tf.searchsorted`.
 
-    That function reshapes, which a GPU leaves to the host for int32.
+    That function reshapes, which TensorFlow does on the host for int32.
     """
     search = tf.raw_ops.LowerBound if side == "left" else tf.raw_ops.UpperBound
     return search(sorted_inputs=rows, values=values, out_type=out_type)

@@ -1,4 +1,4 @@
-"""A loop over the slots of a batch, for what each of them needs the whole batch for."""
+"""A loop over blocks of slots, for computations that need the whole batch for each slot."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,20 @@ def for_each_block(
     width: int,
     state: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Indices [B, S] from `values` [B, S], and the last state; `width` slots in memory at a time.
+    """Compute indices [B, S] from `values` [B, S], block by block.
 
-    Only the blocks that hold one of the first `slots` columns are computed, the others are 0. Not
-    differentiable.
+    Only blocks with one of the first `slots` columns are computed; the result is 0 in the others.
+    It is not differentiable.
 
     Args:
         one: (block of `values` [B, width], state) -> (block of the result [B, width], next state).
-        width: divides S.
+        values: [B, S].
+        slots: int32 [], the number of columns to compute.
+        width: number of columns in memory at a time; a divisor of S.
+        state: initial state.
+
+    Returns:
+        Indices [B, S] and the last state.
     """
     if values.shape[1] == width:
         return one(values, state)

@@ -1,4 +1,4 @@
-"""Random numbers that do not depend on whether XLA compiles what draws them."""
+"""Random numbers that are the same with and without XLA."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,13 @@ import tensorflow as tf
 
 
 def uniform(shape: Sequence[int | tf.Tensor] | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """In [0, 1), float32; the same numbers with XLA and without.
+    """Draw float32 numbers from [0, 1), the same ones with and without XLA.
 
-    They would not be if floats were asked for (tensorflow#121243), or of a negative seed, whose
-    sign is dropped.
+    TensorFlow's own floats differ under XLA (tensorflow#121243), as do all numbers from a negative
+    seed. For this reason integers are drawn, and the sign of the seed is dropped.
 
     Args:
+        shape: shape of the result.
         seed: int32 [2].
     """
     seed = tf.bitwise.bitwise_and(seed, 2**31 - 1)

@@ -1,1 +1,1 @@
-"""Towers: one file each, from images to features."""
+"""Towers: one file each, which maps images to features."""

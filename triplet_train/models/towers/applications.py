@@ -1,4 +1,4 @@
-"""The networks of keras.applications as backbones: without their top, at the images' own size."""
+"""Networks of keras.applications as backbones, without their top."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
 
-# What stands in front of each network, as its module's `preprocess_input` has it. Those that are
-# not here begin with layers of their own that do it.
+# Scaling of the pixels, named as in `preprocess_input` of each module. The other networks begin
+# with layers that scale.
 _SCALING = (
     dict.fromkeys((*registry.RESNET, *registry.VGG), "caffe")
     | dict.fromkeys(registry.DENSENET, "torch")
@@ -21,12 +21,12 @@ _SCALING = (
         (*registry.INCEPTION, *registry.MOBILENET, *registry.NASNET, *registry.RESNET_V2), "tf"
     )
 )
-# Of ImageNet's red, green and blue in [0, 1]; "caffe" has means of its own.
+# Mean and deviation of ImageNet's red, green and blue in [0, 1]; "caffe" has its own means.
 _MEAN = np.array([0.485, 0.456, 0.406])
 _DEVIATION = np.array([0.229, 0.224, 0.225])
-_CAFFE_MEAN = np.array([103.939, 116.779, 123.68])  # of blue, green and red in [0, 255]
-# Of moving averages, as in the other towers. Theirs are up to 0.9997, for runs of a million steps:
-# after 200 they would have hardly left where they began, and the tower be judged by them.
+_CAFFE_MEAN = np.array([103.939, 116.779, 123.68])  # blue, green and red in [0, 255]
+# Momentum of moving averages, as in the other towers. Keras has up to 0.9997, for runs of a million
+# steps; after 200 steps the averages would still be close to their initial values.
 _MOMENTUM = 0.99
 _MISFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
@@ -34,15 +34,19 @@ _MISFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeErro
 def features(
     images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
 ) -> keras.KerasTensor:
-    """What the network sees in the images: its scaling, itself, the mean over all places.
+    """Scale pixels as the network needs it, then apply the network and global average pooling.
 
-    A frozen one infers, also while the head is trained: its averages and random layers stand still
-    and nothing is differentiated.
+    A frozen network runs in inference mode even while the head is trained: its moving averages do
+    not change, its random layers are off, and it is not differentiated.
 
-    uint8 [N, H, W, C] -> [N, F].
+    Args: see `tower.Features`.
+
+    Returns:
+        [N, F].
 
     Raises:
-        RequestError: the network does not take such images, or its weights cannot be loaded.
+        RequestError: the network does not take images of this shape, or its weights cannot be
+            loaded.
     """
     network = _network(model.tower, images.shape[1:], policy)
     if model.weights:
@@ -59,11 +63,11 @@ def features(
 
 
 def _freeze(network: keras.Model) -> None:
-    """Have it do in training what it does at rest."""
-    network.trainable = False  # with which batch normalisation keeps to its moving averages
+    """Make the network behave in training as in inference."""
+    network.trainable = False  # batch normalisation then uses its moving averages
     for layer in network.layers:
         if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0  # a model around it passes its own `training` on, whatever it is given
+            layer.rate = 0.0  # an outer model overrides training=False with its own value
 
 
 def _network(name: str, shape: tuple[int, int, int], policy: keras.DTypePolicy) -> keras.Model:
@@ -81,7 +85,7 @@ def _network(name: str, shape: tuple[int, int, int], policy: keras.DTypePolicy) 
 
 @contextmanager
 def _default_policy(policy: keras.DTypePolicy) -> Iterator[None]:
-    """The one way to a policy for layers that somebody else makes."""
+    """Set the default policy, which layers made inside Keras take."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -91,10 +95,10 @@ def _default_policy(policy: keras.DTypePolicy) -> Iterator[None]:
 
 
 def _scaled(images: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """The images as the network was trained on them, in float32.
+    """Scale images as in the network's original training, in float32.
 
-    Images that have not three channels have no such means: they are scaled to [-1, 1], where the
-    network does not scale any number of channels by itself.
+    The means are those of three channels. Images with another number of channels are scaled to
+    [-1, 1], unless the network itself scales any number of channels.
     """
     scaling = _SCALING.get(name)
     if images.shape[-1] != 3 and (scaling or name in registry.CONVNEXT):
@@ -111,7 +115,7 @@ def _scaled(images: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _load(network: keras.Model, path: str, name: str) -> None:
-    """Raises RequestError where the file does not hold exactly this network's weights."""
+    """Load the weights; raise RequestError if the file does not hold exactly these."""
     channels = network.input_shape[-1]
     try:
         _load_all(network, path)
@@ -127,7 +131,7 @@ def _load(network: keras.Model, path: str, name: str) -> None:
 
 
 def _load_all(network: keras.Model, path: str) -> None:
-    """Keras only warns of some of the parts that a file lacks; here they would stay nan."""
+    """Load the weights; raise ValueError if some are missing, where Keras may only warn."""
     for weight in network.weights:
         if "float" in weight.dtype:
             weight.assign(np.full(weight.shape, np.nan))
@@ -140,9 +144,9 @@ def _load_all(network: keras.Model, path: str) -> None:
 
 
 def _mend(layer: keras.layers.Normalization) -> None:
-    """Square what the published files of EfficientNet hold as variance: it is the deviation.
+    """Square the deviation that published files of EfficientNet hold as the variance.
 
-    tensorflow#49930. Keras makes up for it only in what it downloads itself.
+    See tensorflow#49930. Keras corrects only the files that it downloads itself.
     """
     mean, variance, count = layer.get_weights()
     if variance.shape == _DEVIATION.shape and np.allclose(variance, _DEVIATION, atol=1e-4):

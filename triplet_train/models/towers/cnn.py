@@ -1,4 +1,4 @@
-"""A plain CNN."""
+"""A plain convolutional network."""
 
 import keras
 
@@ -8,16 +8,21 @@ from triplet_train.config import ModelConfig
 def features(
     images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
 ) -> keras.KerasTensor:
-    """Scaling to [0, 1], then a block of convolution, pooling and ReLU for each of `filters`.
+    """Scale pixels to [0, 1], then apply convolution, pooling and ReLU per entry of `filters`.
 
-    uint8 [N, H, W, C] -> [N, F], every place of the last block's maps. Pooling comes first, since
-    a quarter of the places is left to normalise and to cut off; ReLU and maximum commute.
+    Pooling comes before ReLU, which commutes with the maximum, so that normalisation and ReLU
+    process a quarter of the pixels.
+
+    Args: see `tower.Features`.
+
+    Returns:
+        The flattened maps of the last block, [N, F].
     """
-    assert model.filters  # the schema fills them in
+    assert model.filters  # filled in by the schema
     layers = keras.layers
     x = layers.Rescaling(1 / 255, dtype=policy)(images)
     for width in model.filters:
-        # Batch normalisation has a shift of its own, which makes the convolution's bias redundant.
+        # The shift of batch normalisation makes the bias of the convolution redundant.
         x = layers.Conv2D(width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy)(x)
         x = layers.MaxPooling2D(padding="same", dtype=policy)(x)
         if model.batch_norm:

@@ -1,8 +1,7 @@
 """A small residual network with batch normalisation, for small images.
 
-He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition (CVPR 2016): their networks for
-CIFAR-10 (section 4.2), here with two blocks per stage and a projection where the shape changes
-(their option B).
+Source: He, Zhang, Ren & Sun, Deep Residual Learning for Image Recognition (CVPR 2016), section 4.2
+(CIFAR-10), with two blocks per stage and a projection where the shape changes (their option B).
 """
 
 from functools import partial
@@ -17,13 +16,16 @@ _BLOCKS = 2  # per stage
 def features(
     images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
 ) -> keras.KerasTensor:
-    """Scaling to [0, 1], a convolution, a stage for each of `filters`, the mean over all places.
+    """Scale pixels to [0, 1], then apply a convolution and a stage per entry of `filters`.
 
-    Every stage but the first halves height and width, rounding up, so that any image will do.
+    Every stage but the first halves height and width, rounded up, so images may have any size.
 
-    uint8 [N, H, W, C] -> [N, filters[-1]].
+    Args: see `tower.Features`.
+
+    Returns:
+        The global average, [N, filters[-1]].
     """
-    assert model.filters  # the schema fills them in
+    assert model.filters  # filled in by the schema
     layers = keras.layers
     normalized = partial(_normalized, policy=policy, synchronized=synchronized)
     x = layers.Rescaling(1 / 255, dtype=policy)(images)
@@ -49,7 +51,7 @@ def _normalized(
     policy: keras.DTypePolicy,
     synchronized: bool,
 ) -> keras.KerasTensor:
-    """A convolution and batch normalisation, whose shift makes the convolution's bias redundant."""
+    """Apply a convolution without bias, which is redundant, and batch normalisation."""
     x = keras.layers.Conv2D(
         width,
         size,
