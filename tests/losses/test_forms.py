@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import pickle
+import re
 import sys
 
 import pytest
@@ -25,10 +26,10 @@ def test_the_loss_form_looks_like_a_function_that_is_written_by_hand(name):
     assert pickle.loads(pickle.dumps(loss)) is loss
     for function in (loss, statistics):
         sections = inspect.getdoc(function).split("\nArgs:\n")[1]
-        described = [line.split(":")[0].strip() for line in sections.splitlines() if ": " in line]
-        parameters = [*inspect.signature(function).parameters]
-        assert described[: len(parameters)] == parameters
-        assert "\nReturns:\n" in sections and "\nRaises:\n" in sections
+        arguments, returns = sections.split("\nReturns:\n")
+        described = re.findall(r"^ {4}(\w+): ", arguments, re.M)
+        assert sorted(described) == sorted(inspect.signature(function).parameters)
+        assert "\nRaises:\n" in returns
     (examples,) = doctest.DocTestFinder().find(loss, globs=vars(sys.modules[loss.__module__]))
     assert examples.examples and doctest.DocTestRunner().run(examples).failed == 0
 

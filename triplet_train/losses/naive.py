@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from triplet_train.losses.mining.distances import check_metric, raise_precision, row_distances
-from triplet_train.losses.mining.forms import documented
 from triplet_train.losses.mining.keras_loss import serializable
 from triplet_train.losses.mining.labels import class_labels
 from triplet_train.losses.mining.statistics import TripletStatistics, fraction, masked_mean
@@ -49,10 +48,6 @@ def triplet_loss(
     return masked_mean(terms, tf.ones_like(terms, tf.bool))
 
 
-@documented(
-    seed="int32 [2]; the same seed draws the same triplets, with and without XLA.",
-    distance_metric='"L2", "squared-L2" or "angular".',
-)
 def triplet_naive_statistics(
     y_true: tf.Tensor,
     y_pred: tf.Tensor,
@@ -62,9 +57,14 @@ def triplet_naive_statistics(
 ) -> TripletStatistics:
     """Draw one positive and one negative for each valid anchor, and compute `triplet_loss`.
 
-    The distances among the statistics are means over the drawn pairs.
+    Args:
+        y_true: integer labels [B] or [B, 1].
+        y_pred: embeddings [B, D].
+        seed: int32 [2]; the same seed draws the same triplets, with and without XLA.
+        margin, distance_metric: as in `triplet_loss`.
 
-    Cost: O(B^2 + B D) time, O(B^2) memory.
+    Returns:
+        Means over the drawn triplets and their pairs. O(B^2 + B D) time, O(B^2) memory.
 
     >>> labels, embeddings = [0, 0, 1], [[0.0], [1.0], [1.5]]
     >>> float(triplet_naive_statistics(labels, embeddings, seed=[0, 0]).loss)

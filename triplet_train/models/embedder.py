@@ -11,10 +11,7 @@ from triplet_train.run.folder import EMBEDDER, RunFolder
 
 
 def embedder_file(path: str | os.PathLike[str]) -> Path:
-    """Find the `.keras` file of a tower.
-
-    Args:
-        path: a run folder, for its best tower; a checkpoint of a run; or a `.keras` file.
+    """Find the `.keras` file of a run folder (its best tower), of a checkpoint, or at `path`.
 
     Raises:
         RequestError: there is no such file.

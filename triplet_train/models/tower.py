@@ -50,18 +50,12 @@ def build_tower(
 
 
 def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Divide each vector by its length, or by 1e-12 if it is shorter, in float32.
+    """Divide each vector of [N, D] by its length, or by 1e-12 if it is shorter, in float32.
 
     The result is that of `keras.layers.UnitNormalization`, whose gradient at the zero vector is
     1e12 or NaN (keras#23075). The gradient here is 0. One black image gives a zero vector in a
     tower whose biases are zero, and must not dominate a step. All operations are Keras's own, so
     that the saved tower loads in safe mode without this package.
-
-    Args:
-        x: [N, D].
-
-    Returns:
-        float32 [N, D].
     """
     ops = keras.ops
     x = ops.cast(x, "float32")

@@ -76,15 +76,13 @@ class MinedLoss(keras.losses.Loss):
         return loss / tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        own = {name: getattr(self, name) for name in self.options}
-        return self.statistics(
-            y_true, y_pred, margin=self.margin, distance_metric=self.distance_metric, **own
-        ).loss
+        return self.statistics(y_true, y_pred, **self._arguments()).loss
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("margin", "distance_metric", *self.options)}
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in self.options}
-        return own | {
-            "margin": self.margin,
+        return self._arguments() | {
             "distance_metric": keras.saving.serialize_keras_object(self.distance_metric),
             "name": self.name,
             "reduction": self.reduction,

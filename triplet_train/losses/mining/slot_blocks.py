@@ -21,13 +21,10 @@ def for_each_block(
 
     Args:
         one: (block of `values` [B, width], state) -> (block of the result [B, width], next state).
-        values: [B, S].
-        slots: int32 [], the number of columns to compute.
         width: number of columns in memory at a time; a divisor of S.
-        state: initial state.
 
     Returns:
-        Indices [B, S] and the last state.
+        The indices, and the last state.
     """
     if values.shape[1] == width:
         return one(values, state)

@@ -39,10 +39,7 @@ def features(
     A frozen network runs in inference mode even while the head is trained: its moving averages do
     not change, its random layers are off, and it is not differentiated.
 
-    Args: see `tower.Features`.
-
-    Returns:
-        [N, F].
+    `tower.Features` describes the arguments. Returns [N, F].
 
     Raises:
         RequestError: the network does not take images of this shape, or its weights cannot be

@@ -13,10 +13,7 @@ def features(
     Pooling comes before ReLU, which commutes with the maximum, so that normalisation and ReLU
     process a quarter of the pixels.
 
-    Args: see `tower.Features`.
-
-    Returns:
-        The flattened maps of the last block, [N, F].
+    `tower.Features` describes the arguments. Returns the flattened maps of the last block, [N, F].
     """
     assert model.filters  # filled in by the schema
     layers = keras.layers

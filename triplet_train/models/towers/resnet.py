@@ -20,10 +20,7 @@ def features(
 
     Every stage but the first halves height and width, rounded up, so images may have any size.
 
-    Args: see `tower.Features`.
-
-    Returns:
-        The global average, [N, filters[-1]].
+    `tower.Features` describes the arguments. Returns the global average, [N, filters[-1]].
     """
     assert model.filters  # filled in by the schema
     layers = keras.layers
