@@ -1,16 +1,16 @@
-"""The libraries that the benchmarks compare: their environments, their processes, the machine.
+"""Other libraries that compute triplet losses: their environments, losses and towers."""
 
-Imported by the workers too, so that it needs nothing but Python.
-"""
-
-import os
+import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-THREADS = 2
-LIBRARIES = {"ours": "ours", "tfa": "TFA", "pml": "PML"}
+from processes import THREADS
+
+NAMES = {"ours": "ours", "tfa": "TFA", "pml": "PML"}
 PACKAGES = {
     "ours": ("triplet-train", "tensorflow"),
     "tfa": ("tensorflow-addons", "tensorflow"),
@@ -20,48 +20,79 @@ REQUIREMENTS = {
     "tfa": ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "numpy<2"),
     "pml": ("torch==2.13.0", "pytorch-metric-learning==2.9.0"),
 }
-WORKER_ENVIRONMENT = {
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "OMP_NUM_THREADS": str(THREADS),
-    "OMP_WAIT_POLICY": "PASSIVE",  # one other busy process, and torch's spinning costs it tenfold
-}
+ENVIRONMENTS = Path("build/bench-envs")
+MODULES = {"ours": "triplet_train.losses", "tfa": "tensorflow_addons.losses"}
 
 
-def make_environment(library: str, envs: Path, python: str) -> str:
-    """The interpreter that has `library`, installed first where it is missing."""
+def interpreter(library: str) -> str:
+    """Python that has `library`, which is installed first where it is missing.
+
+    tensorflow_addons needs Python 3.9 to 3.11, as the one that runs this.
+    """
     if library == "ours":
         return sys.executable
-    folder, requirements = envs / library, REQUIREMENTS[library]
-    interpreter, done = str(folder / "bin" / "python"), folder / "installed.txt"
+    folder, requirements = ENVIRONMENTS / library, REQUIREMENTS[library]
+    python, done = str(folder / "bin" / "python"), folder / "installed.txt"
     if not done.exists() or done.read_text() != "\n".join(requirements):
         print(f"making {folder}: {' '.join(requirements)}", file=sys.stderr)
-        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([interpreter, "-m", "pip", "install", "-q", *requirements], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
         done.write_text("\n".join(requirements))
-    return interpreter
+    return python
 
 
-def package_versions(library: str) -> str:
-    """Those of the environment that this runs in."""
+def versions(library: str) -> str:
+    """Versions in the environment that this runs in."""
     return ", ".join(f"{name} {version(name)}" for name in PACKAGES[library])
 
 
-def machine() -> str:
-    return f"{read_field('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores"
+def tensorflow_with_threads() -> Any:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    return tf
 
 
-def reset_peak_memory() -> int:
-    """Lower the recorded peak to the present resident memory, and return that in KiB."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return memory_in_kib("VmRSS")
+def tensorflow_loss(library: str, loss: str) -> Callable[..., Any]:
+    """Ours or that of tensorflow_addons, which has the same name."""
+    name = f"triplet_{loss.replace('semi_hard', 'semihard')}_loss"
+    function: Callable[..., Any] = getattr(importlib.import_module(MODULES[library]), name)
+    return function
 
 
-def memory_in_kib(field: str) -> int:
-    return int(read_field("/proc/self/status", field).split()[0])
+def torch_loss(loss: str, margin: float) -> Callable[[Any, Any], Any]:
+    """Loss of pytorch-metric-learning: (embeddings, labels) -> its value.
+
+    Its semi-hard triplets have every negative within the margin, and not the nearest alone.
+    """
+    from pytorch_metric_learning import distances, losses, miners, reducers
+
+    common = {"distance": distances.LpDistance(normalize_embeddings=False)}
+    function = losses.TripletMarginLoss(margin, reducer=reducers.MeanReducer(), **common)
+    if loss == "batch_all":
+        return lambda x, y: function(x, y)
+    miner = {
+        "semi_hard": lambda: miners.TripletMarginMiner(
+            margin, type_of_triplets="semihard", **common
+        ),
+        "hard": lambda: miners.BatchHardMiner(**common),
+    }[loss]()
+    return lambda x, y: function(x, y, miner(x, y))
 
 
-def read_field(path: str, field: str) -> str:
-    """The value of the first `field: value` line of a file under /proc."""
-    lines = (line.partition(":") for line in Path(path).read_text().splitlines())
-    return next((value.strip() for name, _, value in lines if name.strip() == field), "unknown")
+def torch_tower(side: int, widths: tuple[int, ...], dimensions: int) -> Any:
+    """Convolutions with pooling, then a dense layer; weights begin as those of Keras do."""
+    from torch import nn
+
+    parts: list[Any] = []
+    channels = 1
+    for width in widths:
+        parts += [nn.Conv2d(channels, width, 3, padding="same"), nn.MaxPool2d(2), nn.ReLU()]
+        channels, side = width, side // 2
+    parts += [nn.Flatten(), nn.Linear(channels * side * side, dimensions)]
+    for part in parts:
+        if hasattr(part, "weight"):
+            nn.init.xavier_uniform_(part.weight)
+            nn.init.zeros_(part.bias)
+    return nn.Sequential(*parts)

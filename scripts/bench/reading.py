@@ -1,169 +1,140 @@
-"""What it costs to read P x K batches at random, instead of holding a set in memory.
+"""Batches that are read from disk
 
-    python scripts/bench/reading.py
-
-Makes colour JPEGs, as a TFDS set in both file formats and as a folder, whose decoded images take
-several times the budget of data.cache. Tells what memory the batches of two epochs take, in a
-process for each way; then the rate at which batches come, beside TFDS's own pipeline that reads the
-TFRecord files from front to back, in one process and in rounds of random order. About 5 minutes on
-2 CPU cores.
+The rate and memory of P x K batches of colour JPEGs whose decoded images take several times the
+budget of `data.cache`: from a TFDS set in either file format and from a folder, beside the same set
+held in memory, and beside the pipeline of TFDS that reads TFRecord files from front to back. MiB
+are beyond TensorFlow's own: at the first batch, and at most in an epoch. Rates are medians of rounds
+in random order; the last column compares within a round.
 """
 
-import argparse
-import multiprocessing
-import random
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from processes import memory, peak, reset_peak, worker
+from rounds import in_rounds, rates
+from sections import main, table
 
 CLASSES, PER_CLASS, BUDGET = 16, 8, "128 MiB"
+BATCH = CLASSES * PER_CLASS
 WAYS = ("tfrecord", "array_record", "folder", "in memory")
-_SHARDS = 8
+SHARDS = 8
 
 
-def make_sets(place: Path, images: int, size: int) -> None:
+def make_sets(place: str, images: int, size: int) -> None:
+    """Write the same JPEGs as a folder and as TFDS sets in both formats."""
+    import numpy as np
     import tensorflow_datasets as tfds
     from PIL import Image
 
-    def picture(number: int) -> Image.Image:
-        noise = np.random.default_rng(number).integers(0, 256, (size // 8, size // 8, 3), np.uint8)
-        return Image.fromarray(noise).resize((size, size), Image.Resampling.BICUBIC)
-
+    folder = Path(place) / "folder"
     for number in range(images):
-        file = place / "folder" / "train" / f"{number % 100:03d}" / f"{number:06d}.jpg"
+        noise = np.random.default_rng(number).integers(0, 256, (size // 8, size // 8, 3), np.uint8)
+        file = folder / "train" / f"{number % 100:03d}" / f"{number:06d}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
-        picture(number).save(file, quality=90)
+        picture = Image.fromarray(noise).resize((size, size), Image.Resampling.BICUBIC)
+        picture.save(file, quality=90)
 
     class MadeImages(tfds.core.GeneratorBasedBuilder):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self) -> tfds.core.DatasetInfo:
-            features = {
-                "image": tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg"),
-                "label": tfds.features.ClassLabel(num_classes=100),
-            }
-            return tfds.core.DatasetInfo(
-                builder=self, features=tfds.features.FeaturesDict(features)
-            )
+            image = tfds.features.Image(shape=(size, size, 3), encoding_format="jpeg")
+            label = tfds.features.ClassLabel(num_classes=100)
+            features = tfds.features.FeaturesDict({"image": image, "label": label})
+            return tfds.core.DatasetInfo(builder=self, features=features)
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
             return {"train": self._generate_examples()}
 
-        def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
-            for file in sorted((place / "folder").rglob("*.jpg")):
+        def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
+            for file in sorted(folder.rglob("*.jpg")):
                 yield file.name, {"image": str(file), "label": int(file.parent.name)}
 
     tfds.disable_progress_bar()
-    config = tfds.download.DownloadConfig(num_shards=_SHARDS)
+    shards = tfds.download.DownloadConfig(num_shards=SHARDS)
     for format in ("tfrecord", "array_record"):
-        builder = MadeImages(data_dir=place / format, file_format=format)
-        builder.download_and_prepare(download_config=config)
+        builder = MadeImages(data_dir=Path(place) / format, file_format=format)
+        builder.download_and_prepare(download_config=shards)
 
 
-def open_table(place: Path, way: str, size: int) -> Any:
-    from triplet_train.config import DataConfig
-    from triplet_train.data.caching import cached
-    from triplet_train.data.source import open_source
+def batches_of(place: str, way: str, size: int) -> Iterator[Any]:
+    from steps import read_table
 
-    if way == "folder":
-        data = {"dataset": "image_folder", "path": str(place / way)}
-    else:
-        format = "tfrecord" if way == "in memory" else way
-        data = {"dataset": "made_images", "data_dir": str(place / format)}
-    cache = "memory" if way == "in memory" else BUDGET
-    config = DataConfig(**data, image_size=(size, size), cache=cache)
-    (table,) = cached([open_source(config).table("train")], config)
-    return table
-
-
-def batches_of(table: Any) -> Iterator[Any]:
+    from triplet_train.config import load_config
     from triplet_train.data.batches import PKBatches
     from triplet_train.data.pipeline import training_batches
 
-    batches = PKBatches(table.labels, classes=CLASSES, per_class=PER_CLASS, seed=0)
-    return iter(training_batches(table, batches, 0, range(1), 1))
+    if way == "folder":
+        data = f"dataset: image_folder, path: '{place}/folder'"
+    else:
+        format = "tfrecord" if way == "in memory" else way
+        data = f"dataset: made_images, data_dir: '{place}/{format}'"
+    cache = "memory" if way == "in memory" else BUDGET
+    keys = f"data={{{data}, image_size: [{size}, {size}], cache: {cache}}}"
+    images = read_table(load_config("digits_semihard", [keys]), "train")
+    batches = PKBatches(images.labels, classes=CLASSES, per_class=PER_CLASS, seed=0)
+    return iter(training_batches(images, batches, 0, range(1), 1))
 
 
-def front_to_back(place: Path, size: int) -> Iterator[Any]:
+def front_to_back(place: str) -> Iterator[Any]:
     import tensorflow_datasets as tfds
 
-    (folder,) = (place / "tfrecord").glob("*/1.0.0")
+    (folder,) = (Path(place) / "tfrecord").glob("*/1.0.0")
     plain = tfds.ReadConfig(try_autocache=False)
     dataset = tfds.builder_from_directory(folder).as_dataset(split="train", read_config=plain)
-    return iter(dataset.repeat().batch(CLASSES * PER_CLASS).prefetch(2))
+    return iter(dataset.repeat().batch(BATCH).prefetch(2))
 
 
-def rates(place: Path, size: int, steps: int, rounds: int) -> None:
-    streams = {"TFDS, front to back": front_to_back(place, size)}
-    streams |= {way: batches_of(open_table(place, way, size)) for way in WAYS}
-    seconds: dict[str, list[float]] = {name: [] for name in streams}
-    for number in range(rounds + 1):
-        for name in random.sample(list(streams), len(streams)):
-            for _ in range(3):  # what was prefetched meanwhile
-                next(streams[name])
-            begun = time.perf_counter()
-            for _ in range(steps):
-                next(streams[name])
-            if number:
-                seconds[name].append((time.perf_counter() - begun) / (steps * CLASSES * PER_CLASS))
-    base = seconds["TFDS, front to back"]
-    print(f"images/s, median of {rounds} rounds, and beside TFDS in the same round")
-    for name, times in seconds.items():
-        ratio = statistics.median(b / t for b, t in zip(base, times, strict=True))
-        print(f"  {name:20s} {1 / statistics.median(times):8,.0f}  {ratio:6.2f}", flush=True)
+def measure(place: str, way: str | None, images: int, size: int) -> dict[str, float]:
+    """MiB at the first batch and at most; without a way, make the sets that are read."""
+    if way is None:
+        make_sets(place, images, size)
+        return {}
+    import steps  # noqa: F401 - loads TensorFlow, so that its memory is not counted
 
-
-def memory(place: Path, way: str, size: int, steps: int, answer: multiprocessing.Queue) -> None:
-    import psutil
-
-    process = psutil.Process()
-    import tensorflow as tf  # noqa: F401 - loaded before the first look
-
-    before = process.memory_info().rss
-    stream: Iterator[Any] = batches_of(open_table(place, way, size))
-    seen = []
-    for step in range(steps):
+    before = reset_peak()
+    stream = batches_of(place, way, size)
+    next(stream)
+    first = memory("VmRSS") - before
+    for _ in range(images // BATCH):
         next(stream)
-        if step % 20 == 0:
-            seen.append(process.memory_info().rss)
-    answer.put((seen[0] - before, max(seen) - before))
+    return {"first": first, "peak": peak() - before}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=20, help="of each way in a round")
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
-    size: int = options.size
-    decoded = options.images * size * size * 3 / 2**20
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        context = multiprocessing.get_context("spawn")
-        maker = context.Process(target=make_sets, args=(place, options.images, size))
-        maker.start()
-        maker.join()
-        print(
-            f"{options.images:,} JPEGs of {size} x {size}: {decoded:,.0f} MiB decoded, budget "
-            f"{BUDGET}, batches of {CLASSES} x {PER_CLASS}"
-        )
-        print("memory beyond TensorFlow's own, MiB: at the first batch, at most in two epochs")
-        steps = 2 * options.images // (CLASSES * PER_CLASS)
+def rate_of(stream: Iterator[Any], batches: int) -> Callable[[], float]:
+    def run() -> float:
+        for _ in range(3):  # read ahead during the turns of the others
+            next(stream)
+        begun = time.perf_counter()
+        for _ in range(batches):
+            next(stream)
+        return (time.perf_counter() - begun) / batches
+
+    return run
+
+
+def section(quick: bool) -> str:
+    images, size = (400, 32) if quick else (8000, 128)
+    with tempfile.TemporaryDirectory() as place:
+        job = {"place": place, "images": images, "size": size}
+        worker(__file__, job | {"way": None})
+        rows = [["", "MiB at the first batch", "peak MiB"]]
         for way in WAYS:
-            answer = context.Queue()
-            process = context.Process(target=memory, args=(place, way, size, steps, answer))
-            process.start()
-            first, most = answer.get()
-            process.join()
-            print(f"  {way:20s} {first / 2**20:8,.0f}  {most / 2**20:6,.0f}", flush=True)
-        rates(place, size, options.steps, options.rounds)
+            found = worker(__file__, job | {"way": way})
+            rows.append([way, f"{found['first']:,.0f}", f"{found['peak']:,.0f}"])
+        streams = {"TFDS, front to back": front_to_back(place)}
+        streams |= {way: batches_of(place, way, size) for way in WAYS}
+        functions = {name: rate_of(stream, 10) for name, stream in streams.items()}
+        times = in_rounds(functions, 1 if quick else 5)
+    what = f"{images:,} JPEGs of {size} x {size}, {images * size * size * 3 / 2**20:,.0f} MiB"
+    return (
+        f"{what} decoded; a budget of {BUDGET}; batches of {CLASSES} x {PER_CLASS}.\n\n"
+        f"{table(rows)}\n\n{rates(times, BATCH)}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(section, measure)

@@ -1,126 +1,96 @@
-"""Time and memory of the evaluation beside faiss's exact index, and whether they find the same.
+"""Evaluation
 
-    python scripts/bench/retrieval.py
-    python scripts/bench/retrieval.py --sizes 10000 --contenders retrieval faiss_10
-
-N queries search a gallery of N other rows: made vectors of length 1 in 64 dimensions, float32, in
-10 clusters that overlap about as the classes of a hard data set. Each contender has a process of
-its own; its seconds are without imports and making the vectors, its peak of resident memory with
-them. faiss-cpu (pip install faiss-cpu) searches with IndexFlatL2, in float32: its 10 nearest, or as
-many as the largest class has rows, which MAP@R needs; then by 1,000 queries, for otherwise the
-answer alone takes 12 bytes per query and rank. Needs Linux and a machine with nothing else to do.
+The time and memory of `triplet-eval` with all its metrics, beside the exact index of faiss. N
+queries search a gallery of N others: made unit vectors in 64 dimensions, in 10 clusters that overlap
+about as the classes of a hard data set do. faiss (`IndexFlatL2`) finds the 10 nearest, or as many as
+the largest class has images (R), which MAP@R needs. Each is a process; memory and the seconds of
+`triplet-eval` include start-up and reading. Equal metrics show that both find the same images.
 """
 
-import argparse
 import json
-import os
-import platform
-import resource
-import subprocess
-import sys
+import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
-import numpy as np
+from processes import command, peak, worker
+from sections import main, table
 
-DIMENSIONS, CLASSES, SPREAD = 64, 10, 0.25
-SIZES = (10_000, 60_000)
-CONTENDERS = {
-    "judge": "judge: all figures",
-    "retrieval": "retrieval_figures",
-    "faiss_10": "faiss, k = 10",
-    "faiss_r": "faiss, k = R",
-}
-REFERENCE = "judge"
-FAISS_BLOCK = 1000  # queries
+DIMENSIONS, CLASSES, SPREAD, BLOCK = 64, 10, 0.25, 1000
+METRICS = ("recall_at_1", "recall_at_10", "precision_at_10")
 
 
-def made(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors float32 [rows, 64] of length 1, and their classes int64 [rows]."""
+def made(count: int, seed: int) -> tuple[Any, Any]:
+    """Unit vectors float32 [count, 64] and their classes int64 [count]."""
+    import numpy as np
+
     centres = np.random.default_rng(0).normal(size=(CLASSES, DIMENSIONS)) / DIMENSIONS**0.5
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, CLASSES, rows)
-    vectors = centres[labels] + SPREAD * rng.normal(size=(rows, DIMENSIONS))
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, CLASSES, count)
+    vectors = centres[labels] + SPREAD * random.normal(size=(count, DIMENSIONS))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32), labels
 
 
-def measure(contender: str, rows: int, answer: Path) -> None:
-    """In this process: writes what was found, and what it took, to the file `answer`."""
-    queries, labels = made(rows, seed=1)
-    gallery, gallery_labels = made(rows, seed=2)
-    found: dict[str, np.ndarray | float] = {}
-    if contender.startswith("faiss"):
-        import faiss
+def measure(count: int, whole_class: bool) -> dict[str, float]:
+    """Search with faiss, in blocks of queries, which bound the memory of its answers."""
+    import faiss
+    import numpy as np
 
-        largest = int(np.bincount(gallery_labels).max())
-        k, block = (10, rows) if contender == "faiss_10" else (largest, FAISS_BLOCK)
-        start = time.perf_counter()
-        index = faiss.IndexFlatL2(DIMENSIONS)
-        index.add(gallery)
-        blocks = (queries[first : first + block] for first in range(0, rows, block))
-        nearest = np.concatenate([index.search(part, k)[1][:, :10].copy() for part in blocks])
-        found = {"neighbours": nearest}
-    else:
-        from triplet_train.evaluation import judge, retrieval_figures
-
-        start = time.perf_counter()
-        if contender == "judge":
-            judgement = judge(queries, labels, gallery, gallery_labels)
-            found = {"neighbours": judgement.neighbours}
-        else:
-            figures = retrieval_figures(queries, labels, gallery, gallery_labels).figures
-            found = {"recall_at_1": figures["recall_at_1"]}
-    seconds = time.perf_counter() - start
-    if "neighbours" in found:
-        found["recall_at_1"] = np.mean(gallery_labels[found["neighbours"][:, 0]] == labels)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    np.savez(answer, seconds=seconds, peak=peak, **found)
+    (queries, labels), (gallery, gallery_labels) = made(count, seed=1), made(count, seed=2)
+    k = int(np.bincount(gallery_labels).max()) if whole_class else 10
+    begun = time.perf_counter()
+    index = faiss.IndexFlatL2(DIMENSIONS)
+    index.add(gallery)
+    blocks = [queries[first : first + BLOCK] for first in range(0, count, BLOCK)]
+    nearest = np.concatenate([index.search(block, k)[1][:, :10].copy() for block in blocks])
+    seconds = time.perf_counter() - begun
+    right = gallery_labels[nearest] == labels[:, None]
+    values = (right[:, 0].mean(), right.any(axis=1).mean(), right.mean())
+    metrics = dict(zip(METRICS, map(float, values), strict=True))
+    return {"seconds": seconds, "peak": peak(), **metrics}
 
 
-def row(contender: str, rows: int, folder: Path) -> str:
-    """A row of the table, measured in another process."""
-    answer = folder / f"{contender}_{rows}.npz"
-    command = [sys.executable, __file__, "--measure", json.dumps([contender, rows, str(answer)])]
-    subprocess.run(command, check=True)
-    found = np.load(answer)
-    cells = [f"{rows:,}", CONTENDERS[contender], f"{found['seconds']:.1f}"]
-    cells += [f"{found['peak']:.2f}", f"{found['recall_at_1']:.4f}"]
-    reference = folder / f"{REFERENCE}_{rows}.npz"
-    agree = ""
-    if "neighbours" in found and contender != REFERENCE and reference.exists():
-        ours = np.load(reference)["neighbours"]
-        agree = f"{np.mean(found['neighbours'] == ours):.6f}"
-    return f"| {' | '.join([*cells, agree])} |"
+def write_file(file: Path, vectors: Any, labels: Any) -> None:
+    """Embedding file of triplet-train, in its npz format."""
+    import numpy as np
+
+    names = np.array([str(label) for label in labels])
+    ids = np.array([f"{file.stem}-{row}" for row in range(len(labels))])
+    np.savez(
+        file,
+        embeddings=vectors,
+        labels=labels,
+        label_names=names,
+        ids=ids,
+        metadata=np.array(json.dumps({})),
+    )
 
 
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+def evaluate(count: int, folder: Path) -> dict[str, float]:
+    files = {name: folder / f"{name}-{count}.npz" for name in ("queries", "gallery")}
+    for seed, file in enumerate(files.values(), start=1):
+        write_file(file, *made(count, seed))
+    answer = folder / f"{count}.json"
+    both = ["--queries", files["queries"], "--gallery", files["gallery"]]
+    seconds, most = command("triplet-eval", *both, "--json", answer, "--quiet")
+    return {"seconds": seconds, "peak": most, **json.loads(answer.read_text())}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="rows on either side")
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.measure:
-        contender, rows, answer = json.loads(options.measure)
-        measure(contender, rows, Path(answer))
-        return
-    print(f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}", end="")
-    for package in ("numpy", "scikit-learn", "scipy", "faiss-cpu"):
-        print(f", {package} {version(package)}", end="")
-    print("\n\n| rows | what | seconds | peak GiB | recall@1 | neighbours as ours |")
-    print("|---|---|---|---|---|---|", flush=True)
-    with TemporaryDirectory() as folder:
-        for rows in options.sizes:
-            for contender in options.contenders:
-                print(row(contender, rows, Path(folder)), flush=True)
+def section(quick: bool) -> str:
+    rows = [["N", "", "seconds", "peak MiB", *(f"`{metric}`" for metric in METRICS)]]
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1000,) if quick else (10_000, 60_000):
+            contenders = {
+                "`triplet-eval`": evaluate(count, Path(folder)),
+                "faiss, 10": worker(__file__, {"count": count, "whole_class": False}),
+                "faiss, R": worker(__file__, {"count": count, "whole_class": True}),
+            }
+            for name, found in contenders.items():
+                row = [f"{count:,}", name, f"{found['seconds']:.1f}", f"{found['peak']:,.0f}"]
+                rows.append([*row, *(f"{found[metric]:.6f}" for metric in METRICS)])
+    return table(rows, left=2)
 
 
 if __name__ == "__main__":
-    main()
+    main(section, measure)

@@ -35,7 +35,7 @@ def keep_runs(folder, name, *deviations):
         run.mkdir(parents=True)
         metrics = {metric: mean + deviation * sd for metric, (mean, sd) in promised(name).items()}
         (run / "metrics.json").write_text(json.dumps(metrics))
-        seconds = {"seconds_to_figures": 1.0, "seconds": 2.0}
+        seconds = {"seconds_to_metrics": 1.0, "seconds": 2.0}
         (run / "reproduced.json").write_text(json.dumps(seconds))
 
 

@@ -1,0 +1,37 @@
+"""Command line and Markdown that the benches share.
+
+A bench prints one section of a page: its docstring, whose first line is the heading, then what
+`section(quick)` returns. It needs nothing but Python before it is asked to measure, so that its
+workers can run in the environments of other libraries.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main(section: Callable[[bool], str], work: Callable[..., Any] | None = None) -> None:
+    """Print the section of the script that is running, or do the work of one of its workers."""
+    document = sys.modules["__main__"].__doc__ or ""
+    parser = argparse.ArgumentParser(
+        description=document, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="try it at tiny sizes")
+    parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if work and options.worker is not None:
+        print(json.dumps(work(**options.worker)))
+    else:
+        print(f"## {document.strip()}\n\n{section(options.quick)}")
+
+
+def table(rows: list[list[str]], left: int = 1) -> str:
+    """Markdown table of `rows`, the heading first; columns from `left` on are right-aligned."""
+    rule = ["---"] * left + ["---:"] * (len(rows[0]) - left)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])

@@ -1,0 +1,135 @@
+"""Towers, batches and steps as `triplet-train` sets them up."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from os import devnull
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from triplet_train.config import Config, load_config
+from triplet_train.data.batches import PKBatches, make_batches
+from triplet_train.data.caching import cached
+from triplet_train.data.images import ImageTable
+from triplet_train.data.pipeline import training_batches
+from triplet_train.data.sources import open_source
+from triplet_train.losses.strategies import make_strategy
+from triplet_train.models.tower import build_tower
+from triplet_train.training.augmentation import make_augmentation
+from triplet_train.training.devices import Devices, choose_devices
+from triplet_train.training.loop import train
+from triplet_train.training.optimizers import make_optimizer
+from triplet_train.training.step import Step, make_step
+
+TWO_CONVOLUTIONS = "model={filters: [32, 64], embedding_dim: 64}"
+NEVER = 10**6  # steps
+
+
+def table_of(pixels: np.ndarray, labels: np.ndarray) -> ImageTable:
+    """Table of images, uint8 [N, H, W, C], that are held in memory."""
+    return ImageTable(
+        name="made",
+        split="all",
+        image_shape=pixels.shape[1:],
+        labels=labels.astype(np.int64),
+        ids=[str(row) for row in range(len(labels))],
+        class_names={int(label): str(label) for label in np.unique(labels)},
+        read=lambda rows: pixels[rows],
+        size_of=None,
+        pixels=pixels,
+    )
+
+
+def made_images(count: int, shape: tuple[int, ...], classes: int = 10) -> ImageTable:
+    """Images of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+    return table_of(pixels, np.arange(count) % classes)
+
+
+def read_table(config: Config, split: str) -> ImageTable:
+    """Split of the data set of `config`, in memory as far as data.cache says."""
+    (table,) = cached([open_source(config.data).table(split, quiet=True)], config.data, quiet=True)
+    return table
+
+
+@dataclass
+class Training:
+    """What a training consists of before its first step."""
+
+    config: Config
+    images: ImageTable
+    batches: PKBatches
+    tower: keras.Model
+    optimizer: keras.Optimizer
+    devices: Devices
+    step: Step
+
+    def data(self) -> Iterator[Any]:
+        """Batches of images and labels on the device, without end."""
+        return self.devices.batches(
+            lambda local: training_batches(self.images, self.batches, 0, local, 1)
+        )
+
+    def loop(self, evaluate: Callable[[], dict[str, float]] | None, **settings: Any) -> str:
+        """Run the loop of triplet-train with these keys of `train`; return its metrics.jsonl.
+
+        `evaluate` gives recall_at_1 and map_at_r, or ends the loop by raising EndLoop.
+        """
+        section = self.config.train.model_copy(update=settings)
+        config = self.config.model_copy(update={"train": section})
+        with tempfile.TemporaryDirectory() as folder, open(devnull, "w") as nowhere:
+            run = Path(folder)
+            parts = (self.tower, self.images, self.batches, evaluate, run, self.devices)
+            try:
+                with redirect_stderr(nowhere):
+                    train(config, *parts, quiet=True)
+            except EndLoop:
+                pass
+            return (run / "metrics.jsonl").read_text()
+
+
+class EndLoop(Exception):
+    """Ends a loop from within its evaluation."""
+
+
+def set_up(
+    images: ImageTable, *overrides: str, config: str = "mnist_semihard", jit_compile: bool = False
+) -> Training:
+    """Training of a shipped configuration with `overrides` on `images`."""
+    loaded = load_config(config, list(overrides))
+    devices, precision = choose_devices(loaded), loaded.train.precision
+    keras.utils.set_random_seed(loaded.seed)
+    tower = build_tower(loaded.model, images.image_shape, precision)
+    optimizer = make_optimizer(loaded.optimizer, NEVER, precision)
+    optimizer.build(tower.trainable_variables)
+    step = make_step(
+        tower,
+        optimizer,
+        make_strategy(loaded.loss),
+        devices,
+        seed=loaded.seed,
+        augment=make_augmentation(loaded.augment),
+        microbatch=loaded.train.microbatch,
+        jit_compile=jit_compile,
+    )
+    batches = make_batches(loaded, images.labels)
+    return Training(loaded, images, batches, tower, optimizer, devices, step)
+
+
+def timed(call: Callable[[], tf.Tensor], calls: int) -> Callable[[], float]:
+    """Function that returns the seconds of a call, waiting for the last of `calls` results."""
+
+    def run() -> float:
+        begun = time.perf_counter()
+        for _ in range(calls):
+            result = call()
+        float(result)
+        return (time.perf_counter() - begun) / calls
+
+    return run
