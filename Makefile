@@ -5,7 +5,7 @@ PACKAGE ?= build/package
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
 
-.PHONY: demo test check lint slow package reproduce
+.PHONY: demo test check lint slow package reproduce bench
 
 demo: $(VENV)/.package
 	$(BIN)/triplet-train --config digits_semihard --run-dir runs/demo --overwrite
@@ -36,6 +36,10 @@ package: $(VENV)/.dev
 	$(PACKAGE)/empty/bin/python -m pip install --quiet --upgrade pip
 	$(PACKAGE)/empty/bin/python -m pip install --quiet $(PACKAGE)/*.whl
 	cd $(PACKAGE) && HOME=$$PWD empty/bin/triplet-train --config digits_semihard
+
+# Writes docs/measurements/, or the pages of it that ONLY names; see scripts/README.md.
+bench: $(VENV)/.dev
+	$(BIN)/python scripts/bench/all.py $(if $(ONLY),--only $(ONLY))
 
 reproduce: $(VENV)/.package
 	$(BIN)/python scripts/bench/reproduce.py

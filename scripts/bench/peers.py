@@ -4,12 +4,12 @@ The losses and a training beside tensorflow_addons 0.23 (TFA) and pytorch-metric
 each in an environment of its own, which pip makes in build/bench-envs on the first run (3 GB;
 Python 3.9 to 3.11).
 
-A loss is measured as on the page on losses. The training is the same for all: MNIST from memory, two
-convolutions of 32 and 64 and a dense layer of 64, Adam at 1e-3, semi-hard at margin 0.5, two
+A loss is measured as on the page on losses. The training is the same for all: MNIST from memory,
+two convolutions of 32 and 64 and a dense layer of 64, Adam at 1e-3, semi-hard at margin 0.5, two
 threads; TFA with the pipeline of its tutorial and `model.fit`, PML with MPerClassSampler, a
 DataLoader and its semi-hard miner, whose triplets have every negative within the margin. A process
-each, in turn; its rate is the median of its windows after the first. Evaluation is not on the clock;
-imports and reading are not either.
+each, in turn; its rate is the median of its windows after the first. Evaluation, imports and
+reading are not on the clock.
 """
 
 import tempfile

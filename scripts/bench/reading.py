@@ -3,8 +3,8 @@
 The rate and memory of P x K batches of colour JPEGs whose decoded images take several times the
 budget of `data.cache`: from a TFDS set in either file format and from a folder, beside the same set
 held in memory, and beside the pipeline of TFDS that reads TFRecord files from front to back. MiB
-are beyond TensorFlow's own: at the first batch, and at most in an epoch. Rates are medians of rounds
-in random order; the last column compares within a round.
+are beyond TensorFlow's own: at the first batch, and at most in an epoch. Rates are medians of
+rounds in random order; the last column compares within a round.
 """
 
 import tempfile

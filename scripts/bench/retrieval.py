@@ -1,10 +1,11 @@
 """Evaluation
 
 The time and memory of `triplet-eval` with all its metrics, beside the exact index of faiss. N
-queries search a gallery of N others: made unit vectors in 64 dimensions, in 10 clusters that overlap
-about as the classes of a hard data set do. faiss (`IndexFlatL2`) finds the 10 nearest, or as many as
-the largest class has images (R), which MAP@R needs. Each is a process; memory and the seconds of
-`triplet-eval` include start-up and reading. Equal metrics show that both find the same images.
+queries search a gallery of N others: made unit vectors in 64 dimensions, in 10 clusters that
+overlap about as the classes of a hard data set do. faiss (`IndexFlatL2`) finds the 10 nearest, or
+as many as the largest class has images (R), which MAP@R needs. Each is a process; memory and the
+seconds of `triplet-eval` include start-up and reading. Equal metrics show that both find the same
+images.
 """
 
 import json

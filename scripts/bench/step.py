@@ -25,7 +25,7 @@ def parts(model: str, steps: int) -> tuple[dict[str, Callable[[], float]], list[
     import tensorflow as tf
     from steps import NEVER, made_images, set_up, timed
 
-    from triplet_train.losses.strategies import make_strategy
+    from triplet_train.losses.mining.strategy import make_strategy
     from triplet_train.training.microbatches import embed_whole
 
     batch = "batch={classes: 8, per_class: 16}"

@@ -3,9 +3,8 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import suppress
 from dataclasses import dataclass
-from os import devnull
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.config import Config, load_config
+from triplet_train.console import SILENT
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.caching import cached
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
-from triplet_train.data.sources import open_source
-from triplet_train.losses.strategies import make_strategy
+from triplet_train.data.source import open_source
+from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices, choose_devices
@@ -54,7 +54,7 @@ def made_images(count: int, shape: tuple[int, ...], classes: int = 10) -> ImageT
 
 def read_table(config: Config, split: str) -> ImageTable:
     """Split of the data set of `config`, in memory as far as data.cache says."""
-    (table,) = cached([open_source(config.data).table(split, quiet=True)], config.data, quiet=True)
+    (table,) = cached([open_source(config.data).table(split)], config.data)
     return table
 
 
@@ -83,14 +83,11 @@ class Training:
         """
         section = self.config.train.model_copy(update=settings)
         config = self.config.model_copy(update={"train": section})
-        with tempfile.TemporaryDirectory() as folder, open(devnull, "w") as nowhere:
+        with tempfile.TemporaryDirectory() as folder:
             run = Path(folder)
             parts = (self.tower, self.images, self.batches, evaluate, run, self.devices)
-            try:
-                with redirect_stderr(nowhere):
-                    train(config, *parts, quiet=True)
-            except EndLoop:
-                pass
+            with suppress(EndLoop):
+                train(config, *parts, SILENT)
             return (run / "metrics.jsonl").read_text()
 
 
