@@ -21,6 +21,7 @@ from triplet_train.data.pipeline import training_batches
 from triplet_train.data.source import open_source
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
+from triplet_train.run.folder import RunFolder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
@@ -40,7 +41,7 @@ def table_of(pixels: np.ndarray, labels: np.ndarray) -> ImageTable:
         labels=labels.astype(np.int64),
         ids=[str(row) for row in range(len(labels))],
         class_names={int(label): str(label) for label in np.unique(labels)},
-        read=lambda rows: pixels[rows],
+        try_read=lambda rows: (pixels[rows], {}),
         size_of=None,
         pixels=pixels,
     )
@@ -84,11 +85,11 @@ class Training:
         section = self.config.train.model_copy(update=settings)
         config = self.config.model_copy(update={"train": section})
         with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder)
+            run = RunFolder(Path(folder))
             parts = (self.tower, self.images, self.batches, evaluate, run, self.devices)
             with suppress(EndLoop):
                 train(config, *parts, SILENT)
-            return (run / "metrics.jsonl").read_text()
+            return run.metrics_log.read_text()
 
 
 class EndLoop(Exception):
