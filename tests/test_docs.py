@@ -13,7 +13,8 @@ from triplet_train.config import Config, load_config, schema_as_yaml
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "CONTRIBUTING.md"
-PAGES = [ROOT / "README.md", RECIPES, *sorted(ROOT.glob("docs/**/*.md"))]
+SCRIPTS_PAGE = ROOT / "scripts/README.md"
+PAGES = [ROOT / "README.md", RECIPES, SCRIPTS_PAGE, *sorted(ROOT.glob("docs/**/*.md"))]
 
 # Of each script that a page names, what stands behind it there.
 SCRIPTS: dict[str, list[str]] = {}
@@ -74,6 +75,12 @@ def test_the_map_has_every_package_and_the_files_that_it_names():
     assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == packages
     for file in re.findall(r"(?:\w+/)+\w+\.py", page):
         assert (package / file).is_file(), file
+
+
+def test_every_script_is_in_their_index():
+    page = SCRIPTS_PAGE.read_text()
+    for script in ROOT.glob("scripts/*/*.py"):
+        assert f"{script.name}`" in page, script
 
 
 @pytest.mark.slow

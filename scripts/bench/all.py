@@ -4,9 +4,9 @@
     python scripts/bench/all.py --only losses step
 
 About 25 minutes on 2 CPU cores with nothing else to do. Needs MNIST, in the folder that
-TFDS_DATA_DIR names or in TFDS's own. `gpu` and `peers` are written only when they are named. A page
-is written again after each of its sections; a section whose script fails says so, and the exit
-status is then 1.
+TFDS_DATA_DIR names or in TFDS's own. `peers` is written only when it is named: it installs other
+libraries, and takes as long again. A page is written again after each of its sections. A section
+whose script fails says so, and the exit status is then 1.
 """
 
 import argparse

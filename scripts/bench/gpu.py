@@ -2,12 +2,12 @@
 
     python scripts/bench/gpu.py --golden golden --output gpu.json
     python scripts/bench/gpu.py --library pml --output pml.json
-    python scripts/bench/gpu.py --read gpu.json pml.json
+    python scripts/bench/gpu.py --read gpu.json pml.json > docs/measurements/gpu.md
 
 At most --minutes minutes: rows for which no time is left are named at the end. The file holds all
 rows so far, so that an interrupted run loses none. `--library pml` measures the same losses and
 steps with PyTorch and pytorch-metric-learning in an environment that has them. `--read` prints such
-files as Markdown tables, for docs/measurements/gpu.md. `--quick` tries everything on a CPU. The
+files as a page of Markdown tables. `--quick` tries everything at tiny sizes, on a CPU too. The
 values of tensorflow_addons are compared where --golden names the folder with tfa_losses.npz and
 tfa_losses.json. The section `mnist` needs MNIST.
 """
@@ -458,7 +458,7 @@ def main() -> None:
     add("--read", type=Path, nargs="+", help="files of --output to print as tables")
     options = parser.parse_args()
     if options.read:
-        print("\n\n".join(map(tables, options.read)))
+        print("\n\n".join(["# On a GPU", *map(tables, options.read)]))
         return
     options.sizes = (32,) if options.quick else (128, 1024, 8192)
     options.budget = 0.02 if options.quick else 0.5  # seconds of a measurement
