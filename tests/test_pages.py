@@ -177,7 +177,7 @@ def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run,
     overrides = ["optimizer.learning_rate=0.01", "model.batch_norm=false"]
     collapse = Collapse(load_config("mnist_hard", overrides))
     figures = {"loss": 0.5, "embedding_spread": 1e-7}
-    assert says(page, [collapse.warning(step, figures) for step in range(100)][-1])
+    assert says(page, f"warning: {[collapse.warning(step, figures) for step in range(100)][-1]}")
 
     wrong = ["--set", "optimizer.learning_rate=1e30", "--run-dir", "runs/mine"]
     status, _, err = command(train, "--config", "digits_semihard", "--data-dir", data_dir, *wrong)

@@ -23,6 +23,7 @@ from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
 from triplet_train.training.augmentation import make_augmentation
+from triplet_train.training.context import Context
 from triplet_train.training.devices import Devices, choose_devices
 from triplet_train.training.loop import train
 from triplet_train.training.optimizers import make_optimizer
@@ -86,9 +87,9 @@ class Training:
         config = self.config.model_copy(update={"train": section})
         with tempfile.TemporaryDirectory() as folder:
             run = RunFolder(Path(folder))
-            parts = (self.tower, self.images, self.batches, evaluate, run, self.devices)
+            context = Context(config, run, devices=self.devices, console=SILENT)
             with suppress(EndLoop):
-                train(config, *parts, SILENT)
+                train(context, self.tower, self.images, self.batches, evaluate)
             return run.metrics_log.read_text()
 
 

@@ -454,7 +454,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
 ):
     from triplet_train.training import log, loop
 
-    judge = loop._judge
+    judge = loop._evaluate
     request = small_run(data_dir, "--set", "train.eval_every=5")
     for number, ends_with, step, more in (
         (signal.SIGINT, 130, 6, []),
@@ -466,7 +466,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
             return judge(*arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "_judge", send_signal)
+            patch.setattr(loop, "_evaluate", send_signal)
             status, _, err = command(train, *request, *more)
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
     with monkeypatch.context() as patch:  # the reader of what is said is gone
@@ -560,7 +560,7 @@ def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_ru
 
 def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, finished_run):
     status, err, run = resume_copy_of(finished_run, workplace, command, shutil.rmtree)
-    assert status == 1 and "run holds no checkpoint that can be read" in err
+    assert status == 1 and "run holds no readable checkpoint" in err
     assert not (run / "checkpoints").exists()
 
 

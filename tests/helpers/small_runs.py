@@ -9,6 +9,7 @@ from triplet_train.data.batches import make_batches
 from triplet_train.models.tower import build_tower
 from triplet_train.registry import APPLICATIONS
 from triplet_train.run.folder import RunFolder
+from triplet_train.training.context import Context
 from triplet_train.training.devices import choose_devices
 from triplet_train.training.loop import train
 
@@ -38,7 +39,7 @@ def build_small(model, image_shape, *arguments, **options):
 
 
 def start(config, folder, *, resume=False, evaluate=figures, build=build_small, images=IMAGES):
-    """The tower's weights at the end, and the progress."""
+    """The tower's weights at the end, and the state of training."""
     devices = choose_devices(config)
     if devices.chief:
         folder.mkdir(exist_ok=True)
@@ -50,10 +51,8 @@ def start(config, folder, *, resume=False, evaluate=figures, build=build_small, 
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
-    run = RunFolder(folder)
+    context = Context(config, RunFolder(folder), resume, devices=devices, console=SILENT)
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
-        progress = train(
-            config, tower, images, batches, evaluate, run, devices, SILENT, resume=resume
-        )
-    return tower.get_weights(), progress
+        state = train(context, tower, images, batches, evaluate)
+    return tower.get_weights(), state

@@ -13,9 +13,10 @@ from triplet_train.console import SILENT
 from triplet_train.errors import RunError
 from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
-from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
+from triplet_train.training.state import TrainingState
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +34,16 @@ class Run:
 
     def __init__(self, folder, trained):
         self.run, self.trained, self.said = RunFolder(folder), trained, []
-        self.checkpoints = Checkpoints(self.run, keep=2)
+        self.checkpoints = Checkpoints(self.run, *trained, keep=2)
 
     def save(self, step, best=0, keep=2):
         self.checkpoints._keep = keep
         for weight in self.trained[0].weights:
             weight.assign(np.full(weight.shape, step))
         shutil.rmtree(self.run.checkpoint(step).path, ignore_errors=True)
-        self.progress = Progress(step, best, figures(), getattr(self, "sha", None))
-        self.checkpoints.save(*self.trained, self.progress)
-        self.sha = self.progress.best_sha256
+        self.state = TrainingState(step, best, figures(), getattr(self, "sha", None))
+        self.checkpoints.save(self.state)
+        self.sha = self.state.best_sha256
 
     def damage(self, *steps):
         for step in steps:
@@ -50,10 +51,10 @@ class Run:
 
     def restore(self, keep=2):
         self.said = []
-        self.checkpoints = Checkpoints(self.run, keep)
-        progress = self.checkpoints.restore(*self.trained, self.said.append)
-        self.checkpoints.put_in_order(progress)
-        return progress
+        self.checkpoints = Checkpoints(self.run, *self.trained, keep)
+        state = self.checkpoints.restore(self.said.append)
+        self.checkpoints.repair_best(state)
+        return state
 
     def on_disk(self):
         return sorted(int(path.name[5:]) for path in self.run.checkpoints.glob("step_*"))
@@ -115,9 +116,9 @@ def test_a_best_tower_that_is_lost_is_taken_back_from_its_copy(saved, lose):
     for step in (10, 20, 30):
         saved.save(step, best=10)
     lose(saved, 10)
-    progress = saved.restore()
-    assert (progress.step, progress.best_step, progress.best_figures) == (30, 10, figures())
-    assert "step_00000010/embedder.keras" in saved.said[0] and "taken back from" in saved.said[0]
+    state = saved.restore()
+    assert (state.step, state.best_step, state.best_metrics) == (30, 10, figures())
+    assert "step_00000010/embedder.keras" in saved.said[0] and "restored from" in saved.said[0]
     for place in ("", "checkpoints/best"):
         assert (saved.tower(place)[0] == 10).all()
     assert saved.restore().best_step == 10 and saved.said == []
@@ -128,17 +129,17 @@ def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
     saved.save(20, best=10)
     saved.save(30, best=30)  # so that 10 goes, and the copy is of 30
     saved.damage(30)
-    progress = saved.restore()
-    assert (progress.step, progress.best_step, progress.best_figures) == (20, 20, None)
+    state = saved.restore()
+    assert (state.step, state.best_step, state.best_metrics) == (20, 20, None)
     assert "step_00000030 is damaged" in saved.said[0]
-    assert "damaged or gone; the best is chosen anew, among step 20" in saved.said[1]
+    assert "damaged or missing; the best is chosen again, from step 20" in saved.said[1]
     assert (saved.tower("")[0] == 20).all()
 
 
 def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
-    assert saved.restore() == Progress() and "beginning at step 0" in saved.said[0]
+    assert saved.restore() == TrainingState() and "starting at step 0" in saved.said[0]
     RunLog(saved.run, 0, 10, SILENT)  # before anything is logged
-    with pytest.raises(RunError, match="no checkpoint that can be read"):
+    with pytest.raises(RunError, match="no readable checkpoint"):
         saved.restore()
 
 

@@ -205,7 +205,7 @@ def test_processes_that_find_different_checkpoints_are_refused(tmp_path, of_two_
     )
     for end, step in zip(ends, (10, 20), strict=True):
         assert isinstance(end, RunError), end
-        assert f"of step {step}, on another worker of another" in str(end)
+        assert f"of step {step} on this worker and of another step" in str(end)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
 
 def test_a_disk_that_is_full_from_the_start_leaves_a_run_that_resume_begins(tmp_path, whole):
     run = tmp_path / "run"
-    with pytest.raises(RunError, match=r"none is saved\. .* --resume begins at step 0$"):
+    with pytest.raises(RunError, match=r"no checkpoint was saved\. .* --resume starts at step 0$"):
         run_on_a_disk_that_fills_up(run, 4000, at_once=True)
     resumed = run_on_a_disk_that_fills_up(run, resume=True)
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))

@@ -177,8 +177,8 @@ def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
 
 def test_the_newest_checkpoints_and_the_best_are_kept(whole):
     run, _, progress = whole
-    assert (progress.best_step, progress.best_figures) == (4, figures(0.9))
-    checkpoints = Checkpoints(RunFolder(run), keep=2)
+    assert (progress.best_step, progress.best_metrics) == (4, figures(0.9))
+    checkpoints = Checkpoints(RunFolder(run), None, None, keep=2)
     assert checkpoints.steps() == [4, 9, 12]
     best = run / "checkpoints" / "best"
     assert best.resolve() == (run / "checkpoints/step_00000004").resolve()

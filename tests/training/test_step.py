@@ -10,7 +10,7 @@ from triplet_train.models.tower import build_tower
 from triplet_train.registry import STRATEGIES
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import Devices
-from triplet_train.training.microbatches import embed_in_parts
+from triplet_train.training.microbatches import embed_in_microbatches
 from triplet_train.training.optimizers import learning_rate, make_optimizer
 from triplet_train.training.step import make_step
 
@@ -170,7 +170,7 @@ def test_both_ways_of_a_microbatch_draw_the_same_and_move_the_averages_once():
 
     pull = tf.constant(np.random.default_rng(1).normal(size=(12, 5)), tf.float32)
     tower, twin = tower_of_everything(), tower_of_everything()
-    embeddings, push_back = embed_in_parts(tower, tf.constant(IMAGES), 4, seed_by(tower))
+    embeddings, push_back = embed_in_microbatches(tower, tf.constant(IMAGES), 4, seed_by(tower))
     gradients = push_back(pull)
 
     expected = np.empty((12, 5), np.float32)

@@ -15,6 +15,7 @@ from triplet_train.config.schema import (
     LossConfig,
     ModelConfig,
     OptimizerConfig,
+    TrainConfig,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "TrainConfig",
     "config_name",
     "find_config",
     "load_config",

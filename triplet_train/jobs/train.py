@@ -20,6 +20,7 @@ from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
+from triplet_train.training.context import Context
 from triplet_train.training.devices import Devices, choose_devices, gpu_names
 from triplet_train.training.loop import train
 
@@ -64,6 +65,7 @@ def _train_and_judge(
 ) -> str:
     if not devices.chief:
         console = SILENT
+    context = Context(config, folder, resume, overwrite, devices=devices, console=console)
     classes = folder.classes() if resume else None
     source = open_source(config.data, console, classes=classes)
     tables = run_tables(config, source)
@@ -82,7 +84,7 @@ def _train_and_judge(
     wanted = [tables.trained, tables.judged] if devices.chief else [tables.trained]
     images, *judged = cached(wanted, config.data, console)
     if not devices.chief:
-        train(config, tower, images, batches, None, folder, devices, console, resume=resume)
+        train(context, tower, images, batches, None)
         return f"done; the chief writes {folder}"
     (held_out,) = judged
     embed = make_embed(tower, at_once(config, held_out.image_shape))
@@ -97,16 +99,12 @@ def _train_and_judge(
         for line in lines:
             console.say(line)
         progress = train(
-            config,
+            context,
             tower,
             images,
             batches,
             lambda: retrieval_figures(embed(held_out), held_out.labels).figures | asdict(counts),
-            folder,
-            devices,
-            console,
-            over=str(counts),
-            resume=resume,
+            str(counts),
         )
         figures = export_and_judge(config, folder, tables.exported, progress.best_step, console)
     return ending(config, folder, progress.best_step, figures)

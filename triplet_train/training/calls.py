@@ -1,4 +1,4 @@
-"""Calls that make the steps of a run: one each, or as many as take a tenth of a second."""
+"""Calls that make the steps of a run: one step each, or as many as take a tenth of a second."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,45 +6,44 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.files import first_line
-from triplet_train.training.devices import NOT_COMPILED, Devices, gpu_memory
-from triplet_train.training.step import FIGURES, Step, StepFigures, packed, unpacked
+from triplet_train.training.context import Context
+from triplet_train.training.devices import NOT_COMPILED, gpu_memory
+from triplet_train.training.step import COLUMNS, Step, StepMetrics, packed, unpacked
 
-# Steps, numbered from 1, and what makes them: whether to stop -> their figures.
-Call = tuple[range, Callable[[bool], StepFigures]]
+# Steps, numbered from 1, and a function of `stopping` that makes them.
+Call = tuple[range, Callable[[bool], StepMetrics]]
 
-_SECONDS = 0.1  # of a call: Python is a small part of it, and a signal is heard soon
-_MOST = 256  # steps of a call
+_SECONDS = 0.1  # per call: the share of Python is small, and signals are noticed soon
+_MOST = 256  # steps per call
 _SHARE = 0.25  # of a GPU's memory, for the training images
-_FED = 2**26  # bytes of images that go to the device for a call
+_FED = 2**26  # bytes of images that are copied to the device for a call
 
 
 def make_calls(
-    config: Config,
+    context: Context,
     make: Callable[[bool], Step],
     images: ImageTable,
     batches: PKBatches,
-    devices: Devices,
     steps: range,
     end: Callable[[int], int],
     say: Callable[[str], object],
 ) -> Iterator[Call]:
-    """Calls that make all of `steps`, as `train.jit_compile` and the devices have it.
+    """Yield calls that make all of `steps`: several steps each if XLA compiles for one GPU.
 
     Args:
-        make: whether XLA compiles it -> the step.
-        end: step -> the next one after which there is something to do; a call ends there at the
-            latest.
-        say: is told what takes a while, or was not possible.
+        make: function of `jit_compile` that returns the step.
+        end: function from a step to the latest end of the call that follows it.
+        say: receives a line before the compilation, and if it fails.
 
     Raises:
-        RunError: an image cannot be read; or a tf.errors.OpError, where TensorFlow reads.
+        RunError: an image cannot be read. If TensorFlow reads it, tf.errors.OpError.
     """
+    config, devices = context.config, context.devices
     asked = config.train.jit_compile
     if asked and devices.one_gpu and not config.train.deterministic:
         say("compiling the step for the GPU")
@@ -56,7 +55,7 @@ def make_calls(
         except NOT_COMPILED as error:
             if asked is True:
                 raise
-            say(f"XLA cannot compile the step ({first_line(error)}): it goes on without, slower")
+            say(f"XLA cannot compile the step ({first_line(error)}); training goes on without it")
     data = devices.batches(
         lambda local: training_batches(images, batches, steps.start - 1, local, devices.replicas)
     )
@@ -66,29 +65,29 @@ def make_calls(
 def one_a_call(
     step: Step, data: Iterator[tuple[tf.Tensor, tf.Tensor]], steps: range
 ) -> Iterator[Call]:
-    """A call for each of `steps`, with the next of the batches in `data`."""
+    """Yield a call for each of `steps`, with the next batch of `data`."""
     for number in steps:
         pixels, labels = next(data)
 
         def run(
             stopping: bool, number: int = number, batch: tuple[tf.Tensor, ...] = (pixels, labels)
-        ) -> StepFigures:
+        ) -> StepMetrics:
             return step(tf.constant(number - 1), tf.constant(int(stopping)), *batch)
 
         yield range(number, number + 1), run
 
 
 class SeveralSteps:
-    """Steps in a loop that XLA compiles, with their images on the device, on one GPU.
+    """Steps in a loop that XLA compiles for one GPU, with their images on it.
 
-    On an H100 a small tower's step takes 0.3 ms and asking for it from Python 0.7 ms. A call makes
-    as many steps as take `_SECONDS`, while a thread prepares the next. However steps are shared
-    out among calls, they are the same computation.
+    On an H100 the step of a small tower takes 0.3 ms, and its call from Python 0.7 ms. A call makes
+    as many steps as take `_SECONDS`, while a thread prepares the next one. The division into calls
+    does not change the computation.
 
     Args:
         step: made with `jit_compile`.
-        room: bytes that the training images may take on the device. If they are in memory and
-            take no more they stay there; otherwise those of a call go there with it.
+        room: bytes for the training images on the device. If they are in memory and fit, they are
+            copied once; otherwise the images of each call are copied with it.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class SeveralSteps:
     ) -> None:
         self._images, self._batches = images, batches
         size = batches.size
-        labels = np.repeat(np.arange(classes), size // classes)  # all that the loss asks of them
+        labels = np.repeat(np.arange(classes), size // classes)  # the loss only compares labels
         self._pool = None
         self._most = max(1, min(_MOST, 2**20 // size))
         if images.pixels is not None and images.bytes <= room:
@@ -107,12 +106,12 @@ class SeveralSteps:
         @tf.function(jit_compile=True, autograph=False)
         def make(first: tf.Tensor, count: tf.Tensor, pool: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
             def body(done: tf.Tensor, table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-                figures = step.python_function(
+                metrics = step.python_function(
                     first + done, tf.constant(0), tf.gather(pool, rows[done]), tf.constant(labels)
                 )
-                return done + 1, tf.tensor_scatter_nd_update(table, [[done]], [packed(figures)])
+                return done + 1, tf.tensor_scatter_nd_update(table, [[done]], [packed(metrics)])
 
-            empty = tf.zeros([self._most, FIGURES])
+            empty = tf.zeros([self._most, COLUMNS])
             return tf.while_loop(
                 lambda done, _: done < count, body, (0, empty), parallel_iterations=1
             )[1]
@@ -120,7 +119,7 @@ class SeveralSteps:
         self._make = make
 
     def compile(self) -> None:
-        """Compile, without making a step. Raises tf.errors.OpError where XLA cannot."""
+        """Compile without making a step. Raises tf.errors.OpError if XLA cannot compile it."""
         rows = np.zeros((self._most, self._batches.size), np.int32)
         pool = self._pool
         if pool is None:
@@ -128,9 +127,9 @@ class SeveralSteps:
         self._make(tf.constant(0), tf.constant(0), pool, tf.constant(rows))
 
     def calls(self, steps: range, end: Callable[[int], int]) -> Iterator[Call]:
-        """Calls that make all of `steps`; one that begins after step n ends at `end(n)`, or before.
+        """Yield calls that make all of `steps`; a call after step n ends at `end(n)` or before.
 
-        Raises RunError where an image cannot be read.
+        Raises RunError if an image cannot be read.
         """
         most = 1
 
@@ -147,7 +146,7 @@ class SeveralSteps:
             most = max(1, min(self._most, int(_SECONDS * len(these) / call.seconds)))
 
     def _read(self, steps: range) -> tuple[range, tf.Tensor, tf.Tensor]:
-        """Arguments of `make` for some steps, on the device."""
+        """Return the arguments of `make` for some steps, on the device."""
         chosen = self._batches.rows_of(range(steps.start - 1, steps.stop - 1))
         rows = np.zeros((self._most, self._batches.size), np.int32)
         if self._pool is not None:
@@ -160,7 +159,7 @@ class SeveralSteps:
 
 
 class _SeveralOnce:
-    """One call, and the seconds that it took."""
+    """One call, which measures its seconds."""
 
     def __init__(
         self, make: Callable[..., tf.Tensor], steps: range, pool: tf.Tensor, rows: tf.Tensor
@@ -168,7 +167,7 @@ class _SeveralOnce:
         self._make, self._steps, self._pool, self._rows = make, steps, pool, rows
         self.seconds = _SECONDS
 
-    def __call__(self, stopping: bool) -> StepFigures:
+    def __call__(self, stopping: bool) -> StepMetrics:
         begun = time.perf_counter()
         first, count = self._steps[0] - 1, len(self._steps)
         table = self._make(tf.constant(first), tf.constant(count), self._pool, self._rows)

@@ -1,4 +1,4 @@
-"""Where the time of a training loop goes."""
+"""Speed of a training loop, and its waiting time."""
 
 import time
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Time since the last look, without evaluation and saving; and what of it was spent waiting."""
+    """Measures the time since the last look, without the time in `paused` blocks."""
 
     def __init__(self, step: int) -> None:
         self._step, self._start, self._waited = step, time.perf_counter(), 0.0
 
     def look(self, step: int) -> tuple[float, float]:
-        """Steps per second since the last look, and the share of the time in `waiting` blocks."""
+        """Return steps per second since the last look, and the share of `waiting` in that time."""
         now = time.perf_counter()
         elapsed = now - self._start
         rate, wait = (step - self._step) / elapsed, self._waited / elapsed
@@ -21,12 +21,14 @@ class Clock:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
+        """Count the time of the block as waiting."""
         begun = time.perf_counter()
         yield
         self._waited += time.perf_counter() - begun
 
     @contextmanager
     def paused(self) -> Iterator[None]:
+        """Leave out the time of the block."""
         begun = time.perf_counter()
         yield
         self._start += time.perf_counter() - begun

@@ -1,34 +1,35 @@
-"""Tells when the embeddings of all images have become one, which a loss does not say by itself."""
+"""Detection of collapsed embeddings: all images have the same vector."""
 
 import math
 
 from triplet_train.config import Config
 from triplet_train.registry import TOWERS
+from triplet_train.training.state import Metrics
 
 _STEPS = 100  # in a row; most runs of hard mining pass through a shorter or shallower valley
 _SPREAD = 1e-3  # mnist_hard, which recovers, stays above 2e-3
-_NEAR = 0.02  # of where the loss is when all distances are 0
+_NEAR = 0.02  # relative to the loss at which all distances are 0
 
 
 class Collapse:
-    """Looks at the figures of one step after the other.
+    """Checks the metrics of consecutive steps.
 
-    Where all embeddings coincide every distance is 0, the loss is the margin (ln 2 with `soft`),
-    every triplet is active and hardly any gradient is left. A run that stays there for long is told
-    of once.
+    If all embeddings coincide, every distance is 0, the loss equals the margin (ln 2 with `soft`),
+    every triplet is active and the gradient almost vanishes. A run that stays in this state is
+    reported once.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._steps = 0
 
-    def warning(self, step: int, figures: dict[str, float]) -> str | None:
-        """What to say after a step, which is nothing but once."""
+    def warning(self, step: int, metrics: Metrics) -> str | None:
+        """Return the warning that is due after a step, if any."""
         loss = self._config.loss
         soft = loss.soft and step > loss.warmup_steps  # semi-hard mining has no soft margin
         level = math.log(2) if soft else loss.margin
-        near = abs(figures["loss"] - level) <= _NEAR * level
-        if near and figures["embedding_spread"] < _SPREAD:
+        near = abs(metrics["loss"] - level) <= _NEAR * level
+        if near and metrics["embedding_spread"] < _SPREAD:
             self._steps += 1
         elif self._steps < _STEPS:
             self._steps = 0
@@ -36,9 +37,9 @@ class Collapse:
             return None
         self._steps += 1
         return (
-            f"warning: the embeddings have collapsed: for {_STEPS} steps the loss has stayed at "
+            f"the embeddings have collapsed: for {_STEPS} steps the loss has stayed at "
             f"{'ln 2' if soft else 'the margin'}, {level:.4g}, and all images have had nearly the "
-            f"same vector (spread {figures['embedding_spread']:.1e}). If that lasts, start again "
+            f"same vector (spread {metrics['embedding_spread']:.1e}). If that lasts, start again "
             f"with {self._advice()}"
         )
 

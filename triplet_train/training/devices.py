@@ -1,4 +1,4 @@
-"""On what a run trains: one device, all of this machine, or several machines."""
+"""Devices that a run trains on: one, all of this machine, or those of several machines."""
 
 import errno
 import json
@@ -20,10 +20,10 @@ from triplet_train.files import first_line
 _EXAMPLE = (
     '{"cluster": {"worker": ["host1:9000", "host2:9000"]}, "task": {"type": "worker", "index": 0}}'
 )
-_REMEDY = "train.microbatch bounds what the tower takes, whatever the batch"  # out of memory
+_REMEDY = "train.microbatch limits the images in the tower, whatever the size of the batch"
 
 
-# Of an operation that a device or XLA has not.
+# Raised for an operation that a device or XLA does not support.
 NOT_COMPILED = (
     tf.errors.InternalError,
     tf.errors.InvalidArgumentError,
@@ -33,14 +33,14 @@ NOT_COMPILED = (
 
 @dataclass(frozen=True)
 class Devices:
-    """Replicas of the tower, each with its share of every batch.
+    """Replicas of the tower, each with an equal share of every batch.
 
     Attributes:
-        distribution: TensorFlow's engine for them; make variables in its `scope()`.
-        replicas: how many there are in all processes.
-        workers: how many processes there are.
-        chief: whether this process is the one that writes.
-        description: for people.
+        distribution: TensorFlow's strategy; variables are made in its `scope()`.
+        replicas: number of replicas in all processes.
+        workers: number of processes.
+        chief: True in the process that evaluates and writes.
+        description: names of the devices, for messages.
     """
 
     distribution: tf.distribute.Strategy
@@ -50,9 +50,11 @@ class Devices:
     description: str
 
     def batches(self, shares_of: Callable[[range], tf.data.Dataset]) -> Iterator[Any]:
-        """What the replicas of this process take from the data set that `shares_of` makes.
+        """Return an iterator over the batches of the replicas of this process.
 
-        It is given the numbers of these replicas, and its elements go to them in turn.
+        Args:
+            shares_of: makes a data set for the replicas with these numbers, whose elements go to
+                them in turn.
         """
 
         def local(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -63,7 +65,7 @@ class Devices:
         return iter(self.distribution.distribute_datasets_from_function(local))
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call `function` on every replica; what the first of this process returns."""
+        """Call `function` on every replica. Return the result of the first of this process."""
         returned = self.distribution.run(function, arguments)
         return tf.nest.map_structure(
             lambda value: self.distribution.experimental_local_results(value)[0], returned
@@ -75,7 +77,7 @@ class Devices:
         return self.replicas == 1 and bool(tf.config.list_logical_devices("GPU"))
 
     def same_everywhere(self, number: float) -> bool:
-        """Whether all workers, each of which has to ask, give the same number."""
+        """Return True if all workers call this with the same number."""
         if self.workers == 1:
             return True
 
@@ -94,13 +96,13 @@ class Devices:
 
     @contextmanager
     def failures_explained(self, remedy: Callable[[], str] = lambda: _REMEDY) -> Iterator[None]:
-        """Raises RunError where a device runs out of memory or another worker is lost.
+        """Raise RunError with an explanation in place of an error of TensorFlow.
 
-        Or of a file, where TensorFlow calls a full disk or too many open files exhausted too; or
-        where an operation has no deterministic form, or none that XLA compiles.
+        Explained are a lack of memory, a full disk or too many open files, a lost worker, and an
+        operation that has no deterministic implementation or that XLA cannot compile.
 
         Args:
-            remedy: says what to do where memory is short.
+            remedy: returns advice on a lack of memory.
         """
         try:
             yield
@@ -120,13 +122,13 @@ class Devices:
                 raise
             raise RunError(
                 f"train.jit_compile: XLA cannot compile the step: {first_line(error)}. "
-                "With auto it is made without XLA where that is so"
+                "With auto, training goes on without XLA"
             ) from error
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.workers == 1:
                 raise
             raise RunError(
-                "another worker was lost; start all of them again, with --resume if a step was done"
+                "another worker was lost; start all of them again, with --resume if a step is saved"
             ) from error
 
 
@@ -136,21 +138,22 @@ def _is_of_xla(error: tf.errors.OpError) -> bool:
 
 
 def _is_of_a_file(error: tf.errors.ResourceExhaustedError) -> bool:
-    """True if its message is `file; cause`, the cause being one of the system's."""
+    """Return True if its message is `file; cause` with a cause of the operating system."""
     causes = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
     return any(f"; {os.strerror(cause)}" in error.message for cause in causes)
 
 
 def choose_devices(config: Config, console: Console = SILENT) -> Devices:
-    """The devices that `train.devices` asks for. Comes before any other use of TensorFlow's
-    runtime, which cannot join a cluster later; waits for the other workers of one.
+    """Return the devices that `train.devices` asks for, after all workers have started.
+
+    TensorFlow's runtime must not have been used before, since it cannot join a cluster later.
 
     Args:
-        console: names what is waited for.
+        console: for a line before waiting.
 
     Raises:
         RequestError: TF_CONFIG is missing or wrong, another worker has another configuration, the
-            devices cannot share a batch equally, or XLA is asked for on several.
+            devices cannot share a batch equally, or several devices are to use XLA.
     """
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -173,7 +176,7 @@ def choose_devices(config: Config, console: Console = SILENT) -> Devices:
 
 
 def kind_of_devices(config: Config) -> str:
-    """`train.devices`, or what `auto` means here."""
+    """Return `train.devices`, with `auto` resolved."""
     asked = config.train.devices
     if asked == "auto":
         several = len(tf.config.list_physical_devices("GPU")) > 1
@@ -189,19 +192,19 @@ def _multi_worker(chief: bool, workers: int) -> Devices:
 
 
 def _require_same_configuration(config: Config, devices: Devices) -> None:
-    """Each worker takes the loss by itself: with another margin it would train another tower."""
+    """Each worker computes the loss itself, so another margin would train another tower."""
     same = config.model_dump_json(exclude={"data": {"data_dir"}})
     if not devices.same_everywhere(zlib.crc32(same.encode())):
         raise RequestError("another worker was started with another configuration")
 
 
 def _place_in_cluster() -> tuple[bool, int]:
-    """Whether this process is the chief, and how many workers there are."""
+    """Return True for the chief, and the number of workers."""
     text = os.environ.get("TF_CONFIG")
     if not text:
         raise RequestError(
             "train.devices: multi_worker needs the environment variable TF_CONFIG, the same in "
-            f"every process but for the index, as in TF_CONFIG='{_EXAMPLE}'"
+            f"every process except the index, as in TF_CONFIG='{_EXAMPLE}'"
         )
     try:
         content = json.loads(text)
@@ -234,24 +237,27 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
         )
     if not _takes_microbatches(config, replicas) and (train.microbatch or share) < share:
         raise RequestError(
-            "train.microbatch: with batch normalisation, whose statistics are of all devices, only "
-            "on one device; leave out train.microbatch, or take a tower without (a cnn without "
-            "model.batch_norm, ConvNeXt, VGG)"
+            "train.microbatch: not possible with batch normalisation on several devices, which "
+            "share its statistics; leave out train.microbatch, or choose a tower without (a cnn "
+            "without model.batch_norm, ConvNeXt, VGG)"
         )
     if train.jit_compile is True and replicas > 1:
-        raise RequestError("train.jit_compile: XLA compiles for one device; leave it out for more")
+        raise RequestError(
+            "train.jit_compile: XLA compiles for one device; leave it out for several"
+        )
 
 
 def _takes_microbatches(config: Config, replicas: int) -> bool:
-    """False where batch normalisation takes its statistics over several devices."""
+    """Return False if batch normalisation computes its statistics over several devices."""
     model = config.model
     return replicas == 1 or model.freeze_backbone or not model.batch_norm
 
 
 def fewer_at_a_time(config: Config, replicas: int) -> str:
-    """The batch for which there was not enough memory, and what may fit, for a message.
+    """Return sentences for messages: the batch that was too large, and a size that may fit.
 
-    That is the largest divisor of a replica's images up to half of those in the tower.
+    The proposed microbatch is the largest divisor of a replica's images up to half of those that
+    were in the tower.
     """
     size = config.batch.size
     share = size // replicas
@@ -275,8 +281,8 @@ def gpu_names() -> list[str]:
 
 
 def gpu_memory() -> int:
-    """Bytes of the first GPU that TensorFlow may take; 0 where there is none."""
-    from tensorflow.python.client import device_lib  # no public function tells
+    """Return the bytes that TensorFlow may use on the first GPU; 0 without a GPU."""
+    from tensorflow.python.client import device_lib  # there is no public function
 
     found = [each for each in device_lib.list_local_devices() if each.device_type == "GPU"]
     return int(found[0].memory_limit) if found else 0
@@ -287,7 +293,7 @@ def _logical_devices() -> list[tf.config.LogicalDevice]:
 
 
 def _name_of_device() -> str:
-    """What the GPU calls itself, with CPU where there is none."""
+    """Return the name of the first GPU, or the CPU with its cores."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return f"CPU ({os.cpu_count()} cores)"

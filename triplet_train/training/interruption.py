@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: asked to stop, not stopped."""
+"""Ctrl-C, SIGTERM and SIGHUP as requests to stop after the current step."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from triplet_train.errors import stopping_signals
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], int | None]]:
-    """Tells which signal has asked to stop, if any; the second of its kind acts as usual."""
+    """Yield a function that returns the first signal, or None. A second one acts as usual."""
     asked: list[int] = []
     before = {number: signal.getsignal(number) for number in stopping_signals()}
 

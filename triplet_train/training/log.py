@@ -1,9 +1,9 @@
-"""What a run says while it works: metrics.jsonl, TensorBoard, a progress bar or plain lines."""
+"""Log of a run: metrics.jsonl, TensorBoard, and a progress bar or plain lines."""
 
 import json
 import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,25 +16,25 @@ from triplet_train.console import Console, hung_up
 from triplet_train.errors import RunError, Stopped
 from triplet_train.files import first_line, flush, write_text
 from triplet_train.run.folder import RunFolder
+from triplet_train.training.state import Metrics
 
 
 class RunLog:
-    """Numbers go to metrics.jsonl and TensorBoard, words to stderr.
+    """Writes metrics to metrics.jsonl and TensorBoard, and lines to standard error.
 
     Args:
         run: the run folder.
-        start, stop: the steps of this session. What the logs tell of later steps than `start` is
-            dropped: a run that is resumed does these steps again.
-        console: takes the words; files are written also if it is quiet.
+        start, stop: steps of this session. Entries of steps after `start` are dropped from the
+            logs, since a resumed run does these steps again.
+        console: for the lines. Files are written also if it is quiet.
 
     Attributes:
-        unheard: SIGPIPE when stderr can no longer be written, as when the reader of a pipe is gone
-            or the terminal is closed.
+        unheard: SIGPIPE once standard error can no longer be written, because the reader of a pipe
+            is gone or the terminal is closed; None before.
     """
 
     def __init__(self, run: RunFolder, start: int, stop: int, console: Console) -> None:
-        self._run = run
-        self._console = console
+        self._run, self._console = run, console
         self.unheard: int | None = None
         self._bar = tqdm(
             initial=start,
@@ -45,10 +45,10 @@ class RunLog:
         )
         for file in run.tensorboard.glob("events.out.tfevents.*"):
             file.unlink()
-        with self._drawing():
-            self._scalars = tf.summary.create_file_writer(str(run.tensorboard))
+        with self._tensorboard_errors():
+            self._events = tf.summary.create_file_writer(str(run.tensorboard))
         for line in _cut(run, start):
-            self._draw(line)
+            self._add_to_tensorboard(line)
 
     def __enter__(self) -> "RunLog":
         return self
@@ -60,29 +60,32 @@ class RunLog:
         trace: TracebackType | None,
     ) -> None:
         self._bar.close()
-        with self._drawing():
-            self._scalars.close()
+        with self._tensorboard_errors():
+            self._events.close()
 
     def steps_done(self, number: int) -> None:
+        """Advance the bar."""
         self._bar.update(number)
 
-    def say(self, message: str) -> None:
-        try:
-            self._console.say(message)
-        except Stopped:
-            self.unheard = signal.SIGPIPE
+    def say(self, line: str) -> None:
+        """Print a line. Sets `unheard` if nobody reads it."""
+        self._print(self._console.say, line)
 
-    def training(self, step: int, figures: dict[str, float], seconds_left: float) -> None:
-        """Write a training line; show it behind the bar, or as a line where there is no bar.
+    def warn(self, message: str) -> None:
+        """Print a warning. Sets `unheard` if nobody reads it."""
+        self._print(self._console.warn, message)
 
-        What is not finite, as a gradient that overflowed in float16, is null in the file.
+    def training(self, step: int, metrics: Metrics, seconds_left: float) -> None:
+        """Write the metrics of a step; show some behind the bar, or in a line if there is no bar.
+
+        A value that is not finite, such as a gradient that overflowed float16, is null in the file.
         """
-        known = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        known = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
         self._write({"step": step, **known})
         shown = {
-            "loss": f"{figures['loss']:.4f}",
-            "active": f"{figures['active_fraction']:.1%}",
-            "images/s": f"{figures['images_per_second']:,.0f}",
+            "loss": f"{metrics['loss']:.4f}",
+            "active": f"{metrics['active_fraction']:.1%}",
+            "images/s": f"{metrics['images_per_second']:,.0f}",
         }
         if self._bar.disable:
             text = "  ".join(f"{name} {value}" for name, value in shown.items())
@@ -93,35 +96,43 @@ class RunLog:
             if hung_up():
                 self.unheard = signal.SIGPIPE
 
-    def evaluation(self, step: int, split: str, figures: dict[str, float], remark: str) -> None:
-        self._write({"step": step, "split": split, **figures})
+    def evaluation(self, step: int, split: str, metrics: Metrics, remark: str) -> None:
+        """Write the metrics of an evaluation; show some in a line, with a remark at its end."""
+        self._write({"step": step, "split": split, **metrics})
         self.say(
-            f"step {step}  {split}: recall@1 {figures['recall_at_1']:.4f}"
-            f"  MAP@R {figures['map_at_r']:.4f}{remark}"
+            f"step {step}  {split}: recall@1 {metrics['recall_at_1']:.4f}"
+            f"  MAP@R {metrics['map_at_r']:.4f}{remark}"
         )
 
     def flush(self) -> None:
-        """Have the disk take the lines that were written."""
+        """Flush metrics.jsonl to the disk."""
         flush(self._run.metrics_log)
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _print(self, write: Callable[[str], None], text: str) -> None:
         try:
-            with self._run.metrics_log.open("a", encoding="utf-8") as lines:
+            write(text)
+        except Stopped:
+            self.unheard = signal.SIGPIPE
+
+    def _write(self, line: dict[str, Any]) -> None:
+        file = self._run.metrics_log
+        try:
+            with file.open("a", encoding="utf-8") as lines:
                 lines.write(_text(line))
         except OSError as error:
-            raise _cannot_be_written(self._run.metrics_log, error) from error
-        self._draw(line)
+            raise _cannot_be_written(file, error) from error
+        self._add_to_tensorboard(line)
 
-    def _draw(self, line: dict[str, Any]) -> None:
+    def _add_to_tensorboard(self, line: dict[str, Any]) -> None:
         group = "eval" if "split" in line else "train"
-        with self._drawing(), self._scalars.as_default(step=line["step"]):
+        with self._tensorboard_errors(), self._events.as_default(step=line["step"]):
             for name, value in line.items():
-                if isinstance(value, float):  # and no counts, which stay the same
+                if isinstance(value, float):  # integers are counts, which do not change
                     tf.summary.scalar(f"{group}/{name}", value)
 
     @contextmanager
-    def _drawing(self) -> Iterator[None]:
-        """TensorFlow tells of a full disk as it does of full memory, and at any later line."""
+    def _tensorboard_errors(self) -> Iterator[None]:
+        """Raise RunError in place of TensorFlow's errors, which may come at a later line."""
         try:
             yield
         except tf.errors.OpError as error:
@@ -136,9 +147,9 @@ def _cannot_be_written(path: Path, error: Exception) -> RunError:
 
 
 def _cut(run: RunFolder, step: int) -> list[dict[str, Any]]:
-    """Drop the lines of steps later than `step` from the file, or make it; those that are left."""
+    """Drop the lines of later steps from metrics.jsonl, or create it. Return the other lines."""
     kept = [line for line in run.logged() if line["step"] <= step]
-    write_text(run.metrics_log, "".join(_text(line) for line in kept))
+    write_text(run.metrics_log, "".join(map(_text, kept)))
     return kept
 
 

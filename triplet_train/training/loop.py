@@ -1,4 +1,4 @@
-"""The loop around the step: log, evaluate, checkpoint, stop when asked to."""
+"""The training loop: step, log, evaluate, save, and stop on request."""
 
 import shlex
 import signal
@@ -8,170 +8,192 @@ from functools import partial
 
 import keras
 
-from triplet_train.config import Config
-from triplet_train.console import Console
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.mining.strategy import make_strategy
-from triplet_train.run.folder import RunFolder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.calls import make_calls
-from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.clock import Clock
-from triplet_train.training.devices import Devices, fewer_at_a_time
+from triplet_train.training.context import Context
+from triplet_train.training.devices import fewer_at_a_time
 from triplet_train.training.interruption import interruption
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.step import make_step
-from triplet_train.training.watch import Figures, Watch
-
-_LOOK_EVERY = 100  # steps, however rarely they are logged
+from triplet_train.training.schedule import Schedule
+from triplet_train.training.state import Metrics, TrainingState
+from triplet_train.training.step import Step, make_step
+from triplet_train.training.watch import Watch
 
 
 def train(
-    config: Config,
+    context: Context,
     tower: keras.Model,
     images: ImageTable,
     batches: PKBatches,
-    evaluate: Callable[[], Figures] | None,
-    run: RunFolder,
-    devices: Devices,
-    console: Console,
-    *,
+    evaluate: Callable[[], Metrics] | None,
     over: str = "",
-    resume: bool = False,
-) -> Progress:
-    """Train `tower` to `config.train.steps`, leaving checkpoints and logs in `run`.
+) -> TrainingState:
+    """Train `tower` to the last step of the configuration, with checkpoints and logs in the run.
 
-    Of several workers each calls this; the chief alone evaluates and writes.
+    Each worker calls this. Only the chief evaluates and writes.
 
     Args:
         tower: made in `devices.distribution.scope()`.
-        evaluate: figures of `tower` on held-out images; the best step is the one with the
-            highest recall_at_1, and of those the highest map_at_r. Called by the chief only.
-        over: how many queries and classes these figures are over, in words, for the log.
-        resume: go on from the newest checkpoint instead of from step 0.
+        evaluate: returns metrics of `tower` on held-out images. The best step has the highest
+            recall_at_1 and, among equals, the highest map_at_r. Called by the chief only.
+        over: numbers of queries and classes of these metrics, in words, for the log.
 
     Raises:
-        RunError: the loss is not finite, hardly a step changes the tower, something cannot be
+        RunError: the loss is not finite, too few steps change the tower, something cannot be
             written, or a device fails.
-        Stopped: a signal (see `stopping_signals`), or stderr can no longer be written; what was
-            done is saved.
+        Stopped: by a signal (see `stopping_signals`), or because standard error can no longer be
+            written. The last step is saved.
     """
-    settings = config.train
+    config, run, devices = context.config, context.run, context.devices
     with devices.distribution.scope():
-        optimizer = make_optimizer(config.optimizer, settings.steps, settings.precision)
+        optimizer = make_optimizer(config.optimizer, config.train.steps, config.train.precision)
         optimizer.build(tower.trainable_variables)
-    checkpoints = Checkpoints(run, settings.keep)
+    checkpoints = Checkpoints(run, tower, optimizer, config.train.keep)
     warnings: list[str] = []
-    progress = checkpoints.restore(tower, optimizer, warnings.append) if resume else Progress()
-    if not devices.same_everywhere(progress.step):
-        raise RunError(
-            f"here the newest checkpoint is of step {progress.step}, on another worker of another; "
-            f"all have to see the same files in {run}"
+    state = checkpoints.restore(warnings.append) if context.resume else TrainingState()
+    _require_same_step(context, state)
+    schedule = Schedule(config.train)
+    remaining = range(state.step + 1, schedule.last + 1)
+    with ExitStack() as stack:
+        stack.enter_context(devices.failures_explained(partial(_remedy, context, checkpoints)))
+        interrupted = stack.enter_context(interruption())
+        log = None
+        if devices.chief:
+            log = stack.enter_context(_opened_log(context, checkpoints, state, warnings))
+        watch = Watch(context, tower, images, checkpoints, state, log)
+        calls = make_calls(
+            context,
+            _step_maker(context, tower, optimizer),
+            images,
+            batches,
+            remaining,
+            schedule.next,
+            log.say if log else lambda _: None,
         )
+        clock = Clock(state.step)
+        while state.step < schedule.last:
+            with clock.waiting(), watch.reading(state.step + 1):
+                steps, call = next(calls)
+            # Asked before the step: it tells all workers, which stop after the same one.
+            asked = interrupted() or (log.unheard if log else None)
+            metrics = call(asked is not None)
+            state.step = step = steps[-1]
+            watch.note(steps, metrics)
+            stopping = interrupted() or asked
+            if devices.workers > 1:
+                stopping = (asked or signal.SIGTERM) if int(metrics.stopping) else None
+            due = schedule.due(steps)
+            if due.look or stopping:
+                numbers = watch.look()
+            if steps[0] == remaining[0] and not due.log:
+                clock = Clock(step)  # without the compilation of the first step
+            if log:
+                log.steps_done(len(steps))
+                if due.log:
+                    rate, wait = clock.look(step)
+                    numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}
+                    log.training(step, numbers, (schedule.last - step) / rate)
+                with clock.paused():
+                    is_best = False
+                    if due.evaluate and evaluate:
+                        is_best = _evaluate(context, evaluate, over, checkpoints, state, log)
+                    if due.save or is_best or stopping:
+                        log.flush()  # first: after a power cut the log reaches to the checkpoint
+                        checkpoints.save(state)
+            if stopping:
+                raise Stopped(_how_to_resume(context, step), stopping)
+    return state
+
+
+def _step_maker(
+    context: Context, tower: keras.Model, optimizer: keras.Optimizer
+) -> Callable[[bool], Step]:
+    """Return a function of `jit_compile` that makes the step of the run."""
+    config = context.config
     make = partial(
         make_step,
         tower,
         optimizer,
         make_strategy(config.loss),
-        devices,
+        context.devices,
         seed=config.seed,
         augment=make_augmentation(config.augment),
         clip_norm=config.optimizer.clip_norm,
-        microbatch=settings.microbatch,
+        microbatch=config.train.microbatch,
     )
-    first, last = progress.step, settings.steps
-    often = settings.log_every, settings.eval_every, settings.checkpoint_every
+    return lambda jit_compile: make(jit_compile=jit_compile)
 
-    def remedy() -> str:
-        smaller = fewer_at_a_time(config, devices.replicas)
-        return f"{smaller}, or give --resume where there is more memory; {checkpoints.newest()}"
 
-    with ExitStack() as stack:
-        stack.enter_context(devices.failures_explained(remedy))
-        interrupted = stack.enter_context(interruption())
-        log = None
-        if devices.chief:
-            begun = bool(checkpoints.steps())
-            if begun:
-                checkpoints.put_in_order(progress)
-            else:  # what a kill from now on goes back to; there is no log without a checkpoint
-                checkpoints.save(tower, optimizer, progress)
-            run.failed_batch.unlink(missing_ok=True)  # of the session before this one
-            log = stack.enter_context(RunLog(run, first, last, console))
-            for warning in warnings:
-                log.say(warning)
-            if begun:
-                log.say(f"resuming from {run.checkpoint(first)}")
-        watch = Watch(config, tower, images, checkpoints, progress, run, log)
-        calls = make_calls(
-            config,
-            lambda xla: make(jit_compile=xla),
-            images,
-            batches,
-            devices,
-            range(first + 1, last + 1),
-            lambda step: min(step - step % every + every for every in often),
-            log.say if log else lambda _: None,
+def _remedy(context: Context, checkpoints: Checkpoints) -> str:
+    smaller = fewer_at_a_time(context.config, context.devices.replicas)
+    return f"{smaller}, or give --resume where there is more memory; {checkpoints.newest()}"
+
+
+def _require_same_step(context: Context, state: TrainingState) -> None:
+    if not context.devices.same_everywhere(state.step):
+        raise RunError(
+            f"the newest checkpoint is of step {state.step} on this worker and of another step on "
+            f"another worker; all must see the same files in {context.run}"
         )
-        clock = Clock(first)
-        while progress.step < last:
-            with clock.waiting(), watch.of_reading(progress.step + 1):
-                steps, call = next(calls)
-            # Asked before the step, so that all workers hear of it and end with the same step.
-            asked = interrupted() or (log.unheard if log else None)
-            figures = call(asked is not None)
-            progress.step = step = steps[-1]
-            watch.note(steps, figures)
-            stopping = interrupted() or asked
-            if devices.workers > 1:  # all stop after the step in which all were told
-                stopping = (asked or signal.SIGTERM) if int(figures.stopping) else None
-            logging, judging, saving = (step % every == 0 or step == last for every in often)
-            saving |= stopping is not None
-            looking = (steps[0] - 1) // _LOOK_EVERY < step // _LOOK_EVERY
-            if logging or judging or saving or looking:
-                numbers = watch.look()
-            if steps[0] == first + 1 and not logging:
-                clock = Clock(step)  # the first step was compiled
-            if log:
-                log.steps_done(len(steps))
-                if logging:
-                    rate, wait = clock.look(step)
-                    numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}
-                    log.training(step, numbers, (last - step) / rate)
-                with clock.paused():
-                    if judging and evaluate:
-                        try:
-                            split = config.data.eval_split
-                            saving |= _judge(evaluate(), split, over, progress, log)
-                        except RunError as error:  # vectors that are not finite
-                            raise RunError(
-                                f"step {step}: {error}; {checkpoints.newest()}"
-                            ) from error
-                    if saving:
-                        log.flush()  # no gap before the checkpoint's step after a power cut
-                        checkpoints.save(tower, optimizer, progress)
-            if stopping is not None:
-                file, folder = (shlex.quote(str(path)) for path in (run.config, run.path))
-                raise Stopped(
-                    f"stopped at step {step} of {last}, which is saved; to go on:\n"
-                    f"  triplet-train --config {file} --run-dir {folder} --resume",
-                    stopping,
-                )
-    return progress
 
 
-def _judge(figures: Figures, split: str, over: str, progress: Progress, log: RunLog) -> bool:
-    """Log the figures of a step; True, and `progress` brought up to date, if it is the best."""
+def _opened_log(
+    context: Context, checkpoints: Checkpoints, state: TrainingState, warnings: list[str]
+) -> RunLog:
+    """Return the log of a run that has a checkpoint, which is first written or repaired.
 
-    def merit(figures: Figures) -> tuple[float, float]:
-        return figures["recall_at_1"], figures["map_at_r"]
+    A killed run always has a checkpoint to go back to, as there is no log without one.
+    """
+    run = context.run
+    resumed = bool(checkpoints.steps())
+    if resumed:
+        checkpoints.repair_best(state)
+    else:
+        checkpoints.save(state)
+    run.failed_batch.unlink(missing_ok=True)  # of the previous session
+    log = RunLog(run, state.step, context.config.train.steps, context.console)
+    for warning in warnings:
+        log.warn(warning)
+    if resumed:
+        log.say(f"resuming from {run.checkpoint(state.step)}")
+    return log
 
-    improved = not progress.best_figures or merit(figures) > merit(progress.best_figures)
-    if improved:
-        progress.best_step, progress.best_figures = progress.step, figures
-    remark = (f"  ({over})" if over else "") + ("  best so far" if improved else "")
-    log.evaluation(progress.step, split, figures, remark)
-    return improved
+
+def _evaluate(
+    context: Context,
+    evaluate: Callable[[], Metrics],
+    over: str,
+    checkpoints: Checkpoints,
+    state: TrainingState,
+    log: RunLog,
+) -> bool:
+    """Evaluate and log a step. If it is the best, update `state` and return True."""
+    try:
+        metrics = evaluate()
+    except RunError as error:  # vectors that are not finite
+        raise RunError(f"step {state.step}: {error}; {checkpoints.newest()}") from error
+    is_best = not state.best_metrics or _merit(metrics) > _merit(state.best_metrics)
+    if is_best:
+        state.best_step, state.best_metrics = state.step, metrics
+    remark = (f"  ({over})" if over else "") + ("  best so far" if is_best else "")
+    log.evaluation(state.step, context.config.data.eval_split, metrics, remark)
+    return is_best
+
+
+def _merit(metrics: Metrics) -> tuple[float, float]:
+    return metrics["recall_at_1"], metrics["map_at_r"]
+
+
+def _how_to_resume(context: Context, step: int) -> str:
+    config, folder = (shlex.quote(str(path)) for path in (context.run.config, context.run.path))
+    return (
+        f"stopped at step {step} of {context.config.train.steps}, which is saved; to go on:\n"
+        f"  triplet-train --config {config} --run-dir {folder} --resume"
+    )

@@ -1,4 +1,8 @@
-"""Through the tower and back, at once or a microbatch at a time."""
+"""Embedding of a batch, at once or in microbatches with gradient caching.
+
+Gradient caching is due to Gao et al., Scaling Deep Contrastive Learning Batch Size under Memory
+Limited Setup (2021), https://arxiv.org/abs/2101.06983, known as GradCache.
+"""
 
 from collections.abc import Callable
 
@@ -10,32 +14,32 @@ PushBack = Callable[[tf.Tensor], Gradients]
 
 
 def embed_whole(tower: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, PushBack]:
-    """Embeddings of `images`, and what takes a gradient from there to the trainable weights."""
+    """Return embeddings of `images`, and a function from their gradient to that of the weights."""
     with tf.GradientTape() as tape:
         embeddings = tower(images, training=True)
     weights = tower.trainable_variables
     return embeddings, lambda pull: tape.gradient(embeddings, weights, output_gradients=pull)
 
 
-def embed_in_parts(
+def embed_in_microbatches(
     tower: keras.Model, images: tf.Tensor, size: int, prepare: Callable[[tf.Tensor], None]
 ) -> tuple[tf.Tensor, PushBack]:
-    """As `embed_whole`, holding the activations of `size` images at any time.
+    """Return the same as `embed_whole`, with the activations of `size` images at a time.
 
-    Costs a second way through the tower: activations are not kept but computed again. Layers with
-    batch statistics take them from each part alone, and their moving averages go on once per
-    part. A part is every n-th image, so that it holds as many classes as it can.
+    Activations are not kept but computed again on the way back, which costs a second forward pass.
+    Layers with batch statistics compute them per microbatch, and update their moving averages once
+    per microbatch. A microbatch is every n-th image, so that it holds as many classes as possible.
 
     Args:
         images: [B, ...], B a multiple of `size`.
-        prepare: called with the number of a part before each of its two ways through the tower,
-            so that both draw the same random numbers.
+        prepare: called with the number of a microbatch before each of its two forward passes, so
+            that both draw the same random numbers.
     """
     total = images.shape[0]
     parts = total // size
 
     def rows(of: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
-        # Sliced, not gathered: for uint8 a GPU has a kernel for that only.
+        # A slice, since GPUs have no kernel to gather uint8.
         return tf.reshape(of, [size, parts, *of.shape[1:]])[:, part]
 
     def forward(part: tf.Tensor) -> tf.Tensor:
@@ -51,7 +55,7 @@ def embed_in_parts(
     )
     embeddings = tf.reshape(tf.transpose(embeddings, [1, 0, 2]), [total, -1])
     for variable, value in zip(tower.non_trainable_variables, before, strict=True):
-        variable.assign(value)  # moving averages, which the second way will move again
+        variable.assign(value)  # moving averages, which the second pass updates again
 
     def push_back(pull: tf.Tensor) -> Gradients:
         def add(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -1,4 +1,4 @@
-"""From the `optimizer` section of a configuration to a Keras optimizer."""
+"""Keras optimizers from the section `optimizer` of a configuration."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from triplet_train.config import OptimizerConfig
 
 
 def make_optimizer(config: OptimizerConfig, steps: int, precision: str) -> keras.Optimizer:
-    """An optimizer whose learning rate follows the schedule over `steps` steps.
+    """Return an optimizer whose learning rate follows the schedule over `steps` steps.
 
-    It does not clip: Keras would do so on each replica, before adding up. For mixed_float16 it
-    scales the loss, and leaves out steps in which a gradient overflows.
+    It does not clip gradients: Keras would clip those of each replica before their sum. For
+    mixed_float16 it scales the loss and skips steps whose gradient overflows.
     """
     rate = learning_rate(config, steps)
     options: dict[str, Any] = {}
@@ -30,10 +30,10 @@ def make_optimizer(config: OptimizerConfig, steps: int, precision: str) -> keras
 def learning_rate(
     config: OptimizerConfig, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Linear growth over `warmup_steps`, then constant, or half a cosine down to 0 at `steps`."""
+    """Return a rate that grows over `warmup_steps`, then is constant or falls as a cosine to 0."""
     peak, warmup = config.learning_rate, config.warmup_steps
     schedules = keras.optimizers.schedules
-    # Step 0 of a warm-up takes its first share of the peak; a rate of 0 would waste the step.
+    # The rate of step 0 is the first fraction of the peak; 0 would waste the step.
     first = peak / (warmup + 1)
     if config.schedule == "cosine":
         if warmup:

@@ -1,17 +1,17 @@
-"""Whose random numbers are whose: each derives from (seed, step) and what it is for."""
+"""Random numbers of a step, each derived from (seed, step) and its purpose."""
 
 import tensorflow as tf
 
-LAYERS, LOSS, IMAGES = range(3)  # who draws
+LAYERS, LOSS, IMAGES = range(3)  # purposes
 
 
 def step_key(seed: int, step: tf.Tensor) -> tf.Tensor:
-    """What all seeds of a step derive from, int32 [2]."""
+    """Return the key from which all seeds of a step derive, int32 [2]."""
     return tf.stack([tf.constant(seed, tf.int32), step])
 
 
 def fold(key: tf.Tensor, *purpose: int | tf.Tensor) -> tf.Tensor:
-    """A seed, int32 [2], for one purpose in one step."""
+    """Return a seed, int32 [2], for one purpose in one step."""
     for part in purpose:
         key = tf.random.experimental.stateless_fold_in(key, part)
     return key

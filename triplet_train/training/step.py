@@ -1,4 +1,4 @@
-"""One training step, compiled: embed, take the loss on the embeddings, go back to the weights."""
+"""The training step, compiled: embed, compute the loss, propagate its gradient to the weights."""
 
 from typing import Any, NamedTuple
 
@@ -11,20 +11,20 @@ from triplet_train.losses.mining.strategy import Strategy
 from triplet_train.losses.mining.xla import index_type
 from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
-from triplet_train.training.microbatches import embed_in_parts, embed_whole
+from triplet_train.training.microbatches import embed_in_microbatches, embed_whole
 from triplet_train.training.randomness import LAYERS, LOSS, fold, step_key
 
 
-class StepFigures(NamedTuple):
-    """What a step tells of itself; scalars, taken over the global batch before the update.
+class StepMetrics(NamedTuple):
+    """Metrics of a step, scalars of the whole batch before the update.
 
     Attributes:
-        triplets: the loss and what belongs to it.
-        embedding_spread: mean squared distance of the embeddings from their mean; 0 where all
+        triplets: the loss and statistics of the triplets.
+        embedding_spread: mean squared distance of the embeddings from their mean; 0 if all
             coincide, at most 1.
-        gradient_norm: of all trainable weights together, before clipping.
-        learning_rate: of this step.
-        stopping: on how many replicas the worker has been asked to stop.
+        gradient_norm: norm of the gradient of all trainable weights, before clipping.
+        learning_rate: rate of this step.
+        stopping: number of replicas whose worker was asked to stop.
     """
 
     triplets: TripletStatistics
@@ -34,19 +34,19 @@ class StepFigures(NamedTuple):
     stopping: tf.Tensor
 
 
-FIGURES = len(TripletStatistics._fields) + len(StepFigures._fields) - 1
+COLUMNS = len(TripletStatistics._fields) + len(StepMetrics._fields) - 1
 
 
-def packed(figures: StepFigures) -> tf.Tensor:
-    """All of them, float32 [`FIGURES`]."""
-    return tf.stack([tf.cast(each, tf.float32) for each in (*figures.triplets, *figures[1:])])
+def packed(metrics: StepMetrics) -> tf.Tensor:
+    """Return all metrics as one tensor, float32 [`COLUMNS`]."""
+    return tf.stack([tf.cast(each, tf.float32) for each in (*metrics.triplets, *metrics[1:])])
 
 
-def unpacked(rows: np.ndarray) -> StepFigures:
-    """Those of n steps, [n] each, from rows [n, `FIGURES`] of `packed`."""
+def unpacked(rows: np.ndarray) -> StepMetrics:
+    """Return the metrics of n steps, [n] each, from rows [n, `COLUMNS`] of `packed`."""
     of_loss = len(TripletStatistics._fields)
     columns = rows.T
-    return StepFigures(TripletStatistics(*columns[:of_loss]), *columns[of_loss:])
+    return StepMetrics(TripletStatistics(*columns[:of_loss]), *columns[of_loss:])
 
 
 Step = Any  # a traced function; its arguments are those that `make_step` names
@@ -64,25 +64,28 @@ def make_step(
     microbatch: int | None = None,
     jit_compile: bool = False,
 ) -> Step:
-    """(step int32 [], stopping int32 [], images, labels) -> StepFigures, one update of the weights.
+    """Return a function of (step, stopping, images, labels) that updates the weights once.
 
-    Images are uint8 [B / R, H, W, C] on each of R replicas: rows r, r + R, r + 2R ... of the batch
-    on replica r. Labels are those of the whole batch, [B].
+    Its arguments are step and stopping, int32 scalars; images, uint8 [B / R, H, W, C] on each of R
+    replicas, where replica r has rows r, r + R, r + 2R ... of the batch; and the labels of the
+    whole batch, [B]. It returns `StepMetrics`.
 
-    Stage one embeds the images. Stage two takes the loss and its gradient with respect to the
-    embeddings of the whole batch, brought together from all replicas, and each replica pushes its
-    own rows of that gradient back through the tower. The sum over replicas, or over microbatches,
-    is the gradient of the undivided batch. O(B^2) for the loss, on every replica. Every random
-    number derives from (seed, step), so that a step can be repeated in isolation.
+    The step has two stages. The first embeds the images. The second computes the loss and its
+    gradient with respect to the embeddings of the whole batch, gathered from all replicas; each
+    replica then propagates its rows of this gradient back through the tower. The sum over replicas
+    is the gradient of the undivided batch. With microbatches this is gradient caching (GradCache,
+    Gao et al. 2021). The loss costs O(B^2) on each replica. All random numbers derive from
+    (seed, step), so that a step can be repeated in isolation.
 
     Args:
-        optimizer: built, and once only: a loss-scale optimizer makes its variables anew each time.
+        optimizer: built once; a loss-scale optimizer would create its variables again.
+        microbatch: images in the tower at a time; None: all.
     """
     seed_states = _seed_states(tower)
 
     def on_replica(
         step: tf.Tensor, stopping: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
-    ) -> StepFigures:
+    ) -> StepMetrics:
         context = tf.distribute.get_replica_context()
         replicas, replica = context.num_replicas_in_sync, context.replica_id_in_sync_group
         key = step_key(seed, step)
@@ -92,12 +95,12 @@ def make_step(
                 drawn = fold(key, LAYERS, index, replica, part)
                 state.assign(tf.cast(drawn, state.dtype))
 
-        if augment:  # before the parts, so that both ways of each through the tower see the same
+        if augment:  # once, since both passes of a microbatch must see the same images
             share = images.shape[0]
             rows = _rows_of_replica(share, context)
             images = augment(images, key, rows, replicas * share)
         if microbatch and microbatch < images.shape[0]:
-            own, push_back = embed_in_parts(tower, images, microbatch, seed_layers)
+            own, push_back = embed_in_microbatches(tower, images, microbatch, seed_layers)
         else:
             seed_layers(tf.constant(0))
             own, push_back = embed_whole(tower, images)
@@ -115,19 +118,19 @@ def make_step(
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm * scale, use_norm=norm)
-        figures = StepFigures(
+        metrics = StepMetrics(
             triplets,
             _spread(embeddings),
             norm / scale,
             tf.convert_to_tensor(optimizer.learning_rate),
             stopping,
         )
-        # They are summed by now, and Keras sums them over the replicas once more.
+        # They are summed already, and Keras sums over the replicas again.
         optimizer.apply([gradient / replicas for gradient in gradients])
-        return figures
+        return metrics
 
     @tf.function(jit_compile=jit_compile, autograph=False)
-    def train_step(*arguments: tf.Tensor) -> StepFigures:
+    def train_step(*arguments: tf.Tensor) -> StepMetrics:
         return devices.run(on_replica, *arguments)
 
     return train_step
@@ -136,10 +139,10 @@ def make_step(
 def _from_all_replicas(
     own: tf.Tensor, context: tf.distribute.ReplicaContext
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Embeddings of the whole batch in its order, and which of its rows are this replica's.
+    """Return the embeddings of the whole batch in its order, and the rows of this replica.
 
-    The sum of buffers that are zero outside the replica's own rows: `all_gather` fails between
-    processes on CPUs.
+    They are the sum of buffers that are zero outside the rows of a replica, since `all_gather`
+    fails between processes on CPUs.
     """
     replicas = context.num_replicas_in_sync
     rows = _rows_of_replica(own.shape[0], context)
@@ -158,7 +161,7 @@ def _rows_of_replica(share: int, context: tf.distribute.ReplicaContext) -> tf.Te
 
 
 def _spread(embeddings: tf.Tensor) -> tf.Tensor:
-    """Not 1 - |mean|^2: vectors may be zero."""
+    """Return the mean squared distance from the mean; 1 - |mean|^2 fails for zero vectors."""
     differences = embeddings - tf.reduce_mean(embeddings, axis=0)
     return tf.reduce_mean(tf.reduce_sum(tf.square(differences), axis=1))
 
@@ -168,6 +171,6 @@ def _loss_scale(optimizer: keras.Optimizer) -> tf.Tensor:
 
 
 def _seed_states(tower: keras.Model) -> list[keras.Variable]:
-    """States of the layers that draw random numbers, such as dropout, in the model's order."""
+    """Return the states of layers that draw random numbers, such as dropout, in model order."""
     weights = {id(weight) for weight in tower.weights}
     return [variable for variable in tower.variables if id(variable) not in weights]

@@ -1,4 +1,4 @@
-"""Looks at every step for what makes a run worthless: numbers that are not finite, a collapse."""
+"""Checks of every step: values that are not finite, a collapse, images that cannot be read."""
 
 import math
 import re
@@ -9,89 +9,87 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from triplet_train.config import Config
 from triplet_train.data.batches import make_batches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, write_json
-from triplet_train.run.folder import RunFolder
-from triplet_train.training.checkpoints import Checkpoints, Progress
+from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.collapse import Collapse
+from triplet_train.training.context import Context
 from triplet_train.training.log import RunLog
 from triplet_train.training.lost_steps import LostSteps
-from triplet_train.training.step import StepFigures
+from triplet_train.training.state import Metrics, TrainingState
+from triplet_train.training.step import StepMetrics
 
-Figures = dict[str, float]
-# What `Devices.failures_explained` explains.
+# Explained by `Devices.failures_explained`.
 _OF_DEVICES = (
     tf.errors.ResourceExhaustedError,
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
 )
-_OVERFLOWS = 16  # steps in a row; a loss scale of 2**15 is then below 1 and of no use
+_OVERFLOWS = 16  # steps in a row; a loss scale of 2**15 is then below 1 and useless
 
 
 class Watch:
-    """Figures are kept as they come and looked at now and then, since that makes the device wait.
+    """Collects the metrics of each step, and checks them now and then.
+
+    Checking waits for the device, so that it is not done after each step.
 
     Args:
-        images: what is trained on.
-        progress: of the run; steps that change nothing are counted in it.
-        run: receives the ids of a batch that fails, if there is a log.
-        log: receives warnings. None: another worker does so.
+        images: the training images.
+        state: receives the number of lost steps.
+        log: receives warnings; None on the workers that do not write.
     """
 
     def __init__(
         self,
-        config: Config,
+        context: Context,
         tower: keras.Model,
         images: ImageTable,
         checkpoints: Checkpoints,
-        progress: Progress,
-        run: RunFolder,
+        state: TrainingState,
         log: RunLog | None,
     ) -> None:
-        self._config, self._tower = config, tower
-        self._images = images
-        self._checkpoints, self._run, self._log = checkpoints, run, log
-        self._unseen: list[tuple[range, StepFigures]] = []
+        self._config, self._run = context.config, context.run
+        self._tower, self._images = tower, images
+        self._checkpoints, self._log = checkpoints, log
+        self._unseen: list[tuple[range, StepMetrics]] = []
         self._overflows = 0
-        self._collapse = Collapse(config)
-        self._lost = LostSteps(config, progress)
+        self._collapse = Collapse(self._config)
+        self._lost = LostSteps(self._config, state)
 
-    def note(self, steps: range, figures: StepFigures) -> None:
-        """Keep the figures of some steps, as scalars or, of several, [steps] each."""
-        self._unseen.append((steps, figures))
+    def note(self, steps: range, metrics: StepMetrics) -> None:
+        """Add the metrics of some steps: scalars, or [steps] each."""
+        self._unseen.append((steps, metrics))
 
-    def look(self) -> Figures:
-        """The figures of the last step, when all steps since the last call have been looked at.
+    def look(self) -> Metrics:
+        """Check all steps since the last call, and return the metrics of the last one.
 
         Raises:
-            RunError: a loss, a gradient or a weight is not finite, or hardly a step changes the
-                tower, or none any more.
+            RunError: a loss, a gradient or a weight is not finite, or too many steps are lost.
         """
-        for step, numbers in (each for kept in self._unseen for each in _numbers(*kept)):
-            self._require_finite(step, numbers)
-            self._lost.count(numbers)
+        for step, metrics in (each for noted in self._unseen for each in _by_step(*noted)):
+            self._require_finite(step, metrics)
+            self._lost.count(metrics)
             if failure := self._lost.failure(step):
                 self._fail(failure, self._lost.advice(step))
-            for warning in (self._collapse.warning(step, numbers), self._lost.warning(step)):
+            for warning in (self._collapse.warning(step, metrics), self._lost.warning(step)):
                 if warning and self._log:
-                    self._log.say(warning)
+                    self._log.warn(warning)
         self._unseen.clear()
-        # A loss tells of the weights before its step's update; look at those after it too.
+        # The loss of a step precedes its update; the weights follow it.
         if not all(np.isfinite(weight).all() for weight in self._tower.get_weights()):
             self._fail(f"a weight is not finite after step {step}")
-        return numbers
+        return metrics
 
     @contextmanager
-    def of_reading(self, step: int) -> Iterator[None]:
-        """Raises RunError, and says which, where an image of the step's batch cannot be read."""
+    def reading(self, step: int) -> Iterator[None]:
+        """Raise RunError with the image's name if one of the step's batch cannot be read."""
         try:
             yield
         except _OF_DEVICES:
             raise
-        except RunError as error:  # of several steps, read at once
+        except RunError as error:  # of several steps that are read together
             raise RunError(
                 f"step {step} or soon after: {error}; {self._checkpoints.newest()}"
             ) from error
@@ -106,28 +104,28 @@ class Watch:
             ) from error
 
     def _rows(self, step: int) -> np.ndarray:
-        # The input thread is using its own.
+        # New batches, since the input thread uses the others.
         return make_batches(self._config, self._images.labels).rows(step - 1)
 
-    def _require_finite(self, step: int, numbers: Figures) -> None:
-        if not math.isfinite(numbers["loss"]):
-            self._fail_of_batch(step, f"the loss is {numbers['loss']}")
-        self._overflows = 0 if math.isfinite(numbers["gradient_norm"]) else self._overflows + 1
-        # With a scaled loss single steps may overflow; they are left out and the scale is halved.
+    def _require_finite(self, step: int, metrics: Metrics) -> None:
+        if not math.isfinite(metrics["loss"]):
+            self._fail_with_batch(step, f"the loss is {metrics['loss']}")
+        self._overflows = 0 if math.isfinite(metrics["gradient_norm"]) else self._overflows + 1
+        # With a scaled loss single steps may overflow: they are skipped and the scale is halved.
         scaled = self._config.train.precision == "mixed_float16"
         if self._overflows == (_OVERFLOWS if scaled else 1):
             times = f" ({_OVERFLOWS} steps in a row)" if scaled else ""
-            self._fail_of_batch(step, f"the gradient is no longer finite{times}")
+            self._fail_with_batch(step, f"the gradient is no longer finite{times}")
 
-    def _fail_of_batch(self, step: int, what: str) -> None:
-        rows = [self._images.ids[row] for row in self._rows(step)]
+    def _fail_with_batch(self, step: int, what: str) -> None:
+        ids = [self._images.ids[row] for row in self._rows(step)]
         where = ""
         if self._log:
-            write_json(self._run.failed_batch, {"step": step, "ids": rows})
-            where = f", all of them in {self._run.failed_batch}"
+            write_json(self._run.failed_batch, {"step": step, "ids": ids})
+            where = f"; all are listed in {self._run.failed_batch}"
         self._fail(
-            f"{what} at step {step}; its batch has the rows {', '.join(rows[:3])} ... "
-            f"({len(rows)}{where})"
+            f"{what} at step {step}; its batch has {len(ids)} images, {', '.join(ids[:3])} ..."
+            f"{where}"
         )
 
     def _fail(self, what: str, advice: str | None = None) -> None:
@@ -140,14 +138,13 @@ class Watch:
 
 
 def _cause(error: tf.errors.OpError) -> str:
-    """What was raised while a batch was read, out of the page that TensorFlow makes of it."""
+    """Return the message that was raised while a batch was read, without TensorFlow's report."""
     raised = re.search(r"^.*?\bRunError: (.*)$", error.message, re.MULTILINE)
     return raised[1] if raised else first_line(error)
 
 
-def _numbers(steps: range, figures: StepFigures) -> Iterator[tuple[int, Figures]]:
-    """Each step with its figures."""
-    named = figures.triplets._asdict() | figures._asdict()
+def _by_step(steps: range, metrics: StepMetrics) -> Iterator[tuple[int, Metrics]]:
+    named = metrics.triplets._asdict() | metrics._asdict()
     columns = {
         name: np.atleast_1d(value).tolist()
         for name, value in named.items()
