@@ -136,7 +136,7 @@ def finished_run(tmp_path_factory, digits_config):
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
-        patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+        patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
         run(digits_config(), RunFolder(folder), SILENT)
     (folder / "plots").mkdir()
     return folder

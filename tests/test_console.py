@@ -9,7 +9,7 @@ import pytest
 from triplet_train import console
 from triplet_train.console import SILENT, Console
 from triplet_train.data.same_files import in_two_classes
-from triplet_train.evaluation import judge
+from triplet_train.evaluation import evaluate
 
 
 class Terminal(io.StringIO):
@@ -30,20 +30,25 @@ def on_terminal(monkeypatch):
     return run
 
 
-def test_nothing_is_left_in_front_of_the_answer_where_judging_takes_a_moment(on_terminal):
+def test_nothing_is_left_in_front_of_the_answer_where_evaluating_takes_a_moment(on_terminal):
     vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
-    assert on_terminal(lambda: judge(vectors, np.arange(40) % 4, console=Console())) == ""
+
+    def evaluating():
+        with Console().bar(40, "evaluating") as bar:
+            evaluate(vectors, np.arange(40) % 4, progress=bar.advance)
+
+    assert on_terminal(evaluating) == ""
 
 
 def test_a_bar_that_has_shown_itself_is_renamed_and_taken_away(on_terminal):
-    def judging():
+    def evaluating():
         with Console().bar(10, "evaluating") as bar:
             bar.start_t -= 2  # seconds
             bar.last_print_t -= 1
-            bar.update(5)
-            bar.rename("clustering")
+            bar.advance("evaluating", 5)
+            bar.advance("clustering", 0)
 
-    shown = on_terminal(judging)
+    shown = on_terminal(evaluating)
     assert "clustering:  50%" in shown
     assert not shown.split("\r")[-2].strip()
 

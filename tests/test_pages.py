@@ -80,7 +80,7 @@ def follow(page, command, *more, **names):
 def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run(
     workplace, command, mnist_dir, finished_run, monkeypatch
 ):
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     os.mkdir("photos")
     Image.new("L", (28, 28)).save("photos/seven.png")
@@ -115,7 +115,7 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
 
 @pytest.mark.slow
 def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     classes = ("ring", "cross", "square", "disc")
     paths = [f"{name}/{number}.jpg" for name in classes for number in range(6)]
     make_folder(workplace / "photos", [f"{s}/{path}" for s in ("train", "test") for path in paths])

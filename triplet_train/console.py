@@ -78,11 +78,16 @@ class Bar(tqdm):  # type: ignore[type-arg]  # tqdm is no generic class at run ti
             leave=False,
             disable=True if quiet else None,
         )
+        self._stage = what
 
-    def rename(self, what: str) -> None:
-        """Describe the next stage. tqdm alone would show a hidden bar and never remove it."""
-        shown = not self.disable and self.last_print_t >= self.start_t + _DELAY
-        self.set_description(what, refresh=shown)
+    def advance(self, stage: str, done: int) -> None:
+        """Name the bar after a stage, and add the images that are done."""
+        if stage != self._stage:
+            self._stage = stage
+            # tqdm alone would show a hidden bar and never remove it.
+            shown = not self.disable and self.last_print_t >= self.start_t + _DELAY
+            self.set_description(stage, refresh=shown)
+        self.update(done)
 
 
 SILENT = Console(quiet=True)

@@ -335,7 +335,7 @@ def mnist_rows(most_steps: int) -> Rows:
 
     from triplet_train.config import load_config
     from triplet_train.embeddings.compute import at_once, make_embed
-    from triplet_train.evaluation import retrieval_figures
+    from triplet_train.evaluation import retrieval_metrics
 
     def measured(xla: bool) -> Found:
         config = load_config("mnist_fast")
@@ -348,7 +348,7 @@ def mnist_rows(most_steps: int) -> Rows:
         def evaluate() -> dict[str, float]:
             nonlocal evaluating
             begun = time.perf_counter()
-            metrics = retrieval_figures(embed(held_out), held_out.labels).figures
+            metrics = retrieval_metrics(embed(held_out), held_out.labels)
             evaluating += time.perf_counter() - begun
             recalls.append(metrics["recall_at_1"])
             if recalls[-1] >= TARGET:

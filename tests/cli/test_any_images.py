@@ -33,7 +33,7 @@ SMALL = {
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     return tmp_path
 
 
@@ -174,7 +174,7 @@ def unseen(tmp_path_factory, data_dir):
     folder = tmp_path_factory.mktemp("runs") / "unseen"
     data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+        patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
         run(Config(data=data, **SMALL), RunFolder(folder), SILENT)
     return folder
 
@@ -210,7 +210,7 @@ def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, com
     judge = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
     assert "\nclasses: all but 0-4\n" in command(evaluate, *judge)[1]
     figures = json.loads(Path("x.json").read_text())
-    assert figures["judged_classes"] == "all but 0-4" and len(figures["classes"]) == 5
+    assert figures["evaluated_classes"] == "all but 0-4" and len(figures["classes"]) == 5
     of_the_run = json.loads(Path("run/metrics.json").read_text())
     assert figures["recall_at_1"] == of_the_run["recall_at_1"]
     assert (

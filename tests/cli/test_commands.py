@@ -25,7 +25,7 @@ from triplet_train.data.batches import make_batches
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import Coverage, retrieval_figures
+from triplet_train.evaluation import Coverage, retrieval_metrics
 from triplet_train.jobs import dry_run, report
 from triplet_train.jobs.run_end import is_finished
 from triplet_train.models.embedder import load_embedder
@@ -68,7 +68,7 @@ def workplace(tmp_path, monkeypatch):
 def no_pictures(monkeypatch):
     """Saves seconds; tests/cli/test_report.py has them."""
 
-    def empty(judged, file, title):
+    def empty(evaluated, file, title):
         file.touch()
         plots_folder(file).mkdir(exist_ok=True)
 
@@ -142,7 +142,7 @@ def test_a_run_is_never_touched_unasked_nor_what_the_user_put_into_its_folder(
     (workplace / "run/notes.txt").write_text("mine")
     os.chdir(workplace / "run")
     titles = []
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: titles.append(title))
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: titles.append(title))
     more = ["--run-dir", ".", "--overwrite", "--set", "train.steps=2"]
     assert command(train, "--config", "config.yaml", *more)[0] == 0
     assert load_config("config.yaml").train.steps == 2 and titles == ["run: test"]
@@ -223,7 +223,7 @@ def test_judging_and_exporting_take_images_as_they_are(workplace, command, data_
     exported, judged = (source.table(split) for split in ("test", "train[85%:]"))
     table = read_table(run / "embeddings/test.npz")
     np.testing.assert_allclose(table.embeddings, tower(pixels(exported)), atol=1e-6)
-    figures = retrieval_figures(tower(pixels(judged)).numpy(), judged.labels).figures
+    figures = retrieval_metrics(tower(pixels(judged)).numpy(), judged.labels)
     logged = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {key: logged[key] for key in figures} == pytest.approx(figures, abs=1e-6)
 
@@ -387,7 +387,7 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
     assert status == 2 and "different checkpoints" in err
     command(embed, "--checkpoint", finished_run, "--split", "test", "--output", "all.npz")
     status, _, err = command(evaluate, "--queries", "q.npz", "--gallery", "all.npz")
-    assert status == 2 and "50 rows of q.npz are in all.npz too" in err
+    assert status == 2 and "50 images of q.npz are in all.npz too" in err
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
@@ -395,9 +395,9 @@ def test_rows_without_a_label_and_lone_classes_are_left_out_and_said(workplace, 
     file = embedding_file(workplace / f"x.{suffix}", [0, 0, 1, 1, 2, -1, -1])
     status, out, err = command(evaluate, "--queries", file, "--json", "a.json")
     assert status == 0, err
-    assert "left out, having no label: 2\n" in out
-    assert "left out, having no other row of their class to find: 1 query of 1 class (owl)" in out
-    assert "4 queries of 2 classes, each searching all the others\n" in out
+    assert "left out, without a label: 2\n" in out
+    assert "left out, with no other image of their class to find: 1 query of 1 class (owl)" in out
+    assert "4 queries of 2 classes, each searching all others\n" in out
     assert "over 2 pairs of one class and 8 of two\n" in out
     answer = json.loads((workplace / "a.json").read_text())
     counts = [answer[name] for name in ("queries", "queries_without_their_class")]
@@ -406,17 +406,17 @@ def test_rows_without_a_label_and_lone_classes_are_left_out_and_said(workplace, 
     assert sorted(row["name"] for row in answer["classes"]) == ["cat", "dog"]
 
 
-def test_files_of_others_need_no_metadata_to_be_judged(workplace, command):
+def test_files_of_others_need_no_metadata_to_be_evaluated(workplace, command):
     queries = embedding_file(workplace / "q.npz", [0, 1, 2])
     gallery = embedding_file(workplace / "g.h5", [0, 0, 1, 1], seed=1)
     status, out, err = command(evaluate, "--queries", queries, "--gallery", gallery)
     assert status == 0, err
-    assert "having no row in the gallery of their class to find: 1 query of 1 class (owl)" in out
+    assert "with no image in the gallery of their class to find: 1 query of 1 class (owl)" in out
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
 def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
-    """Judged as if one file had numbered them all, whatever each file calls them."""
+    """Evaluated as if one file had numbered them all, whatever each file calls them."""
     everything = ("0001", "0002", "0003", "0007", "0009")
     found = embedding_file(workplace / f"q.{suffix}", [0, 0, 1, 2], names=("0002", "0007", "0009"))
     searched = embedding_file(
@@ -435,7 +435,7 @@ def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
         status, out, err = command(evaluate, *files, "--json", "x", "--overwrite")
         assert status == 0, err
         assert (
-            "having no row in the gallery of their class to find: 1 query of 1 class (0009)\n"
+            "with no image in the gallery of their class to find: 1 query of 1 class (0009)\n"
             in out
         )
         answers.append(json.loads((workplace / "x").read_text()))

@@ -9,8 +9,8 @@ import pytest
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.embeddings.table import EmbeddingTable
-from triplet_train.evaluation.episodes import Episodes, judge_episodes
-from triplet_train.jobs import judged
+from triplet_train.evaluation import tables
+from triplet_train.evaluation.episodes import Episodes, evaluate_episodes
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
     assert command(evaluate, "--queries", file, *request, "b.json", "--report", "b.html")[0] == 0
     first, second = (json.loads((workplace / f"{name}.json").read_text()) for name in "ab")
     table = read_table(file)
-    expected = judge_episodes(table.embeddings, table.labels, Episodes(300, 4, 2, seed=7))
+    expected = evaluate_episodes(table.embeddings, table.labels, Episodes(300, 4, 2, seed=7))
     assert (
         first["episodes"]
         == second["episodes"]
@@ -85,19 +85,19 @@ def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, co
     request = ["--queries", small_file, "--episodes", "10", "--ways", "2", "--json", "a.json"]
     _, out, _ = command(evaluate, *request)
     assert "(10 episodes drawn from 2 classes, 4 to 15 queries of each class, seed 0)" in out
-    assert out.endswith("\n  left out, having fewer than 2 rows: 1 of the classes (c)\n")
+    assert out.endswith("\n  left out, having fewer than 2 images: 1 of the classes (c)\n")
     found = json.loads((workplace / "a.json").read_text())["episodes"]
     assert found["classes"] == 2 and found["classes_left_out"] == [{"label": 2, "name": "c"}]
     assert (found["fewest_queries_per_class"], found["queries_per_class"]) == (4, 15)
 
 
-def test_too_few_classes_are_refused_before_anything_is_judged(
+def test_too_few_classes_are_refused_before_anything_is_evaluated(
     workplace, command, monkeypatch, small_file
 ):
-    monkeypatch.setattr(judged, "judge", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(tables, "evaluate", lambda *_, **__: 1 / 0)
     request = ["--queries", small_file, "--episodes", "9", "--ways", "3", "--json", "a.json"]
     status, out, err = command(evaluate, *request)
     assert (status, out) == (2, "") and err.endswith(
-        "3-way 1-shot episodes need 3 classes of at least 2 rows, and there are 2\n"
+        "3-way 1-shot episodes need 3 classes of at least 2 images, and there are 2\n"
     )
     assert err.count("\n") == 1 and not (workplace / "a.json").exists()

@@ -43,7 +43,7 @@ def test_a_checkpoint_is_shown_with_its_run_and_images(
     (workplace / "x.html").unlink()
     status, _, err = command(evaluate, *request)
     assert status == 2 and "x_plots exists; give --overwrite" in err
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.write_text("new"))
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.write_text("new"))
     assert command(evaluate, *request, "--overwrite")[0] == 0
     assert (workplace / "x.html").read_text() == "new"
 

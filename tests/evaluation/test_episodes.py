@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation.episodes import Episodes, class_rows, draw, judge_episodes
+from triplet_train.evaluation.episodes import Episodes, class_indices, draw, evaluate_episodes
 
 
 def clouds(sizes, spread=1.0, width=4, seed=0):
@@ -20,7 +20,7 @@ def clouds(sizes, spread=1.0, width=4, seed=0):
 
 def slow_accuracies(x, y, asked):
     """One query at a time, by the definitions."""
-    usable = [rows for rows in class_rows(y) if len(rows) > asked.shots]
+    usable = [rows for rows in class_indices(y) if len(rows) > asked.shots]
     accuracies = []
     for number in range(asked.episodes):
         episode = draw(usable, asked, number)
@@ -56,7 +56,7 @@ def test_every_episode_has_the_accuracy_that_the_definition_gives(ways, shots, w
     x, y = clouds([4, 6, 7, 9, 12, 30, 40, 1])
     x = np.round(x) if whole_numbers else x  # many at equal distance
     asked = Episodes(30, ways, shots, seed=3)
-    found = judge_episodes(x, y, asked)
+    found = evaluate_episodes(x, y, asked)
     slow = slow_accuracies(x, y, asked)
     assert found.per_episode.tolist() == slow
     assert 0 < found.accuracy < 1 and found.accuracy == np.mean(slow)
@@ -69,7 +69,7 @@ def test_every_episode_has_the_accuracy_that_the_definition_gives(ways, shots, w
 def test_an_episode_holds_distinct_classes_and_of_each_distinct_rows(request, number):
     sizes, asked = request
     _, labels = clouds(sizes)
-    usable = [rows for rows in class_rows(labels) if len(rows) > asked.shots]
+    usable = [rows for rows in class_indices(labels) if len(rows) > asked.shots]
     episode = draw(usable, asked, number)
     assert len({int(labels[rows[0]]) for rows in episode}) == len(episode) == asked.ways
     for rows in episode:
@@ -85,7 +85,7 @@ def test_an_episode_holds_distinct_classes_and_of_each_distinct_rows(request, nu
 def test_what_is_said_of_the_classes_is_so(request):
     sizes, asked = request
     x, y = clouds(sizes)
-    found = judge_episodes(x, y, asked)
+    found = evaluate_episodes(x, y, asked)
     usable = [size for size in sizes if size > asked.shots]
     assert found.classes == len(usable)
     counts = [min(size - asked.shots, asked.queries_per_class) for size in usable]
@@ -111,7 +111,7 @@ EXPECTED = np.mean(list(outcomes(LINE)))
 
 def line(episodes, seed):
     x = LINE[:, np.newaxis].astype(np.float32)
-    return judge_episodes(x, np.repeat([0, 1, 2], 3), Episodes(episodes, 2, seed=seed))
+    return evaluate_episodes(x, np.repeat([0, 1, 2], 3), Episodes(episodes, 2, seed=seed))
 
 
 def test_over_many_episodes_the_mean_is_that_of_all_that_are_possible():
@@ -132,7 +132,7 @@ def test_the_accuracy_can_be_worked_out_by_hand():
     # Of the first class one row is far off, nearer to the other class.
     x = np.array([0, 0, 100, 10, 10, 10])[:, np.newaxis]
     y = np.array([7, 7, 7, 4, 4, 4])
-    found = judge_episodes(x, y, Episodes(300, 2))
+    found = evaluate_episodes(x, y, Episodes(300, 2))
     # Support 0: of the queries 0 and 100 the latter is nearer to 10, so 3 of 4 are right.
     # Support 100: both queries, 0, are nearer to 10, so 2 of 4 are.
     assert set(found.per_episode) == {0.75, 0.5}
@@ -142,7 +142,7 @@ def test_the_accuracy_can_be_worked_out_by_hand():
 def test_a_class_is_its_mean_and_not_its_nearest_example():
     x = np.array([0, 10, 0, 10, 0, 10, 7, 7, 7, 7, 7, 7], np.float32)[:, np.newaxis]
     y = np.repeat([0, 1], 6)
-    found = judge_episodes(x, y, Episodes(200, 2, shots=5))
+    found = evaluate_episodes(x, y, Episodes(200, 2, shots=5))
     # With two of 0 and three of 10, or the other way round, the mean is 6 or 4: 10 is then nearer
     # to 7, and 0 to 4.
     assert set(found.per_episode) == {0.5, 1.0}
@@ -150,7 +150,7 @@ def test_a_class_is_its_mean_and_not_its_nearest_example():
 
 def test_classes_that_lie_apart_are_told_apart_without_error():
     x, y = clouds([20] * 8, spread=1e-3)
-    found = judge_episodes(x, y, Episodes(50, 8))
+    found = evaluate_episodes(x, y, Episodes(50, 8))
     assert (found.accuracy, found.interval) == (1, (1, 1))
 
 
@@ -160,7 +160,7 @@ def test_a_tower_that_maps_all_images_to_one_point_earns_nothing(shots):
     y = np.arange(90) % 5
     for length in (0, 1e-20, 1, 1e18):
         x = np.tile(length * point, (90, 1)).astype(np.float32)
-        assert judge_episodes(x, y, Episodes(20, 5, shots)).accuracy == 0
+        assert evaluate_episodes(x, y, Episodes(20, 5, shots)).accuracy == 0
 
 
 def test_equal_means_of_different_rows_are_equal_whatever_the_rounding():
@@ -168,8 +168,8 @@ def test_equal_means_of_different_rows_are_equal_whatever_the_rounding():
     x = np.concatenate([x, x])[:, np.newaxis]
     y = np.repeat([0, 1], 6)
     asked = Episodes(300, 2, shots=3)
-    usable = class_rows(y)
-    found = judge_episodes(x, y, asked).per_episode
+    usable = class_indices(y)
+    found = evaluate_episodes(x, y, asked).per_episode
     sums = [
         [round(float(x[rows[:3]].sum()), 3) for rows in draw(usable, asked, number)]
         for number in range(300)
@@ -182,7 +182,7 @@ def test_equal_means_of_different_rows_are_equal_whatever_the_rounding():
 @pytest.mark.parametrize("ways, shots", [(2, 1), (5, 1), (20, 5)])
 def test_vectors_that_know_nothing_of_the_classes_earn_one_in_so_many_ways(ways, shots):
     x = np.random.default_rng(0).normal(size=(4000, 8)).astype(np.float32)
-    found = judge_episodes(x, np.arange(4000) % 200, Episodes(300, ways, shots))
+    found = evaluate_episodes(x, np.arange(4000) % 200, Episodes(300, ways, shots))
     low, high = found.interval
     assert low - 0.005 < 1 / ways < high + 0.005 and high - low < 0.05
 
@@ -192,16 +192,16 @@ def test_the_length_of_the_vectors_does_not_matter():
     for length in (2.0**-70, 2.0**125):
         scaled = x * np.float32(length)
         assert np.isfinite(scaled).all()
-        found = judge_episodes(scaled, y, asked).per_episode
-        assert (found == judge_episodes(x, y, asked).per_episode).all()
+        found = evaluate_episodes(scaled, y, asked).per_episode
+        assert (found == evaluate_episodes(x, y, asked).per_episode).all()
 
 
 def test_the_first_episodes_of_many_are_those_of_few_and_another_seed_gives_others():
     x, y = clouds([25] * 12)
-    many, few = (judge_episodes(x, y, Episodes(n, 5, seed=4)).per_episode for n in (60, 20))
+    many, few = (evaluate_episodes(x, y, Episodes(n, 5, seed=4)).per_episode for n in (60, 20))
     assert many[:20].tolist() == few.tolist()
-    assert many.tolist() == judge_episodes(x, y, Episodes(60, 5, seed=4)).per_episode.tolist()
-    other = judge_episodes(x, y, Episodes(60, 5, seed=5)).per_episode
+    assert many.tolist() == evaluate_episodes(x, y, Episodes(60, 5, seed=4)).per_episode.tolist()
+    other = evaluate_episodes(x, y, Episodes(60, 5, seed=5)).per_episode
     assert (other != many).mean() > 0.5
     assert (other[:-1] != many[1:]).any()  # not the same episodes, moved by one
 
@@ -209,7 +209,9 @@ def test_the_first_episodes_of_many_are_those_of_few_and_another_seed_gives_othe
 def test_another_order_of_the_rows_gives_other_episodes_of_the_same_expected_accuracy():
     x, y = clouds([30] * 6)
     order = np.random.default_rng(1).permutation(len(y))
-    one, other = (judge_episodes(*data, Episodes(400)) for data in ((x, y), (x[order], y[order])))
+    one, other = (
+        evaluate_episodes(*data, Episodes(400)) for data in ((x, y), (x[order], y[order]))
+    )
     assert (one.per_episode != other.per_episode).any()
     assert one.interval[0] < other.interval[1] and other.interval[0] < one.interval[1]
 
@@ -217,15 +219,15 @@ def test_another_order_of_the_rows_gives_other_episodes_of_the_same_expected_acc
 def test_a_class_counts_the_same_however_few_its_queries():
     # The 15 queries at 0 are always found; the one at 1 or -1 never is, being nearer to 0.
     x = np.concatenate([np.zeros(100), [1, -1]])[:, np.newaxis]
-    found = judge_episodes(x, np.repeat([0, 1], [100, 2]), Episodes(50, 2))
+    found = evaluate_episodes(x, np.repeat([0, 1], [100, 2]), Episodes(50, 2))
     assert (found.per_episode == 0.5).all() and found.queries_per_class == (1, 15)
 
 
 def test_too_few_classes_are_refused_with_their_number():
     x, y = clouds([1, 2, 5, 5, 6, 9])
-    with pytest.raises(RequestError, match=r"5-way 4-shot .* at least 5 rows, and there are 4$"):
-        judge_episodes(x, y, Episodes(10, 5, shots=4))
-    assert judge_episodes(x, y, Episodes(10, 4, shots=4)).left_out_labels == [-1, 2]
+    with pytest.raises(RequestError, match=r"5-way 4-shot .* at least 5 images, and there are 4$"):
+        evaluate_episodes(x, y, Episodes(10, 5, shots=4))
+    assert evaluate_episodes(x, y, Episodes(10, 4, shots=4)).left_out_labels == [-1, 2]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score
 
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import Coverage, has_pairs, pairs, retrieval_figures
+from triplet_train.evaluation import Coverage, evaluate, has_pairs, pairs, retrieval_metrics
 
 NAMES = {
     "precision_at_1": "recall_at_1",
@@ -19,7 +19,7 @@ NAMES = {
 }
 
 
-def test_figures_are_those_of_pytorch_metric_learning(golden):
+def test_metrics_are_those_of_pytorch_metric_learning(golden):
     cases = json.loads((golden / "full_ranking.json").read_text())["cases"]
     arrays = np.load(golden / "full_ranking.npz")
     for case in cases:
@@ -27,13 +27,13 @@ def test_figures_are_those_of_pytorch_metric_learning(golden):
         parts = ["embeddings", "labels"]
         if name.startswith("gallery"):
             parts = [f"{side}_{part}" for side in ("query", "gallery") for part in parts]
-        ours = retrieval_figures(*(arrays[f"{name}_{part}"] for part in parts)).figures
-        for theirs, figure in NAMES.items():
-            assert ours[figure] == pytest.approx(case[theirs], abs=1e-6), (name, figure)
+        ours = retrieval_metrics(*(arrays[f"{name}_{part}"] for part in parts))
+        for theirs, metric in NAMES.items():
+            assert ours[metric] == pytest.approx(case[theirs], abs=1e-6), (name, metric)
     assert len(cases) == 8
 
 
-def slow_figures(x, y, gallery, gallery_labels, itself):
+def slow_metrics(x, y, gallery, gallery_labels, itself):
     """One query at a time, by the definitions."""
     rows = []
     for i, (vector, label) in enumerate(zip(x, y, strict=True)):
@@ -59,7 +59,7 @@ def slow_figures(x, y, gallery, gallery_labels, itself):
 @pytest.mark.parametrize("ties", [True, False])
 @pytest.mark.parametrize("rows", [7, 40])
 @pytest.mark.parametrize("itself", [True, False])
-def test_figures_equal_the_definitions_whatever_the_block(itself, rows, ties, monkeypatch):
+def test_metrics_equal_the_definitions_whatever_the_block(itself, rows, ties, monkeypatch):
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 50 * 7)
     monkeypatch.setattr(pairs, "_PRODUCT_BYTES", 1)  # the fewest columns at a time
     rng = np.random.default_rng(0)
@@ -70,11 +70,11 @@ def test_figures_equal_the_definitions_whatever_the_block(itself, rows, ties, mo
         )
         if ties:
             x, gallery = np.round(x), np.round(gallery)
-        ours = retrieval_figures(x, y) if itself else retrieval_figures(x, y, gallery, labels)
-        expected, judged = slow_figures(x, y, gallery, labels, itself)
-        assert list(ours.figures.values()) == pytest.approx(expected.tolist())
-        counts = ours.coverage
-        assert (counts.queries, counts.queries_without_their_class) == (judged, 50 - judged)
+        given = (x, y) if itself else (x, y, gallery, labels)
+        expected, queries = slow_metrics(x, y, gallery, labels, itself)
+        assert list(retrieval_metrics(*given).values()) == pytest.approx(expected.tolist())
+        counts = evaluate(*given).coverage
+        assert (counts.queries, counts.queries_without_their_class) == (queries, 50 - queries)
 
 
 def test_map_is_the_average_precision_of_scikit_learn_over_the_whole_gallery():
@@ -88,8 +88,8 @@ def test_map_is_the_average_precision_of_scikit_learn_over_the_whole_gallery():
         for i in range(60)
         if same[i].sum() > 1
     ]
-    found = retrieval_figures(x, y)
-    assert found.figures["map"] == pytest.approx(np.mean(slow))
+    found = evaluate(x, y)
+    assert found.metrics["map"] == pytest.approx(np.mean(slow))
     assert found.coverage == Coverage(58, 10, 2, 2)
 
 
@@ -98,12 +98,12 @@ def test_the_length_of_the_vectors_does_not_matter(length):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 5)).astype(np.float32), rng.integers(0, 4, 60)
     scaled = x * np.float32(2.0 ** np.round(np.log2(length)))
-    assert retrieval_figures(scaled, y) == retrieval_figures(x, y)
+    assert retrieval_metrics(scaled, y) == retrieval_metrics(x, y)
 
 
-def test_of_rows_at_equal_distance_those_of_other_classes_come_first():
+def test_of_images_at_equal_distance_those_of_other_classes_come_first():
     x, y = np.array([[0.0], [1.0], [-1.0], [3.0], [-3.0]]), np.array([0, 0, 1, 0, 1])
-    found = retrieval_figures(x[:1], y[:1], x[1:], y[1:]).figures  # ranks: 1, 0, 1, 0
+    found = retrieval_metrics(x[:1], y[:1], x[1:], y[1:])  # ranks: 1, 0, 1, 0
     assert (found["recall_at_1"], found["mrr"], found["map"]) == (0, 0.5, 0.5)
 
 
@@ -111,49 +111,49 @@ def test_of_rows_at_equal_distance_those_of_other_classes_come_first():
 def test_a_tower_that_maps_all_images_to_one_point_finds_nothing(rows, width):
     point = np.random.default_rng(0).normal(size=width).astype(np.float32)
     for vector in (point, np.full(width, 1 / 3, np.float32)):
-        figures = retrieval_figures(np.tile(vector, (rows, 1)), np.arange(rows) % 10).figures
-        assert figures["recall_at_1"] == figures["recall_at_10"] == figures["map_at_r"] == 0
+        metrics = retrieval_metrics(np.tile(vector, (rows, 1)), np.arange(rows) % 10)
+        assert metrics["recall_at_1"] == metrics["recall_at_10"] == metrics["map_at_r"] == 0
         # Its own class comes last, and that is all that MAP and MRR give.
         others = np.mean([(np.arange(rows) % 10 != label).sum() for label in np.arange(rows) % 10])
-        assert figures["mrr"] == pytest.approx(1 / (others + 1), rel=1e-2)
+        assert metrics["mrr"] == pytest.approx(1 / (others + 1), rel=1e-2)
 
 
 def test_equal_vectors_of_another_class_come_first_whatever_the_rounding():
     vectors = np.random.default_rng(0).normal(size=(300, 64)).astype(np.float32)
     x, y = np.tile(vectors, (3, 1)), np.repeat([0, 0, 1], 300) * 300 + np.tile(np.arange(300), 3)
-    found = retrieval_figures(x, y)
+    found = evaluate(x, y)
     assert found.coverage == Coverage(600, 300, 300, 300)
-    assert found.figures["recall_at_1"] == 0 and found.figures["recall_at_5"] == 1
-    assert found.figures["map"] == found.figures["mrr"] == 0.5
+    assert found.metrics["recall_at_1"] == 0 and found.metrics["recall_at_5"] == 1
+    assert found.metrics["map"] == found.metrics["mrr"] == 0.5
 
 
 def test_a_query_finds_its_equal_but_never_itself():
-    figures = retrieval_figures(np.array([[0.0], [0.0], [9.0]]), np.array([0, 0, 0])).figures
-    assert figures["recall_at_1"] == 1
-    figures = retrieval_figures(np.array([[0.0], [1.0], [9.0]]), np.array([0, 1, 0])).figures
-    assert figures["recall_at_1"] == 0
+    metrics = retrieval_metrics(np.array([[0.0], [0.0], [9.0]]), np.array([0, 0, 0]))
+    assert metrics["recall_at_1"] == 1
+    metrics = retrieval_metrics(np.array([[0.0], [1.0], [9.0]]), np.array([0, 1, 0]))
+    assert metrics["recall_at_1"] == 0
 
 
-def test_queries_without_a_row_of_their_class_are_counted_and_left_out():
+def test_queries_without_an_image_of_their_class_are_counted_and_left_out():
     x, y = np.array([[0.0], [0.1], [5.0]]), np.array([0, 0, 1])
-    figures = retrieval_figures(x, y)
-    assert figures.coverage == Coverage(2, 1, 1, 1)
-    assert figures.figures["recall_at_1"] == 1
+    found = evaluate(x, y)
+    assert found.coverage == Coverage(2, 1, 1, 1)
+    assert found.metrics["recall_at_1"] == 1
 
 
-def test_two_rows_of_one_class_are_a_pair():
+def test_two_images_of_one_class_are_a_pair():
     assert has_pairs(np.array([3, 1, 3])) and not has_pairs(np.array([3, 1, 2]))
 
 
-def test_what_cannot_be_judged_is_refused():
+def test_what_cannot_be_evaluated_is_refused():
     with pytest.raises(RequestError, match="no two images share a class"):
-        retrieval_figures(np.eye(3), np.arange(3))
+        retrieval_metrics(np.eye(3), np.arange(3))
     with pytest.raises(RequestError, match="no query has an image of its class in the g"):
-        retrieval_figures(np.eye(3), np.arange(3), np.eye(3), np.arange(3, 6))
+        retrieval_metrics(np.eye(3), np.arange(3), np.eye(3), np.arange(3, 6))
     with pytest.raises(RequestError, match="3 dimensions and the gallery 2"):
-        retrieval_figures(np.eye(3), np.arange(3), np.eye(2), np.arange(2))
+        retrieval_metrics(np.eye(3), np.arange(3), np.eye(2), np.arange(2))
     with pytest.raises(RequestError, match="not finite"):
-        retrieval_figures(np.full((3, 2), np.nan), np.zeros(3, int))
+        retrieval_metrics(np.full((3, 2), np.nan), np.zeros(3, int))
 
 
 def test_evaluation_does_not_need_tensorflow():

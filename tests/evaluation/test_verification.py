@@ -3,10 +3,11 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from triplet_train.evaluation import judge, pairs
+from triplet_train.evaluation import evaluate, pairs
+from triplet_train.evaluation.metrics import Source, metrics_from
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
-from triplet_train.evaluation.verification import PairCounter, verify
+from triplet_train.evaluation.verification import PairCounter, roc_of
 
 
 def made(rows, classes, spread=0.8, seed=0, width=4):
@@ -48,29 +49,30 @@ CASES = dict(cases())
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_figures_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
+def test_metrics_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 300 * 37)
     distances, same = all_pairs(*CASES[case])
     counts = pair_counts(*CASES[case])
     assert (counts.positive.sum(), counts.negative.sum()) == (same.sum(), (~same).sum())
-    found = verify(counts)
-    figures, thresholds = found.figures, found.thresholds
+    roc = roc_of(counts)
+    metrics = {metric.name: metric.compute(roc) for metric in metrics_from(Source.PAIRS)}
+    thresholds = roc.thresholds()
 
     exact = np.sqrt(np.float32(distances**2), dtype=np.float64)  # rounding as ours, for equal ones
     fpr, tpr, _ = roc_curve(same, -exact, drop_intermediate=False)
     auc = roc_auc_score(same, -exact)
     bound = (counts.positive * counts.negative).sum() / 2 / same.sum() / (~same).sum()
-    assert abs(figures["roc_auc"] - auc) <= min(bound + 1e-7, 1e-5)
+    assert abs(metrics["roc_auc"] - auc) <= min(bound + 1e-7, 1e-5)
     along = np.linspace(0, 1, 100_001)
     crossing = along[np.argmin(np.abs(np.interp(along, fpr, tpr) - (1 - along)))]
-    assert figures["eer"] == pytest.approx(crossing, abs=2e-5)
+    assert metrics["eer"] == pytest.approx(crossing, abs=2e-5)
 
     def rates(threshold):
         accepted = distances <= threshold
         return (accepted & ~same).sum() / (~same).sum(), (accepted & same).sum() / same.sum()
 
     for name, limit in (("1e-2", 1e-2), ("1e-3", 1e-3)):
-        reached = figures[f"tpr_at_fpr_{name}"]
+        reached = metrics[f"tpr_at_fpr_{name}"]
         assert reached == pytest.approx(tpr[fpr <= limit].max(), abs=1 / same.sum())
         if f"fpr_{name}" in thresholds:
             threshold = thresholds[f"fpr_{name}"]
@@ -85,54 +87,54 @@ def test_figures_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
 
 def test_with_few_different_pairs_the_threshold_lets_none_of_them_pass():
     gallery = np.array([[1.0], [2.0], [3.0], [4.0], [2.5]])
-    found = judge(np.zeros((1, 1)), np.array([0]), gallery, np.array([0, 0, 0, 0, 1]))
-    assert found.figures["tpr_at_fpr_1e-3"] == found.figures["tpr_at_fpr_1e-2"] == 0.5
+    found = evaluate(np.zeros((1, 1)), np.array([0]), gallery, np.array([0, 0, 0, 0, 1]))
+    assert found.metrics["tpr_at_fpr_1e-3"] == found.metrics["tpr_at_fpr_1e-2"] == 0.5
     assert found.thresholds["fpr_1e-3"] == pytest.approx(2.5) and found.thresholds["fpr_1e-3"] < 2.5
 
 
 def test_a_threshold_lets_exactly_as_many_different_pairs_pass_as_are_allowed():
     gallery = np.concatenate([[0.5, 1.5, 2.5], 1 + np.arange(100)])[:, np.newaxis]
     labels = np.array([0] * 3 + [1] * 100)
-    found = judge(np.zeros((1, 1)), np.array([0]), gallery, labels)
+    found = evaluate(np.zeros((1, 1)), np.array([0]), gallery, labels)
     assert 1.5 < found.thresholds["fpr_1e-2"] < 2 and 0.5 < found.thresholds["fpr_1e-3"] < 1
-    assert found.figures["tpr_at_fpr_1e-2"] == pytest.approx(2 / 3)
-    assert found.figures["tpr_at_fpr_1e-3"] == pytest.approx(1 / 3)
+    assert found.metrics["tpr_at_fpr_1e-2"] == pytest.approx(2 / 3)
+    assert found.metrics["tpr_at_fpr_1e-3"] == pytest.approx(1 / 3)
 
 
 def test_a_pair_of_different_classes_at_the_threshold_s_edge_does_not_pass():
     # sqrt(2) is where a bin begins.
-    found = judge(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
+    found = evaluate(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
     assert 1.414 < found.thresholds["fpr_1e-3"] < np.sqrt(2.0)
 
 
-def test_classes_that_lie_apart_are_told_apart_without_error():
+def test_classes_that_lie_apart_are_kept_apart_without_error():
     x = np.array([[0.0], [0.1], [5.0], [5.1]])
-    found = judge(x, np.array([0, 0, 1, 1]))
-    assert (found.figures["roc_auc"], found.figures["eer"]) == (1, 0)
-    assert found.figures["tpr_at_fpr_1e-3"] == 1
+    found = evaluate(x, np.array([0, 0, 1, 1]))
+    assert (found.metrics["roc_auc"], found.metrics["eer"]) == (1, 0)
+    assert found.metrics["tpr_at_fpr_1e-3"] == 1
     assert all(0.1 < threshold < 4.9 for threshold in found.thresholds.values())
     assert len(found.thresholds) == 3
 
 
-def test_equal_vectors_cannot_be_told_apart_by_any_threshold():
-    found = judge(np.ones((20, 3)), np.arange(20) % 2)
-    assert (found.figures["roc_auc"], found.figures["eer"]) == (0.5, 0.5)
-    assert found.figures["tpr_at_fpr_1e-2"] == found.figures["tpr_at_fpr_1e-3"] == 0
+def test_equal_vectors_cannot_be_kept_apart_by_any_threshold():
+    found = evaluate(np.ones((20, 3)), np.arange(20) % 2)
+    assert (found.metrics["roc_auc"], found.metrics["eer"]) == (0.5, 0.5)
+    assert found.metrics["tpr_at_fpr_1e-2"] == found.metrics["tpr_at_fpr_1e-3"] == 0
     assert found.thresholds == {}
     assert found.distances.positive.sum() == 90 and np.isfinite(found.distances.edges).all()
 
 
-def test_without_pairs_of_different_classes_there_are_no_such_figures():
-    found = judge(np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20, int))
-    assert not {"roc_auc", "eer", "tpr_at_fpr_1e-2", "nmi"} & found.figures.keys()
+def test_without_pairs_of_different_classes_there_are_no_such_metrics():
+    found = evaluate(np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20, int))
+    assert not {"roc_auc", "eer", "tpr_at_fpr_1e-2", "nmi"} & found.metrics.keys()
     assert found.thresholds == {} and found.distances.negative.sum() == 0
-    assert found.figures["recall_at_1"] == 1
+    assert found.metrics["recall_at_1"] == 1
 
 
 @pytest.mark.parametrize("case", ["leave-one-out", "gallery"])
 def test_histograms_hold_every_pair_in_bins_of_equal_width(case):
     distances, same = all_pairs(*CASES[case])
-    drawn = judge(*CASES[case]).distances
+    drawn = evaluate(*CASES[case]).distances
     assert drawn.edges[0] == 0 and drawn.edges[-1] == pytest.approx(distances.max(), rel=1e-5)
     for ours, part in ((drawn.positive, same), (drawn.negative, ~same)):
         exact, _ = np.histogram(distances[part], drawn.edges)

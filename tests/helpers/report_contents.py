@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from triplet_train.evaluation.judgement import judge
+from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.evaluation import evaluate
+from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.report.contents import Contents
 
 HOSTILE = {
@@ -28,21 +30,35 @@ LOG = [
 ]
 
 
+def table(vectors, labels) -> EmbeddingTable:
+    ids = [f"file__{row}" for row in range(len(labels))]
+    return EmbeddingTable(vectors, labels, [str(label) for label in labels], ids, {})
+
+
+def evaluated(vectors, labels, *gallery, **changes) -> TableEvaluation:
+    """Evaluation of made vectors; of a gallery too, if there is one."""
+    about = {"data set": "made up", "checkpoint": "runs/" + 60 * "long" + "/embedder.keras"}
+    return TableEvaluation(
+        about,
+        table(vectors, labels),
+        table(*gallery) if gallery else None,
+        changes.pop("class_names", HOSTILE),
+        changes.pop("result", None) or evaluate(vectors, labels, *gallery),
+        **changes,
+    )
+
+
 def make(classes=8, per_class=3, shape=(8, 8, 1), spread=1.2, **changes) -> Contents:
     """Clouds of vectors, `spread` wide around points at distance 1 or so, with random images."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(classes), per_class)
     vectors = rng.normal(size=(classes, 8))[labels] + spread * rng.normal(size=(len(labels), 8))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    images = rng.integers(0, 256, (len(labels), *shape), np.uint8)
     contents = Contents(
         title="made up: test",
-        judgement=judge(vectors, labels),
-        vectors=vectors,
-        labels=labels,
-        class_names=HOSTILE,
-        gallery=None,
-        ids=[f"file__{row}" for row in range(len(labels))],
-        images=rng.integers(0, 256, (len(labels), *shape), np.uint8),
+        evaluated=evaluated(vectors, labels),
+        images=dict(enumerate(images)),
         log=LOG,
         config="seed: 0\ndata:\n  dataset: '</pre><script>alert(2)</script>'\n",
         environment={
@@ -51,6 +67,5 @@ def make(classes=8, per_class=3, shape=(8, 8, 1), spread=1.2, **changes) -> Cont
             "gpus": [],
             "git_revision": None,
         },
-        about={"data set": "made up", "checkpoint": "runs/" + 60 * "long" + "/embedder.keras"},
     )
     return replace(contents, **changes)

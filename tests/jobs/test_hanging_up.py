@@ -67,7 +67,7 @@ def test_a_run_whose_terminal_is_closed_after_training_is_finished(
     shutil.copytree(finished_run, folder.path, symlinks=True)
     for file in (folder.metrics, folder.report):
         file.unlink()
-    monkeypatch.setattr(report, "write_page", lambda judged, file, title: file.touch())
+    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     closed_before(run_end, "load_embedder")
     assert "recall@1" in run(digits_config(), folder, Console(), resume=True)
     assert run_end.is_finished(digits_config(), folder)

@@ -17,7 +17,8 @@ from triplet_train.embeddings.formats import parquet
 from triplet_train.errors import RunError
 from triplet_train.files import read_json, sha256
 from triplet_train.jobs.embed import embed
-from triplet_train.jobs.evaluate_checkpoint import judge_checkpoint
+from triplet_train.jobs.evaluate.checkpoint import evaluate_checkpoint
+from triplet_train.jobs.evaluate.request import EvaluationRequest
 from triplet_train.jobs.open_tower import open_tower
 from triplet_train.jobs.report import write_page
 from triplet_train.run.folder import RunFolder
@@ -27,7 +28,7 @@ def refused(use):
     """That `use` ends with an image's name and the cause."""
     with (
         failing(os, "pread", times=FOR_GOOD),
-        pytest.raises(RunError, match=r"digits-test.*__0 cannot be read: .*Input/output"),
+        pytest.raises(RunError, match=r"digits-test.*__\d+ cannot be read: .*Input/output"),
     ):
         use()
 
@@ -35,9 +36,10 @@ def refused(use):
 def test_evaluation_export_and_page_name_the_image_and_leave_nothing(finished_run, tmp_path):
     file = tmp_path / "vectors.npz"
     refused(lambda: embed(finished_run, file, "npz", SILENT))
-    refused(lambda: judge_checkpoint(finished_run, SILENT, split="test"))
-    judged = judge_checkpoint(finished_run, SILENT, split="test")
-    refused(lambda: write_page(judged, tmp_path / "page.html", "page"))
+    request = EvaluationRequest(checkpoint=finished_run, split="test")
+    refused(lambda: evaluate_checkpoint(request, SILENT))
+    evaluated = evaluate_checkpoint(request, SILENT)
+    refused(lambda: write_page(evaluated, tmp_path / "page.html", "page"))
     assert not any(tmp_path.iterdir())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from tests.helpers.tables import table
 from triplet_train.console import SILENT
 from triplet_train.jobs import report
-from triplet_train.jobs.run_end import export_and_judge, is_finished
+from triplet_train.jobs.run_end import export_and_evaluate, is_finished
 from triplet_train.run.folder import RunFolder
 
 AT_ONCE = 8  # images
@@ -42,6 +42,6 @@ def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
 
     made = table(images, np.arange(120) % 4, split="test")
     object.__setattr__(made, "try_read", tracked)
-    export_and_judge(config, RunFolder(run), [made], 1, SILENT)
+    export_and_evaluate(config, RunFolder(run), [made], 1, SILENT)
     assert len(read) == 120 / AT_ONCE and max(held) <= 3 * AT_ONCE  # read, used, let go
     assert (run / "tensorboard/test.projector/sprite.png").is_file()

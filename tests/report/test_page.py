@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.helpers.report_contents import HOSTILE, LOG, make
+from tests.helpers.report_contents import HOSTILE, LOG, evaluated, make
 from triplet_train import files
-from triplet_train.evaluation import judge
-from triplet_train.evaluation.episodes import Episodes, judge_episodes
+from triplet_train.evaluation import evaluate
+from triplet_train.evaluation.episodes import Episodes, evaluate_episodes
 from triplet_train.report import page
 from triplet_train.report.page import write_report
 
 SECTIONS = [
-    "Figures",
+    "Metrics",
     "Training",
     "Distances",
     "Map",
@@ -97,24 +97,26 @@ def test_sections_without_data_are_left_out_with_a_sentence(report, tmp_path, wi
 def test_the_page_says_what_its_metrics_are_over_and_what_was_left_out(tmp_path, without_maps):
     labels = np.array([0, 0, 0, 1, 1, 2, 3])
     vectors = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
-    found = judge(vectors, labels)
+    found = evaluate(vectors, labels)
     coverage = replace(found.coverage, rows_without_label=4)
     contents = make(
-        judgement=replace(found, coverage=coverage),
-        vectors=vectors,
-        labels=labels,
-        class_names=dict(enumerate("abcd")),
+        evaluated=evaluated(
+            vectors,
+            labels,
+            class_names=dict(enumerate("abcd")),
+            result=replace(found, coverage=coverage),
+            episodes=evaluate_episodes(vectors, labels, Episodes(2, ways=2)),
+        ),
         images=None,
         log=[LOG[-1] | asdict(coverage)],
-        episodes=judge_episodes(vectors, labels, Episodes(2, ways=2)),
     )
     write_report(contents, tmp_path / "report.html")
     text = Parsed(tmp_path / "report.html").text
-    assert "5 queries of 2 classes, each of which searched all the others." in text
-    assert "no label: 4. Left out, having no row of their class to find: 2 queries of" in text
+    assert "5 queries of 2 classes, each searching all others." in text
+    assert "without a label: 4. Left out, with no image of their class to find: 2 queries" in text
     assert "of 2 classes (c, d)." in text
     assert f"They are over {coverage}." in text
-    assert "drawn from 2 classes (2 more have too few rows)" in text
+    assert "drawn from 2 classes (2 more have too few images)" in text
 
 
 def test_one_class_has_a_page_without_confusion_and_thresholds(tmp_path, without_maps):

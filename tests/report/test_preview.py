@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from triplet_train.report.preview import sheet
+from triplet_train.report.preview import preview_sheet
 
 RANDOM = np.random.default_rng(0)
 
@@ -12,7 +12,7 @@ def test_every_pixel_of_a_small_image_is_a_square_in_its_place(height, width, ti
     images = RANDOM.integers(0, 256, (6, height, width, channels), np.uint8)
     if channels == 4:
         images[..., 3] = 255
-    page = np.asarray(sheet(images, ["cat", "dog"]))
+    page = np.asarray(preview_sheet(images, np.arange(2), {0: "cat", 1: "dog"}))
     tall, wide = height * times, width * times
     assert page.shape[0] == 2 * (tall + 2)
     left = page.shape[1] - 3 * (wide + 2)
@@ -29,7 +29,7 @@ def test_every_pixel_of_a_small_image_is_a_square_in_its_place(height, width, ti
 )
 def test_a_sheet_of_much_is_of_bounded_size_and_grey_stays_grey(lines, columns, side):
     images = np.broadcast_to(np.uint8(77), (lines * columns, side, side, 1))
-    page = sheet(images, ["a name"] * lines)
+    page = preview_sheet(images, np.zeros(lines, int), {0: "a name"})
     assert max(page.size) < 9000 and page.width * page.height < 20_000_000
     assert page.height > 1000 or page.width > 1000  # and still to be seen
     assert np.asarray(page)[1, -4].tolist() == [77, 77, 77]

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -21,7 +20,6 @@ from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
 from triplet_train.console import hung_up
 from triplet_train.errors import CommandError, RequestError, Stopped
-from triplet_train.registry import SOURCES
 
 
 def launch(command: Callable[..., None]) -> None:
@@ -110,25 +108,6 @@ Version = Annotated[
         help="Print the version.",
     ),
 ]
-
-
-def source_options(
-    dataset: str | None,
-    data_dir: Path | None,
-    image_key: str | None,
-    label_key: str | None,
-    classes: str | None,
-) -> dict[str, str | None]:
-    """What --dataset and the like ask for, as the jobs take it."""
-    if dataset in SOURCES:
-        raise RequestError(f"--dataset {dataset}: embed a folder with triplet-embed --images")
-    return {
-        "dataset": dataset,
-        "data_dir": None if data_dir is None else str(data_dir),
-        "image_key": image_key,
-        "label_key": label_key,
-        "classes": classes,
-    }
 
 
 def import_with_tensorflow(module: str) -> ModuleType:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, say, source_options
+from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 from triplet_train.registry import FOLDERS, FORMATS, either
 
@@ -109,6 +109,7 @@ def embed(
         resolve_format,
     )
     from triplet_train.errors import RequestError
+    from triplet_train.jobs.source_options import source_options
 
     chosen = resolve_format(output, format)
     source = source_options(dataset, data_dir, image_key, label_key, classes)

@@ -1,20 +1,20 @@
-"""What a set of vectors is worth: retrieval, verification, clustering."""
+"""Evaluation of embeddings: retrieval, verification, clustering, episodes."""
 
-from triplet_train.evaluation.classes import ClassFigures, Confusion
+from triplet_train.evaluation.classes import ClassMetrics, Confusion
 from triplet_train.evaluation.coverage import Coverage, leave_one_out_coverage
-from triplet_train.evaluation.judgement import Judgement, judge
-from triplet_train.evaluation.retrieval import RetrievalFigures, has_pairs, retrieval_figures
+from triplet_train.evaluation.metrics import METRICS
+from triplet_train.evaluation.vectors import Evaluation, evaluate, has_pairs, retrieval_metrics
 from triplet_train.evaluation.verification import DistanceHistograms
 
 __all__ = [
-    "ClassFigures",
+    "METRICS",
+    "ClassMetrics",
     "Confusion",
     "Coverage",
     "DistanceHistograms",
-    "Judgement",
-    "RetrievalFigures",
+    "Evaluation",
+    "evaluate",
     "has_pairs",
-    "judge",
     "leave_one_out_coverage",
-    "retrieval_figures",
+    "retrieval_metrics",
 ]

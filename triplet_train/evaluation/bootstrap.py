@@ -1,4 +1,4 @@
-"""How far a mean over queries could be off by the choice of the queries."""
+"""Bootstrap intervals of means over queries."""
 
 import numpy as np
 
@@ -11,26 +11,25 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile bootstrap intervals of the means, by scipy.stats.bootstrap.
 
-    1,000 times as many queries as there are, are drawn from them with replacement, the same draws
-    for every figure. The interval says how much the mean varies with the queries drawn, the tower
-    and the gallery being what they are. It does not cover another seed of the training, another
-    gallery, or queries of other classes than these; nor, in leave-one-out, that a query is also
-    what others find. Where all queries have the same value, its width is 0, which says no more
-    than that 3 / Q would be too much of a change to go unseen.
+    Each of the 1,000 resamples draws Q queries with replacement, the same for every metric. The
+    interval measures the variation of the mean over queries from the same source, for a fixed tower
+    and gallery. It does not cover another seed of the training, another gallery or other classes;
+    nor, in leave-one-out, that the queries are also the gallery. Its width is 0 where all queries
+    have the same value; the true mean may then still differ by about 3 / Q.
 
     Args:
-        per_query: figure -> [Q].
+        per_query: metric -> [Q].
 
     Returns:
-        Low and high end by figure; nothing for fewer than two queries. O(1,000 Q) time, 80 Q bytes
-        and as many for each figure.
+        Low and high end by metric; nothing for fewer than two queries. O(1,000 Q) time, 80 Q bytes
+        and as many for each metric.
     """
     from scipy.stats import bootstrap  # a second to import, which training starts without
 
     values = np.stack(list(per_query.values()))
     if values.shape[1] < 2:
         return {}
-    found = bootstrap(
+    interval = bootstrap(
         (values,),
         np.mean,
         axis=-1,
@@ -40,5 +39,5 @@ def intervals(
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    ends = zip(found.low.tolist(), found.high.tolist(), strict=True)
+    ends = zip(interval.low.tolist(), interval.high.tolist(), strict=True)
     return dict(zip(per_query, ends, strict=True))

@@ -1,41 +1,36 @@
-"""Which classes are found badly, and which are taken for which."""
+"""Metrics of each class, and the pairs of classes that are confused."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NEAREST_THAT_VOTE = 5
-CLASS_FIGURES = ("recall_at_1", "precision_at_10", "r_precision", "map_at_r", "knn_accuracy")
+from triplet_train.evaluation.metrics import Shown, metrics_shown
 
 
 @dataclass(frozen=True)
-class ClassFigures:
-    """Means over the judged queries of one class.
+class ClassMetrics:
+    """Means over the evaluated queries of one class.
 
     Attributes:
         label: the class.
-        queries: how many of it were judged.
-        recall_at_1, precision_at_10, r_precision, map_at_r, knn_accuracy: as of all queries.
+        queries: number of evaluated queries of the class.
+        metrics: name -> mean, of the metrics that are shown by class.
     """
 
     label: int
     queries: int
-    recall_at_1: float
-    precision_at_10: float
-    r_precision: float
-    map_at_r: float
-    knn_accuracy: float
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Queries of one class whose nearest row is of another.
+    """Queries of one class whose nearest image is of another.
 
     Attributes:
         label: the class of the queries.
-        mistaken_for: the class of their nearest rows.
-        queries: how many.
-        share: of all judged queries of `label`.
+        mistaken_for: the class of their nearest images.
+        queries: number of these queries.
+        share: of all evaluated queries of `label`.
     """
 
     label: int
@@ -44,50 +39,42 @@ class Confusion:
     share: float
 
 
-def vote(labels: np.ndarray) -> np.ndarray:
-    """The class that most of the nearest rows are of; of equally many the one with the nearest row.
-
-    Args:
-        labels: integers [Q, k], classes of the nearest rows, nearest first. The first 5 vote.
-
-    Returns:
-        integers [Q].
-    """
-    voting = labels[:, :NEAREST_THAT_VOTE]
-    votes = (voting[:, :, np.newaxis] == voting[:, np.newaxis, :]).sum(axis=2)
-    return np.take_along_axis(voting, votes.argmax(axis=1)[:, np.newaxis], 1)[:, 0]
-
-
-def class_table(labels: np.ndarray, per_query: dict[str, np.ndarray]) -> list[ClassFigures]:
-    """A row per class of the queries, lowest map_at_r first, then by label.
+def class_table(labels: np.ndarray, per_query: dict[str, np.ndarray]) -> list[ClassMetrics]:
+    """Metrics of each class of the queries, lowest map_at_r first, then by label.
 
     Args:
         labels: integers [Q].
-        per_query: figure -> [Q], among them those of `ClassFigures`.
+        per_query: metric -> [Q].
     """
     classes, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    means = [(np.bincount(position, per_query[name]) / counts).tolist() for name in CLASS_FIGURES]
-    rows = [
-        ClassFigures(*row) for row in zip(classes.tolist(), counts.tolist(), *means, strict=True)
+    means = {
+        metric.name: (np.bincount(position, per_query[metric.name]) / counts).tolist()
+        for metric in metrics_shown(Shown.CLASS_JSON)
+    }
+    table = [
+        ClassMetrics(label, queries, {name: values[place] for name, values in means.items()})
+        for place, (label, queries) in enumerate(
+            zip(classes.tolist(), counts.tolist(), strict=True)
+        )
     ]
-    return sorted(rows, key=lambda row: (row.map_at_r, row.label))
+    return sorted(table, key=lambda row: (row.metrics["map_at_r"], row.label))
 
 
 def confusions(labels: np.ndarray, nearest: np.ndarray) -> list[Confusion]:
-    """The pairs of classes that occur, most queries first, then by share and labels.
+    """Pairs of classes that are confused, most queries first, then by share and labels.
 
     Args:
-        labels, nearest: integers [Q], the class of each query and that of its nearest row.
+        labels, nearest: integers [Q], the class of each query and that of its nearest image.
 
     Returns:
-        At most Q, in O(Q log Q) time and O(Q) memory, however many classes there are.
+        At most Q pairs, in O(Q log Q) time and O(Q) memory for any number of classes.
     """
     classes, queries = np.unique(labels, return_counts=True)
     wrong = labels != nearest
-    found, counts = np.unique(
+    pairs, counts = np.unique(
         np.column_stack([labels[wrong], nearest[wrong]]), axis=0, return_counts=True
     )
-    shares = counts / queries[np.searchsorted(classes, found[:, 0])]
-    order = np.lexsort((*found.T[::-1], -shares, -counts))
-    columns = (part[order].tolist() for part in (*found.T, counts, shares))
+    shares = counts / queries[np.searchsorted(classes, pairs[:, 0])]
+    order = np.lexsort((*pairs.T[::-1], -shares, -counts))
+    columns = (part[order].tolist() for part in (*pairs.T, counts, shares))
     return [Confusion(*row) for row in zip(*columns, strict=True)]

@@ -1,4 +1,4 @@
-"""N-way K-shot episodes: are classes told apart by a few examples of each?"""
+"""N-way K-shot episodes: classification by a few examples of each class."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,17 @@ _95_PERCENT = 1.96  # standard errors on either side
 
 @dataclass(frozen=True)
 class Episodes:
-    """What is asked for.
+    """A request for episodes.
 
     Attributes:
-        episodes: how many; at least 2, since one has no interval.
+        episodes: number of episodes; at least 2, since one has no interval.
         ways: N, classes in an episode, at least 2.
         shots: K, labelled examples of each class, at least 1.
-        queries_per_class: rows of each class to classify, at most; 15 as in Snell et al. (2017) and
-            most since.
-        seed: decides all draws.
+        queries_per_class: most images of each class to classify; 15 as in Snell et al. (2017).
+        seed: of all draws.
 
     Raises:
-        RequestError: a number that is too small.
+        RequestError: a number is too small.
     """
 
     episodes: int
@@ -41,21 +40,19 @@ class Episodes:
 
 
 @dataclass(frozen=True)
-class EpisodeFigures:
-    """What `judge_episodes` finds.
+class EpisodeResult:
+    """Result of `evaluate_episodes`.
 
     Attributes:
-        asked: the episodes that these are.
+        asked: the request.
         accuracy: mean of `per_episode`.
-        interval: ends of its 95 % interval, the mean +- 1.96 standard errors, as few-shot papers
-            state it; near 1 it may reach past it. The episodes are independent draws, and hundreds
-            or more, so that nothing would be gained by a bootstrap. It says how far other episodes
-            of these rows would move the mean. It does not cover other rows, other classes or
-            another seed of the training.
-        queries_per_class: the fewest and the most rows of a class that an episode classifies; they
-            differ where a class has fewer rows than the shots and the queries that are asked for.
-        classes: how many the episodes are drawn from.
-        left_out_labels: the classes that have no row left beside the shots.
+        interval: ends of its 95 % interval, the mean +- 1.96 standard errors, as in few-shot
+            papers; it may exceed 1. It measures the variation over other episodes of these images.
+            It does not cover other images, other classes or another seed of the training.
+        queries_per_class: the fewest and the most images of a class that an episode classifies;
+            they differ if a class has fewer images than the shots and queries of the request.
+        classes: number of classes that the episodes are drawn from.
+        left_out_labels: the classes without an image beside the shots.
         per_episode: float64 [episodes], the accuracy of each.
     """
 
@@ -68,43 +65,43 @@ class EpisodeFigures:
     per_episode: np.ndarray
 
 
-def judge_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episodes) -> EpisodeFigures:
+def evaluate_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episodes) -> EpisodeResult:
     """Accuracy of the nearest class mean in random episodes.
 
-    An episode draws N classes, each as likely as any other, and of each K support rows and up to 15
-    other rows as queries. A query is classified by the nearest of the N means of support vectors by
-    Euclidean distance, as in Snell, Swersky & Zemel, Prototypical Networks for Few-shot Learning
-    (2017); with K = 1 that is the nearest support row, as in Vinyals et al., Matching Networks for
-    One Shot Learning (2016). Distances are worked out in float64. A query as near to another class
-    as to its own, but for float32's rounding, counts as an error: a tower that maps all to one
-    point earns 0, not 1 / N.
+    An episode draws N classes with equal probability, and of each class K support images and up to
+    15 other images as queries. A query is classified by the nearest of the N means of support
+    vectors by Euclidean distance, as in Snell, Swersky & Zemel, Prototypical Networks for Few-shot
+    Learning (2017). With K = 1 this is the nearest support image, as in Vinyals et al., Matching
+    Networks for One Shot Learning (2016). Distances are computed in float64. A query at equal
+    distance from another class and its own, up to the rounding of float32, counts as an error: a
+    tower that maps all images to one point has an accuracy of 0, not 1 / N.
 
-    A class needs K + 1 rows. One with fewer than K + 15 gives all it has beside the shots. An
-    episode's accuracy is the mean over its classes, so that each counts the same and the expected
-    accuracy does not depend on the number of queries, only its spread does.
+    A class needs K + 1 images. A class with fewer than K + 15 contributes all that it has beside
+    the shots. The accuracy of an episode is the mean over its classes, and its expected value does
+    not depend on the number of queries.
 
-    An episode's draws are a function of the seed and its number: the first 100 of 1,000 episodes
-    are those of 100. They pick rows by their place within a class, so that another order of the
-    rows gives other episodes.
+    The draws of an episode are a function of the seed and its number: the first 100 of 1,000
+    episodes are those of 100. They select images by their position within a class, and therefore
+    depend on the order of the images.
 
     Args:
         embeddings: float [N, D], finite, of any length.
         labels: integers [N].
 
     Returns:
-        O(E N (K + Q N) D) time for E episodes with Q queries of each class; 1,000 of 20 ways and 1
-        shot at D = 64 take about a second. Beside 24 bytes per row, the memory of an episode's
-        means and of the distances of one class.
+        The result, in O(E N (K + Q N) D) time for E episodes with Q queries of each class; 1,000
+        of 20 ways and 1 shot at D = 64 take about a second. Uses 24 bytes per image, and the memory
+        of an episode's means and of the distances of one class.
 
     Raises:
-        RequestError: there are fewer classes of K + 1 rows than ways.
+        RequestError: fewer classes than ways have K + 1 images.
     """
-    members = class_rows(labels)
+    members = class_indices(labels)
     usable = [rows for rows in members if len(rows) > asked.shots]
     if len(usable) < asked.ways:
         raise RequestError(
             f"{asked.ways}-way {asked.shots}-shot episodes need {asked.ways} classes of at least "
-            f"{asked.shots + 1} rows, and there are {len(usable)}"
+            f"{asked.shots + 1} images, and there are {len(usable)}"
         )
     accuracies = np.array(
         [
@@ -115,7 +112,7 @@ def judge_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episodes) 
     mean = float(accuracies.mean())
     reach = _95_PERCENT * float(accuracies.std(ddof=1)) / asked.episodes**0.5
     queries = [min(len(rows) - asked.shots, asked.queries_per_class) for rows in usable]
-    return EpisodeFigures(
+    return EpisodeResult(
         asked,
         mean,
         (mean - reach, mean + reach),
@@ -126,19 +123,19 @@ def judge_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episodes) 
     )
 
 
-def class_rows(labels: np.ndarray) -> list[np.ndarray]:
-    """The row numbers of each class, int64, in order; the classes in order of their labels."""
+def class_indices(labels: np.ndarray) -> list[np.ndarray]:
+    """Indices of the images of each class, int64, ascending; classes in order of their labels."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def draw(members: list[np.ndarray], asked: Episodes, number: int) -> list[np.ndarray]:
-    """The rows of episode `number`: an array for each of N distinct classes.
+    """Draw episode `number`: the indices of images of each of N distinct classes.
 
-    Its first K rows are the support, the others the queries; no row is there twice.
+    The first K images of a class are the support, the others the queries; all are distinct.
 
     Args:
-        members: the rows of each class, of at least K + 1 rows, that can be drawn.
+        members: the indices of the images of each class that can be drawn, at least K + 1 each.
     """
     rng = np.random.default_rng((asked.seed, number))
     chosen = [members[place] for place in rng.choice(len(members), asked.ways, replace=False)]
@@ -147,7 +144,7 @@ def draw(members: list[np.ndarray], asked: Episodes, number: int) -> list[np.nda
 
 
 def _accuracy(embeddings: np.ndarray, drawn: list[np.ndarray], shots: int) -> float:
-    """Mean over the classes of the share of their queries that are classified rightly."""
+    """Mean over the classes of the share of their queries that are classified correctly."""
     means = np.stack([embeddings[rows[:shots]].mean(axis=0, dtype=np.float64) for rows in drawn])
     shares = []
     for place, rows in enumerate(drawn):

@@ -1,4 +1,4 @@
-"""The distances of queries and gallery, a block of rows at a time, in a form that sorts."""
+"""Distances of queries and gallery, a block of queries at a time, as sortable integers."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,44 +21,45 @@ _ITSELF = np.float32(np.inf).view(np.uint32) << np.uint32(1)
 
 @dataclass(frozen=True)
 class Pairs:
-    """Queries and the gallery they search, both in the order of their classes.
+    """Queries and the gallery that they search, both sorted by class.
 
-    So the gallery rows of a query's class lie side by side.
+    The gallery images of a query's class are therefore adjacent.
 
     Attributes:
         queries: float64 [Q, D + 2] and
         gallery: float64 [G, D + 2], whose products are the squared Euclidean distances times
-            `scale`^2: a query is (-2 q, |q|^2, 1), a row of the gallery (g, 1, |g|^2). The squares
-            are lowered by what rounding may add, so that equal vectors are at 0 or below.
-        query_rows, gallery_rows: int64 [Q] and [G], where the caller has them.
+            `scale`^2: a query is (-2 q, |q|^2, 1), an image of the gallery (g, 1, |g|^2). The
+            squares are reduced by the rounding error, which puts equal vectors at 0 or below.
+        query_indices, gallery_indices: int64 [Q] and [G], the caller's indices.
         gallery_labels: int64 [G].
-        starts, ends: int64 [Q], the part of the gallery that is of the query's class.
-        itself: whether the gallery is the queries, so that each row leaves itself out.
-        scale: a power of two, which brings all to length 1 or less, without rounding.
+        starts, ends: int64 [Q], the slice of the gallery with the query's class.
+        leave_one_out: the gallery is the queries, and each query leaves itself out.
+        scale: a power of two, which scales all lengths to 1 or less without rounding.
     """
 
     queries: np.ndarray
     gallery: np.ndarray
-    query_rows: np.ndarray
-    gallery_rows: np.ndarray
+    query_indices: np.ndarray
+    gallery_indices: np.ndarray
     gallery_labels: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
-    itself: bool
+    leave_one_out: bool
     scale: float
 
     @property
     def relevant(self) -> np.ndarray:
-        """int64 [Q], R: rows of the query's class to find, itself not among them."""
-        return np.maximum(self.ends - self.starts - int(self.itself), 0)
+        """int64 [Q], R: gallery images of the query's class, without the query itself."""
+        return np.maximum(self.ends - self.starts - int(self.leave_one_out), 0)
 
     def keys(self, block: slice) -> np.ndarray:
-        """uint32 [B, G]: distances of some queries to the whole gallery, in a form that sorts.
+        """uint32 [B, G]: distances of a block of queries to all images, as sortable integers.
 
-        A key is the float32 of the squared distance, which was worked out in float64; its bits, as
-        an integer, have the order of the numbers. The sign, which is always plus, makes room for a
-        last bit: 1 where the row is of the query's class. So of rows at equal distance those of
-        other classes come first. A row itself is infinitely far.
+        A key is the float32 of the squared distance, which is computed in float64. Its bits, read
+        as an integer, have the order of the numbers. The sign is always plus and gives way to a
+        last bit, 1 for images of the query's class. Ties are so counted against the query: of
+        images at equal distance, those of other classes come first. In leave-one-out the query
+        itself has an infinite distance.
         """
         queries = self.queries[block]
         keys = np.empty((len(queries), len(self.gallery)), np.uint32)
@@ -72,24 +73,24 @@ class Pairs:
         keys <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
-        if self.itself:
+        if self.leave_one_out:
             each = np.arange(len(keys))
             keys[each, block.start + each] = _ITSELF
         return keys
 
     def classes(self, block: slice) -> Iterator[tuple[slice, slice]]:
-        """Rows of the block that share a class, and the columns of that class."""
+        """Yield the rows of the block for each class, and the columns of that class."""
         starts, ends = self.starts[block], self.ends[block]
         bounds = np.flatnonzero(np.diff(starts) | np.diff(ends)) + 1
         for first, last in zip([0, *bounds], [*bounds, len(starts)], strict=True):
             yield slice(first, last), slice(starts[first], ends[first])
 
     def distances(self, keys: np.ndarray) -> np.ndarray:
-        """float64 Euclidean distances that keys stand for."""
+        """float64 Euclidean distances of some keys."""
         return np.sqrt((keys >> np.uint32(1)).view(np.float32), dtype=np.float64) / self.scale
 
     def each_block(self, work: Callable[[slice], None], done: Callable[[int], object]) -> None:
-        """`work` on each block of queries, in threads; `done` is told how many queries it was."""
+        """Call `work` on each block of queries in threads, and `done` with the size of each."""
         size = max(1, _BLOCK_BYTES // (4 * len(self.gallery)))
         blocks = [
             slice(start, min(start + size, len(self.queries)))
@@ -108,7 +109,7 @@ def make_pairs(
     gallery: np.ndarray | None = None,
     gallery_labels: np.ndarray | None = None,
 ) -> Pairs:
-    """Every query with every row of the gallery; without one, with all the other queries.
+    """Pair every query with every image of the gallery; without one, with all other queries.
 
     Args:
         queries: [Q, D] vectors of any length.
@@ -116,10 +117,10 @@ def make_pairs(
         gallery, gallery_labels: [G, D] and [G].
 
     Raises:
-        RequestError: dimensions differ, values that are not finite, or no query has a row of its
+        RequestError: dimensions differ, values are not finite, or no query has an image of its
             class to find.
     """
-    itself = gallery is None
+    leave_one_out = gallery is None
     if gallery is None or gallery_labels is None:
         gallery, gallery_labels = queries, query_labels
     if queries.shape[1] != gallery.shape[1]:
@@ -130,39 +131,39 @@ def make_pairs(
     for vectors in (queries, gallery):
         if not np.isfinite(vectors).all():
             raise RequestError("some vectors hold values that are not finite")
-    if itself and len(np.unique(query_labels)) == len(query_labels):
+    if leave_one_out and len(np.unique(query_labels)) == len(query_labels):
         raise RequestError("no two images share a class, so there is nothing to evaluate")
     if not np.isin(query_labels, gallery_labels).any():
         raise RequestError(
             "no query has an image of its class in the gallery, so there is nothing to evaluate"
         )
     scale = _scale(queries, gallery)
-    query_rows, gallery_rows = (
+    query_indices, gallery_indices = (
         np.argsort(labels, kind="stable") for labels in (query_labels, gallery_labels)
     )
-    left, right = queries[query_rows] * scale, gallery[gallery_rows] * scale
-    gallery_labels = np.asarray(gallery_labels)[gallery_rows]
-    query_labels = np.asarray(query_labels)[query_rows]
+    left, right = queries[query_indices] * scale, gallery[gallery_indices] * scale
+    gallery_labels = np.asarray(gallery_labels)[gallery_indices]
+    query_labels = np.asarray(query_labels)[query_indices]
     return Pairs(
         np.column_stack([-2 * left, _squares(left), np.ones(len(left))]),
         np.column_stack([right, np.ones(len(right)), _squares(right)]),
-        query_rows,
-        gallery_rows,
+        query_indices,
+        gallery_indices,
         gallery_labels.astype(np.int64),
         np.searchsorted(gallery_labels, query_labels, "left"),
         np.searchsorted(gallery_labels, query_labels, "right"),
-        itself,
+        leave_one_out,
         float(scale),
     )
 
 
 def _scale(*vectors: np.ndarray) -> np.float64:
-    """The power of two that brings the longest vector to length 1 or somewhat less."""
+    """Return the power of two that scales the longest vector to a length of at most 1."""
     largest = max(float(np.abs(part).max(initial=0)) for part in vectors)
     return np.ldexp(np.float64(1), -int(np.frexp(largest * vectors[0].shape[1] ** 0.5)[1]))
 
 
 def _squares(vectors: np.ndarray) -> np.ndarray:
-    """Squared lengths, less the error of a product of so many terms, which grows with these."""
+    """Squared lengths, reduced by the error of a product, which grows with its terms."""
     error = (vectors.shape[1] + 2) * _ROUNDING
     return (1 - error) * np.einsum("nd,nd->n", vectors, vectors)

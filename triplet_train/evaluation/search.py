@@ -1,40 +1,31 @@
-"""What each query finds: its nearest rows, and the figures that follow from their order."""
+"""Exact search: the nearest images of each query, and the metrics of its ranking."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from triplet_train.evaluation.metrics import Source, metrics_from, ranking_of
 from triplet_train.evaluation.pairs import Pairs
 
-RECALL_AT = (1, 5, 10)
-PRECISION_AT = (5, 10)
 NEIGHBOURS = 10
-NAMES = (
-    *(f"recall_at_{k}" for k in RECALL_AT),
-    *(f"precision_at_{k}" for k in PRECISION_AT),
-    "r_precision",
-    "map_at_r",
-    "map",
-    "mrr",
-)
 
 SeeBlock = Callable[[slice, np.ndarray], None]
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What the queries with a row of their class in the gallery found, in the caller's order.
+    """Results of the queries with an image of their class in the gallery, in the caller's order.
 
     Attributes:
-        rows: int64 [Q'], which queries these are.
-        per_query: figure -> float64 [Q'], by the names in `NAMES`.
-        neighbours: int64 [Q', k], the nearest rows of the gallery, nearest first; k is 10, or all
-            there are.
+        query_indices: int64 [Q'], the indices of these queries.
+        per_query: metric -> float64 [Q'], for the metrics of rankings.
+        neighbours: int64 [Q', k], indices of the nearest images of the gallery, nearest first; k is
+            10, or the size of a smaller gallery.
         neighbour_distances: float32 [Q', k], Euclidean.
     """
 
-    rows: np.ndarray
+    query_indices: np.ndarray
     per_query: dict[str, np.ndarray]
     neighbours: np.ndarray
     neighbour_distances: np.ndarray
@@ -43,66 +34,55 @@ class SearchResult:
 def search(
     pairs: Pairs, done: Callable[[int], object], see: SeeBlock = lambda block, keys: None
 ) -> SearchResult:
-    """Exact search, in O(Q G (D + log G)) time and the memory of a block of distances per thread.
+    """Search the whole gallery for each query.
+
+    Takes O(Q G (D + log G)) time, and the memory of a block of distances per thread.
 
     Args:
-        pairs: who searches what.
-        done: is told how many queries are done each time.
-        see: is shown every block and its keys, from several threads; they are not to be changed.
+        pairs: the queries and the gallery.
+        done: called with the number of queries of each block that is done.
+        see: called with every block and its keys, from several threads; it must not change them.
     """
-    reach = len(pairs.gallery) - int(pairs.itself)
-    table = np.empty((len(pairs.queries), len(NAMES)))
-    neighbours = np.empty((len(table), min(NEIGHBOURS, reach)), np.int64)
+    size = len(pairs.gallery) - int(pairs.leave_one_out)
+    metrics = metrics_from(Source.RANKING)
+    computations = [metric.compute for metric in metrics]
+    table = np.empty((len(pairs.queries), len(metrics)))
+    neighbours = np.empty((len(table), min(NEIGHBOURS, size)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
 
     def work(block: slice) -> None:
         keys = pairs.keys(block)
         see(block, keys)
         ranked = np.sort(keys, axis=1)
-        rows, relevant = pairs.query_rows[block], pairs.relevant[block]
+        indices, relevant = pairs.query_indices[block], pairs.relevant[block]
         hits = (ranked.astype(np.uint8) & np.uint8(1)).view(bool)
         for query in np.flatnonzero(relevant):
-            table[rows[query]] = figures_of(np.flatnonzero(hits[query]) + 1)
+            ranking = ranking_of(np.flatnonzero(hits[query]) + 1)
+            table[indices[query]] = [compute(ranking) for compute in computations]
         kept = ranked[:, : neighbours.shape[1]]
-        distances[rows] = pairs.distances(kept)
-        neighbours[rows] = _rows_at(keys, kept, pairs.gallery_rows)
+        distances[indices] = pairs.distances(kept)
+        neighbours[indices] = _indices_at(keys, kept, pairs.gallery_indices)
 
     pairs.each_block(work, done)
-    judged = np.sort(pairs.query_rows[pairs.relevant > 0])
-    per_query = dict(zip(NAMES, table[judged].T, strict=True))
-    return SearchResult(judged, per_query, neighbours[judged], distances[judged])
+    evaluated = np.sort(pairs.query_indices[pairs.relevant > 0])
+    columns = table[evaluated].T
+    per_query = {metric.name: values for metric, values in zip(metrics, columns, strict=True)}
+    return SearchResult(evaluated, per_query, neighbours[evaluated], distances[evaluated])
 
 
-def figures_of(ranks: np.ndarray) -> list[float]:
-    """The figures of a query, in the order of `NAMES`.
-
-    Args:
-        ranks: int64 [R], at least one, ascending: the ranks in the whole gallery, from 1, of the
-            rows of the query's class.
-    """
-    r = len(ranks)
-    precisions = np.arange(1, r + 1) / ranks
-    *found, within_r = np.searchsorted(ranks, [*PRECISION_AT, r], "right").tolist()
-    return [
-        *(float(ranks[0] <= k) for k in RECALL_AT),
-        *(count / k for count, k in zip(found, PRECISION_AT, strict=True)),
-        within_r / r,
-        precisions[:within_r].sum() / r,
-        precisions.sum() / r,
-        1 / ranks[0],
-    ]
-
-
-def _rows_at(keys: np.ndarray, nearest: np.ndarray, gallery_rows: np.ndarray) -> np.ndarray:
-    """int64 [B, k], the gallery rows whose keys are `nearest`; of equal keys the first rows.
+def _indices_at(keys: np.ndarray, nearest: np.ndarray, gallery_indices: np.ndarray) -> np.ndarray:
+    """Indices of the images whose keys are `nearest`; of equal keys the lowest indices.
 
     Args:
         keys: uint32 [B, G].
-        nearest: uint32 [B, k], the k smallest of each row, sorted.
-        gallery_rows: int64 [G], the caller's number of each column.
+        nearest: uint32 [B, k], the k smallest keys of each row, sorted.
+        gallery_indices: int64 [G], the caller's index of each column.
+
+    Returns:
+        int64 [B, k].
     """
     query, column = np.divmod(np.flatnonzero(keys <= nearest[:, -1:]), keys.shape[1])
-    row = gallery_rows[column]
-    order = np.lexsort((row, keys[query, column], query))
+    index = gallery_indices[column]
+    order = np.lexsort((index, keys[query, column], query))
     first = np.searchsorted(query, np.arange(len(keys)))
-    return row[order[first[:, np.newaxis] + np.arange(nearest.shape[1])]]
+    return index[order[first[:, np.newaxis] + np.arange(nearest.shape[1])]]

@@ -1,4 +1,4 @@
-"""Verification: which distance means that two vectors are of the same class?"""
+"""Verification: pairs by distance, and the threshold that tells classes apart."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -15,11 +15,11 @@ _BINS = int(np.float32(4.0).view(np.uint32) << np.uint32(1) >> _DROPPED_BITS) + 
 
 @dataclass(frozen=True)
 class DistanceHistograms:
-    """How far pairs of the same class and of different classes are apart, for drawing.
+    """Histograms of the distances of pairs of one class and of two, for drawing.
 
     Attributes:
         edges: float64 [101], Euclidean distances from 0 to the largest; equal widths.
-        positive, negative: int64 [100], pairs of the same class and of different ones.
+        positive, negative: int64 [100], pairs of one class and of two.
     """
 
     edges: np.ndarray
@@ -29,12 +29,12 @@ class DistanceHistograms:
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Pairs by distance, in fine bins, nearest first; only bins that hold any.
+    """Number of pairs by distance in fine bins, nearest first; empty bins are left out.
 
     Attributes:
         lower, upper: float64 [bins], Euclidean distances; a bin reaches from `lower` to below
             `upper`.
-        positive, negative: int64 [bins], pairs of the same class and of different ones.
+        positive, negative: int64 [bins], pairs of one class and of two.
     """
 
     lower: np.ndarray
@@ -44,23 +44,75 @@ class PairCounts:
 
 
 @dataclass(frozen=True)
-class Verification:
-    """See `verify`."""
+class Roc:
+    """The ROC curve of all pairs: how well a threshold on the distance tells classes apart.
 
-    figures: dict[str, float]
-    thresholds: dict[str, float]
+    A pair is accepted, called the same class, if its distance is at most the threshold. TPR is the
+    accepted share of the pairs of one class, FPR that of the pairs of two classes, FNR is 1 - TPR.
+
+    Distances in one bin count as equal. The area changes by at most
+    sum(positive * negative) / 2 over sum(positive) * sum(negative) through that. This is below 1e-5
+    where distances spread over a tenth of their mean or more. A threshold changes by at most a
+    250,000th of its value.
+
+    Attributes:
+        fpr, tpr: float64 [bins + 1]; point i accepts the i nearest bins, with any threshold below
+            the next bin.
+        lower: float64 [bins], see `PairCounts`.
+    """
+
+    fpr: np.ndarray
+    tpr: np.ndarray
+    lower: np.ndarray
+
+    def area(self) -> float:
+        """Probability that a pair of one class is nearer than one of two; a tie counts one half."""
+        return float(np.trapezoid(self.tpr, self.fpr))
+
+    def equal_error_rate(self) -> float:
+        """Rate where FPR and FNR are equal, interpolated between the two neighbouring points."""
+        first = self._last_point(self.fpr + self.tpr <= 1)
+        fpr, tpr = self.fpr[first : first + 2], self.tpr[first : first + 2]
+        before, after = fpr + tpr - 1  # before <= 0 < after
+        return float(fpr[0] + (fpr[1] - fpr[0]) * -before / (after - before))
+
+    def tpr_at(self, limit: float) -> float:
+        """TPR at the largest threshold whose FPR is at most `limit`.
+
+        With fewer than 1 / `limit` pairs of two classes, this is the share of the pairs of one
+        class that are nearer than all of these.
+        """
+        return float(self.tpr[self._last_point(self.fpr <= limit)])
+
+    def thresholds(self) -> dict[str, float]:
+        """The largest thresholds with FPR <= FNR (eer), and with FPR <= 1e-2 and 1e-3.
+
+        A threshold is left out where even distance 0 accepts too many pairs.
+        """
+        within = {"eer": self.fpr + self.tpr <= 1} | {
+            f"fpr_{name}": self.fpr <= limit for name, limit in FALSE_ACCEPTS.items()
+        }
+        points = {name: self._last_point(allowed) for name, allowed in within.items()}
+        below = np.nextafter(self.lower, 0)
+        return {
+            name: float(below[point]) for name, point in points.items() if self.lower[point] > 0
+        }
+
+    @staticmethod
+    def _last_point(allowed: np.ndarray) -> int:
+        return int(np.flatnonzero(allowed)[-1])
 
 
 class PairCounter:
-    """Counts all pairs by distance, block after block of a search.
+    """Counter of all pairs by distance, one block of a search after the other.
 
-    A bin is a range of squared distances of the ratio 1 + 2^-17: the leading bits of a float32
-    count up with the number, and make a histogram that is equally fine at any distance. It takes
-    at most 260 MiB, of which only what is used is ever touched.
+    A bin is a range of squared distances of the ratio 1 + 2^-17: the leading bits of a float32,
+    which grow with the number, make a histogram of equal relative width at any distance. It takes
+    at most 260 MiB, and touches only the memory that it uses.
 
     Args:
-        pairs: who is compared with whom; where the gallery is the queries, each unordered pair
-            counts once and no row is paired with itself.
+        pairs: the queries and the gallery. In leave-one-out each unordered pair counts once, and no
+            image is paired with itself.
     """
 
     def __init__(self, pairs: Pairs) -> None:
@@ -69,10 +121,10 @@ class PairCounter:
         self._lock = Lock()
 
     def see(self, block: slice, keys: np.ndarray) -> None:
-        """Count the pairs of a block of queries; from any thread."""
-        past = block.start if self._pairs.itself else 0  # earlier blocks have counted these columns
+        """Count the pairs of a block of queries. Safe to call from several threads."""
+        past = block.start if self._pairs.leave_one_out else 0  # counted by earlier blocks
         bins = (keys[:, past:] >> _DROPPED_BITS).astype(np.int64)
-        if self._pairs.itself:
+        if self._pairs.leave_one_out:
             bins[np.tril_indices(len(bins))] = _BINS - 1
         with self._lock:
             np.add.at(self._all, bins.reshape(-1), 1)
@@ -81,7 +133,7 @@ class PairCounter:
                 np.add.at(self._positive, same.reshape(-1), 1)
 
     def counts(self) -> PairCounts:
-        """Of all blocks so far."""
+        """Return the counts of all blocks so far."""
         used = np.flatnonzero(self._all[:-1])
         lower, upper = (
             self._pairs.distances((bins << int(_DROPPED_BITS)).astype(np.uint32))
@@ -91,55 +143,19 @@ class PairCounter:
         return PairCounts(lower, upper, positive, self._all[used] - positive)
 
 
-def verify(counts: PairCounts) -> Verification:
-    """How well a threshold on the distance tells pairs of the same class from others.
-
-    A pair is accepted, called the same, if its distance is at most the threshold. TPR is the share
-    of the pairs of the same class that are accepted, FPR that of the others, FNR is 1 - TPR.
-    Figures: roc_auc, the chance that a pair of the same class is nearer than one of different
-    classes, equal distances counting one half; eer, where FPR and FNR are equal, on the straight
-    line between the two neighbouring points of the ROC curve; tpr_at_fpr_1e-2 and _1e-3, at the
-    largest threshold whose FPR does not exceed that: with fewer than 1,000 pairs of different
-    classes, the latter is the share of pairs that are nearer than all of these.
-
-    Thresholds: eer, the largest with FPR <= FNR; fpr_1e-2 and fpr_1e-3. One is left out where even
-    distance 0 accepts too many.
-
-    Distances in one bin count as equal. That moves roc_auc by at most
-    sum(positive * negative) / 2 over sum(positive) * sum(negative), which is below 1e-5 where
-    distances spread over a tenth of their mean or more, and far less as a rule, since what the bins
-    do to one pair and to the next cancels. A threshold is moved by at most a 250,000th of it.
-
-    Returns:
-        Nothing where there are no pairs of different classes.
-    """
+def roc_of(counts: PairCounts) -> Roc | None:
+    """Return the ROC curve of all pairs; None without pairs of different classes."""
     if not counts.negative.any():
-        return Verification({}, {})
+        return None
     positive, negative = counts.positive.astype(np.float64), counts.negative.astype(np.float64)
     fpr, tpr = (
         np.concatenate([[0.0], np.cumsum(part) / part.sum()]) for part in (negative, positive)
     )
-    auc = np.trapezoid(tpr, fpr)
-    # Point i accepts the i nearest bins, with any threshold below the next one.
-    below = np.nextafter(counts.lower, 0)
-    thresholds: dict[str, float] = {}
-
-    def at(name: str, point: int) -> None:
-        if counts.lower[point] > 0:
-            thresholds[name] = float(below[point])
-
-    last = int(np.flatnonzero(fpr + tpr <= 1)[-1])
-    at("eer", last)
-    figures = {"roc_auc": float(auc), "eer": _crossing(fpr[last : last + 2], tpr[last : last + 2])}
-    for name, limit in FALSE_ACCEPTS.items():
-        point = int(np.flatnonzero(fpr <= limit)[-1])
-        figures[f"tpr_at_fpr_{name}"] = float(tpr[point])
-        at(f"fpr_{name}", point)
-    return Verification(figures, thresholds)
+    return Roc(fpr, tpr, counts.lower)
 
 
 def histograms(counts: PairCounts) -> DistanceHistograms:
-    """The fine bins, gathered in a hundred of equal width."""
+    """Gather the fine bins in 100 of equal width."""
     top = counts.upper[-1] if counts.lower[-1] > 0 else 1.0  # all at distance 0: any width will do
     edges = np.linspace(0, top, _DRAWN_BINS + 1)
     drawn = np.searchsorted(edges, counts.lower, "right") - 1
@@ -147,9 +163,3 @@ def histograms(counts: PairCounts) -> DistanceHistograms:
     for sums, part in zip(gathered, (counts.positive, counts.negative), strict=True):
         np.add.at(sums, drawn, part)
     return DistanceHistograms(edges, *gathered)
-
-
-def _crossing(fpr: np.ndarray, tpr: np.ndarray) -> float:
-    """FPR where the segment of the ROC curve between two points meets FPR = 1 - TPR."""
-    before, after = fpr + tpr - 1  # before <= 0 < after
-    return float(fpr[0] + (fpr[1] - fpr[0]) * -before / (after - before))

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from triplet_train.config import Config, to_yaml
 from triplet_train.console import Console
@@ -16,7 +17,9 @@ from triplet_train.errors import RequestError
 from triplet_train.files import replacing
 from triplet_train.jobs.run_data import require_weights, run_tables
 from triplet_train.models.tower import build_tower
+from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
+from triplet_train.training.randomness import step_key
 
 
 def dry_run(config: Config, console: Console, preview: Path | None = None) -> str:
@@ -84,12 +87,23 @@ def _augmentation(config: Config) -> str:
 
 
 def _write_preview(config: Config, images: ImageTable, file: Path) -> None:
+    """Draw the batch of the first step, augmented by the function that the step calls."""
     from triplet_train.report.preview import preview_sheet  # half a second to import
 
     rows = make_batches(config, images.labels).rows(0)
-    sheet = preview_sheet(config, images.read(rows), images.labels[rows], images.class_names)
+    batch, augment = images.read(rows), make_augmentation(config.augment)
+    if augment:
+        first_step = tf.function(
+            lambda: augment(
+                tf.constant(batch), step_key(config.seed, 0), tf.range(len(rows)), len(rows)
+            ),
+            autograph=False,
+            jit_compile=config.train.jit_compile is True,
+        )
+        batch = first_step().numpy()
+    labels = images.labels[rows][:: config.batch.per_class]
     with replacing(file) as beside:
-        sheet.save(beside)
+        preview_sheet(batch, labels, images.class_names).save(beside)
 
 
 def _trainable(tower: keras.Model) -> int:

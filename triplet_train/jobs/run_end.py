@@ -1,8 +1,8 @@
-"""The end of a run: its best tower's embeddings, figures and page."""
+"""The end of a run: embeddings, metrics and page of its best tower."""
 
 import json
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from triplet_train.embeddings.files import writing
 from triplet_train.embeddings.formats.projector import list_exports
 from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
+from triplet_train.evaluation.json import metrics_as_json
+from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.files import read_text, write_json
-from triplet_train.jobs.judged import Judged, judge_tables
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import load_embedder
 from triplet_train.registry import FORMATS
@@ -47,43 +48,37 @@ def embedding_files(run: RunFolder, config: Config) -> list[Path]:
     ]
 
 
-def export_and_judge(
+def export_and_evaluate(
     config: Config, run: RunFolder, exported: list[ImageTable], best_step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
-    """Export the splits with the best tower, judge them by what was exported, and draw the first.
+    """Export the splits with the best tower, evaluate them, and draw the first.
 
-    Figures by split; none for a split without two images of a class. Lines that nobody reads any
-    more do not keep the run from its end.
+    The console may be gone by now, which does not stop the run.
+
+    Returns:
+        Metrics by split; none for a split without two images of a class.
     """
     best = OpenTower(run.embedder, load_embedder(run.embedder), run, config)
     console = console.lenient()
     run.embeddings.mkdir(exist_ok=True)
     first = config.export_splits[0]
-    figures: dict[str, dict[str, Any]] = {}
+    metrics: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        judged = _export(config, run, best, table, best_step, console)
+        evaluated = _export(config, run, best, table, best_step, console)
         if table.split == first:
-            shown = judged
-        figures[table.split] = {}
-        if judged:
-            judgement = judged.judgement
-            figures[table.split] = {
-                **judgement.figures,
-                **asdict(judgement.coverage),
-                "intervals": judgement.intervals,
-                "thresholds": judgement.thresholds,
-            }
+            shown = evaluated
+        metrics[table.split] = metrics_as_json(evaluated.result) if evaluated else {}
     if any(FORMATS[format].in_tensorboard for format in config.embeddings.formats):
         list_exports(run.tensorboard)
-    # That of an earlier, shorter run says nothing of these figures, should drawing be interrupted.
+    # The page of an earlier, shorter run must not stay if drawing is interrupted.
     run.report.unlink(missing_ok=True)
-    final = {"step": best_step, "steps": config.train.steps, "split": first, **figures[first]}
-    write_json(run.metrics, final | {"splits": figures})
+    final = {"step": best_step, "steps": config.train.steps, "split": first, **metrics[first]}
+    write_json(run.metrics, final | {"splits": metrics})
     if shown:
-        console.say(f"figures are in {run.metrics.name}; drawing {run.report.name}")
+        console.say(f"metrics are in {run.metrics.name}; drawing {run.report.name}")
         _draw(shown, run)
-    return figures
+    return metrics
 
 
 def _export(
@@ -93,10 +88,10 @@ def _export(
     images: ImageTable,
     best_step: int,
     console: Console,
-) -> Judged | None:
-    """Write the embeddings of a split, and judge them; None where no two images share a class.
+) -> TableEvaluation | None:
+    """Write the embeddings of a split, and evaluate them; None if no two images share a class.
 
-    The vectors of all rows are in memory, of the pixels a batch.
+    All vectors are in memory, but only a batch of images.
     """
     formats = config.embeddings.formats
     metadata, width = best.metadata(images), best.tower.output_shape[-1]
@@ -119,10 +114,12 @@ def _export(
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:
         about["classes"] = images.classes
-    return judge_tables(about, table, None, console, images=images, run=run)
+    with console.bar(len(images), "evaluating") as bar:
+        return evaluate_tables(about, table, images=images, run=run, progress=bar.advance)
 
 
-def _draw(judged: Judged, run: RunFolder) -> None:
+def _draw(evaluated: TableEvaluation, run: RunFolder) -> None:
     from triplet_train.jobs.report import write_page  # half a second to import
 
-    write_page(judged, run.report, f"{run.path.resolve().name}: {judged.about['split']}")
+    title = f"{run.path.resolve().name}: {evaluated.about['split']}"
+    write_page(evaluated, run.report, title)

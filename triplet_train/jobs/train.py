@@ -12,9 +12,9 @@ from triplet_train.data.caching import cached
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import leave_one_out_coverage, retrieval_figures
+from triplet_train.evaluation import leave_one_out_coverage, retrieval_metrics
 from triplet_train.jobs.run_data import require_weights, run_tables
-from triplet_train.jobs.run_end import export_and_judge, is_finished
+from triplet_train.jobs.run_end import export_and_evaluate, is_finished
 from triplet_train.jobs.run_text import ending, opening
 from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
@@ -103,8 +103,8 @@ def _train_and_judge(
             tower,
             images,
             batches,
-            lambda: retrieval_figures(embed(held_out), held_out.labels).figures | asdict(counts),
+            lambda: retrieval_metrics(embed(held_out), held_out.labels) | asdict(counts),
             str(counts),
         )
-        figures = export_and_judge(config, folder, tables.exported, progress.best_step, console)
-    return ending(config, folder, progress.best_step, figures)
+        metrics = export_and_evaluate(config, folder, tables.exported, progress.best_step, console)
+    return ending(config, folder, progress.best_step, metrics)

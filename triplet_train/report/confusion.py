@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""Plots of the classes that are confused."""
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from triplet_train.evaluation.classes import Confusion
-from triplet_train.evaluation.judgement import Judgement
+from triplet_train.evaluation.vectors import Evaluation
 from triplet_train.report.style import ORANGE, WIDTH, Plot, short_name
 
 MOST_IN_MATRIX = 30
@@ -15,55 +15,55 @@ _RIGHT = ListedColormap(["#e3e6ea"])
 _ERRORS = LinearSegmentedColormap.from_list("errors", ["#fdf0e6", ORANGE, "#7a2c00"])
 
 
-def confusion_plot(judgement: Judgement, class_names: dict[int, str]) -> Plot:
-    """A matrix of up to 30 classes; of more, the pairs that are confused most."""
-    labels = confused_labels(judgement)
+def confusion_plot(result: Evaluation, class_names: dict[int, str]) -> Plot:
+    """Draw a matrix of up to 30 classes; of more, the pairs that are confused most."""
+    labels = confused_labels(result)
     if len(labels) > MOST_IN_MATRIX:
-        pairs = judgement.confusions[:MOST_PAIRS]
+        pairs = result.confusions[:MOST_PAIRS]
         return Plot(
             "confusion",
             pairs_figure(pairs, class_names),
             f"Bar chart of the {len(pairs)} pairs of classes that are confused most.",
             f"With {len(labels):,} classes a matrix would be too large to read, so here are the "
-            "pairs that are confused most: the class of the query, and the class of the row found "
-            "nearest to it.",
+            "pairs that are confused most: the class of the query, and the class of its nearest "
+            "image.",
         )
-    wrong = sum(pair.queries for pair in judgement.confusions)
+    wrong = sum(pair.queries for pair in result.confusions)
     return Plot(
         "confusion",
-        matrix_figure(confusion_matrix(judgement, labels), labels, class_names),
-        f"Matrix of {len(labels)} classes; {wrong:,} of {judgement.coverage.queries:,} queries lie "
+        matrix_figure(confusion_matrix(result, labels), labels, class_names),
+        f"Matrix of {len(labels)} classes; {wrong:,} of {result.coverage.queries:,} queries lie "
         "off its diagonal.",
-        "How many queries of the class of the row have a nearest row of the class of the column. "
-        "The grey diagonal is right. Off it, the darker, the larger the share of the row's class: "
+        "Number of queries by their class (row) and the class of their nearest image (column). "
+        "The grey diagonal is right. Off it, a darker cell is a larger share of the row's class: "
         "look for two classes that are taken for each other, and for a dark column that attracts "
         "many classes.",
     )
 
 
-def confused_labels(judgement: Judgement) -> list[int]:
-    """The classes of the queries and of their nearest rows, ascending."""
-    of_queries = {row.label for row in judgement.classes}
-    return sorted(of_queries | {pair.mistaken_for for pair in judgement.confusions})
+def confused_labels(result: Evaluation) -> list[int]:
+    """The classes of the queries and of their nearest images, ascending."""
+    of_queries = {row.label for row in result.classes}
+    return sorted(of_queries | {pair.mistaken_for for pair in result.confusions})
 
 
-def confusion_matrix(judgement: Judgement, labels: list[int]) -> np.ndarray:
-    """int64 [C, C], queries by their class (rows) and the class of their nearest row (columns)."""
+def confusion_matrix(result: Evaluation, labels: list[int]) -> np.ndarray:
+    """int64 [C, C], queries by their class (row) and the class of their nearest image (column)."""
     place = {label: index for index, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), np.int64)
-    for row in judgement.classes:
+    for row in result.classes:
         matrix[place[row.label], place[row.label]] = row.queries
-    for pair in judgement.confusions:
+    for pair in result.confusions:
         matrix[place[pair.label], place[pair.mistaken_for]] = pair.queries
         matrix[place[pair.label], place[pair.label]] -= pair.queries
     return matrix
 
 
 def matrix_figure(counts: np.ndarray, labels: list[int], class_names: dict[int, str]) -> Figure:
-    """Numbers in cells, coloured by their share of the row; the diagonal stays out of the scale.
+    """Draw numbers in cells, coloured by their share of the row except for the diagonal.
 
     Args:
-        counts: integers [C, C]; rows: class of the query, columns: class of its nearest row.
+        counts: integers [C, C]; rows: class of the query, columns: class of its nearest image.
         labels: C classes.
     """
     size = len(labels)

@@ -1,4 +1,4 @@
-"""Training curves: what metrics.jsonl tells, over steps."""
+"""Training curves: the values of metrics.jsonl over steps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from triplet_train.evaluation.coverage import Coverage
+from triplet_train.evaluation import METRICS, Coverage
 from triplet_train.report.style import BLUE, ORANGE, Plot
 
 Line = dict[str, Any]
@@ -15,7 +15,7 @@ _LOOKS = ((BLUE, "-", "o"), (ORANGE, "--", "s"))
 
 @dataclass(frozen=True)
 class _Panel:
-    """Which values share a plot: `keys` from a key of the log to its name in the legend."""
+    """Values that share a plot: `keys` maps a key of the log to its name in the legend."""
 
     name: str
     title: str
@@ -29,8 +29,8 @@ _PANELS = (
     _Panel(
         "evaluation",
         "Held-out retrieval",
-        {"recall_at_1": "recall@1", "map_at_r": "MAP@R"},
-        "The figures that decide which step is kept. Both should rise and level off; a fall late "
+        {m.name: m.label for m in METRICS if m.name in ("recall_at_1", "map_at_r")},
+        "The metrics that decide which step is kept. Both should rise and level off; a fall late "
         "in the run is a sign of overfitting.",
         evaluation=True,
     ),
@@ -38,15 +38,15 @@ _PANELS = (
         "loss",
         "Loss",
         {"loss": "loss"},
-        "Falls fast, then slowly. With semi-hard and hard mining it need not reach 0, since the "
-        "triplets that count are always the difficult ones.",
+        "Falls fast, then slowly. With semi-hard and hard mining it need not reach 0, because they "
+        "select the difficult triplets.",
     ),
     _Panel(
         "active_fraction",
         "Active triplets",
         {"active_fraction": "active"},
-        "Share of the loss terms that still pull or push. Near 0 nothing is left to learn from "
-        "these batches: a larger batch or margin finds harder triplets.",
+        "Share of the loss terms that are not 0. Near 0 nothing is left to learn from these "
+        "batches: a larger batch or margin finds harder triplets.",
         percent=True,
     ),
     _Panel(
@@ -59,27 +59,27 @@ _PANELS = (
         "embedding_spread",
         "Spread of the embeddings",
         {"embedding_spread": "spread"},
-        "Mean squared distance from the mean: 1 where the vectors point everywhere, 0 where all "
-        "of them are the same vector, which is a collapsed run.",
+        "Mean squared distance from the mean: 1 where the vectors point in all directions, 0 where "
+        "all of them are equal, which is a collapse.",
     ),
     _Panel(
         "gradient_norm",
         "Gradient norm",
         {"gradient_norm": "norm"},
-        "Single spikes do little harm. Steady growth asks for a smaller learning rate or for "
+        "Single spikes do little harm. If the norm grows steadily, reduce the learning rate or set "
         "clip_norm. Steps whose gradient overflowed are left out.",
     ),
     _Panel(
         "learning_rate",
         "Learning rate",
         {"learning_rate": "rate"},
-        "As the schedule sets it, for comparison with the other curves.",
+        "The learning rate of the schedule, for comparison with the other curves.",
     ),
 )
 
 
 def curve_plots(log: list[Line]) -> list[Plot]:
-    """A plot for each kind of value that the log has."""
+    """Draw a plot for each kind of value in the log."""
     return [_plot(panel, log) for panel in _PANELS if any(_series(panel, log).values())]
 
 
@@ -96,13 +96,13 @@ def _plot(panel: _Panel, log: list[Line]) -> Plot:
 
 
 def _over(log: list[Line]) -> str:
-    """Number of queries and classes of the evaluation, if the log has them."""
+    """Sentence on the number of queries and classes, if the log has them."""
     counts = [Coverage.of_counts(line) for line in log if "query_classes" in line]
     return f" They are over {counts[-1]}." if counts else ""
 
 
 def _series(panel: _Panel, log: list[Line]) -> dict[str, list[tuple[int, float]]]:
-    """(step, value) of the lines that give the value."""
+    """Pairs of step and value by key, of the lines with the value."""
     lines = [line for line in log if ("split" in line) == panel.evaluation]
     return {
         key: [(line["step"], line[key]) for line in lines if line.get(key) is not None]

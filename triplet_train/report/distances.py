@@ -9,17 +9,17 @@ from triplet_train.report.style import BLUE, ORANGE, WIDTH, Plot
 _THRESHOLDS = {
     "fpr_1e-3": ("1 in 1,000 different pairs accepted", ":"),
     "fpr_1e-2": ("1 in 100 different pairs accepted", "-."),
-    "eer": ("both kinds of pairs judged wrongly equally often", "-"),
+    "eer": ("same error rate on both kinds of pairs", "-"),
 }
 _CAPTION = (
-    "Each hump holds all pairs of its kind, whatever their number. Same-class pairs should lie to "
+    "Each hump shows all pairs of its kind and has the same area. Same-class pairs should lie to "
     "the left and different ones to the right: where the humps overlap, no threshold can tell them "
     "apart. Vertical lines are thresholds: a pair at or left of one is called the same."
 )
 
 
 def distance_plot(histograms: DistanceHistograms, thresholds: dict[str, float]) -> Plot:
-    """Counts of pairs per distance, as densities, with the thresholds that there are."""
+    """Draw the densities of pairs by distance, with the thresholds."""
     means = [
         f"{kind} pairs at {_mean(histograms.edges, counts):.2f} on average"
         for kind, counts in (

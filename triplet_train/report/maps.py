@@ -1,14 +1,14 @@
-"""Maps: the vectors in the plane, coloured by class."""
+"""Maps: the vectors in the plane, in colours by class."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from triplet_train.report.contents import Contents
+from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.report.projections import (
     FEWEST_FOR_TSNE,
-    balanced_rows,
+    balanced_sample,
     pca_map,
     tsne_map,
 )
@@ -33,15 +33,16 @@ _OTHERS = "#cccccc"
 _MARKERS = "osD^vPXp<>hd"
 
 
-def map_plots(contents: Contents) -> tuple[list[Plot], str]:
-    """Maps by PCA and by t-SNE of up to 2,000 queries, and a remark: what is shown, what is not."""
-    rows = balanced_rows(contents.labels)
-    vectors, labels = contents.vectors[rows], contents.labels[rows]
+def map_plots(evaluated: TableEvaluation) -> tuple[list[Plot], str]:
+    """Draw maps by PCA and t-SNE of up to 2,000 queries, with a remark on what they show."""
+    queries, names = evaluated.queries, evaluated.class_names
+    drawn = balanced_sample(queries.labels)
+    vectors, labels = queries.embeddings[drawn], queries.labels[drawn]
     distinct = len(np.unique(vectors, axis=0))
     if distinct < 2 or vectors.shape[1] < 2:
-        return [], "There is no map: it takes two different vectors of two dimensions or more."
-    named = _named(labels, contents)
-    remark = _remark(len(rows), contents, named)
+        return [], "There is no map: it needs two different vectors of two dimensions or more."
+    named = _named(labels, evaluated)
+    remark = _remark(len(drawn), queries.labels, named)
     places, shares = pca_map(vectors)
     axis_labels = tuple(
         f"{order} component: {share:.0%} of the variance"
@@ -50,23 +51,23 @@ def map_plots(contents: Contents) -> tuple[list[Plot], str]:
     plots = [
         Plot(
             "map_pca",
-            map_figure("PCA", places, labels, named, contents.class_names, axis_labels),
-            _alt("PCA", labels, named, contents.class_names),
-            "The flat view that keeps most of the variance. Distances are true to scale but "
-            f"{1 - shares.sum():.0%} of the variance is out of sight, so classes that overlap here "
-            "may well be apart.",
+            map_figure("PCA", places, labels, named, names, axis_labels),
+            _alt("PCA", labels, named, names),
+            "The plane with the largest variance. Distances are to scale, but "
+            f"{1 - shares.sum():.0%} of the variance is lost: classes that overlap here may be "
+            "apart.",
         )
     ]
     if distinct < FEWEST_FOR_TSNE:
-        remark += f" t-SNE is left out: it takes {FEWEST_FOR_TSNE} different vectors to say much."
+        remark += f" t-SNE is left out: it needs {FEWEST_FOR_TSNE} different vectors."
         return plots, remark
     plots.append(
         Plot(
             "map_tsne",
-            map_figure("t-SNE", tsne_map(vectors), labels, named, contents.class_names),
-            _alt("t-SNE", labels, named, contents.class_names),
-            "Neighbours stay neighbours. Look for one island per class, and for points that lie in "
-            "an island of another class. How large islands are and how far apart says little.",
+            map_figure("t-SNE", tsne_map(vectors), labels, named, names),
+            _alt("t-SNE", labels, named, names),
+            "Neighbours stay neighbours. Look for one island per class, and for points in an "
+            "island of another class. The sizes and distances of islands mean little.",
         )
     )
     return plots, remark
@@ -80,7 +81,7 @@ def map_figure(
     class_names: dict[int, str],
     axis_labels: tuple[str, ...] = (),
 ) -> Figure:
-    """A point per row; the `named` classes in their own colour and shape, all others grey.
+    """Draw a point per vector; the `named` classes in colours and shapes, all others grey.
 
     Args:
         places: float [N, 2].
@@ -137,7 +138,7 @@ def map_figure(
 
 
 def _remove_covered(figure: Figure) -> None:
-    """Leave the names that would cover others to the legend."""
+    """Remove names that overlap others; the legend has them."""
     figure.draw_without_rendering()
     boxes: list[Bbox] = []
     for text in list(figure.axes[0].texts):
@@ -148,30 +149,30 @@ def _remove_covered(figure: Figure) -> None:
             boxes.append(box)
 
 
-def _named(labels: np.ndarray, contents: Contents) -> list[int]:
-    """The classes shown that get a colour: all where there are few, else those found worst."""
+def _named(labels: np.ndarray, evaluated: TableEvaluation) -> list[int]:
+    """The classes in colour: all if there are few, else those with the lowest MAP@R."""
     every: list[int] = np.unique(labels).tolist()
     if len(every) <= MOST_CLASSES:
         return every
     shown = set(every)
-    worst = [row.label for row in contents.judgement.classes if row.label in shown]
+    worst = [row.label for row in evaluated.result.classes if row.label in shown]
     return (worst or every)[:MOST_CLASSES]
 
 
 def _middle(places: np.ndarray) -> np.ndarray:
-    """The point of a class nearest to its median, which lies among its points for sure."""
+    """The point of a class nearest to its median, which is one of its points."""
     away = np.square(places - np.median(places, axis=0)).sum(axis=1)
     return places[away.argmin()]
 
 
-def _remark(shown: int, contents: Contents, named: list[int]) -> str:
-    rows, classes = len(contents.labels), len(np.unique(contents.labels))
-    text = f"All {rows:,} queries are shown."
-    if shown < rows:
-        text = f"{shown:,} of the {rows:,} queries are shown, drawn at random, evenly by class."
+def _remark(shown: int, labels: np.ndarray, named: list[int]) -> str:
+    queries, classes = len(labels), len(np.unique(labels))
+    text = f"All {queries:,} queries are shown."
+    if shown < queries:
+        text = f"{shown:,} of the {queries:,} queries are shown, drawn at random, evenly by class."
     if classes > len(named):
         text += (
-            f" Of the {classes:,} classes the {len(named)} with the lowest figures are coloured."
+            f" Of the {classes:,} classes, the {len(named)} with the lowest MAP@R are in colour."
         )
     return text
 

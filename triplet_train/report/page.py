@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds everything, and its plots as PNG files beside it."""
+"""The page: one self-contained HTML file, with its plots as PNG files beside it."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Picture:
     Attributes:
         name: of its file, without the suffix.
         png: the bytes of that file.
-        width, height: of the page's pixels where there is room.
-        narrowest: the width below which letters get too small; a narrower screen scrolls.
+        width, height: CSS pixels where there is room.
+        narrowest: CSS pixels, the least width with legible letters; a narrower screen scrolls.
         alt, caption: see `Plot`.
     """
 
@@ -48,13 +48,11 @@ class Picture:
 def write_report(contents: Contents, file: Path) -> None:
     """Write the page to `file` and its plots to a folder beside it; see `plots_folder`.
 
-    Both are written when all is drawn. The page, which needs none of the other files, takes its
-    place first: at no time are there plots without their page. The same contents give the same
-    bytes.
+    Both are written after everything is drawn. The page is put in place first, which rules out
+    plots without their page. The same contents give the same bytes.
 
     Args:
-        contents: what is known; sections without data are left out with a sentence.
-        file: its folder must be there; a page that is there is replaced, and its folder of plots.
+        file: in an existing folder; an existing page and its folder of plots are replaced.
 
     Raises:
         OSError: the files cannot be written.
@@ -73,19 +71,17 @@ def write_report(contents: Contents, file: Path) -> None:
 
 def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
     """The pictures of each section, and the remark of the maps."""
-    judgement = contents.judgement
-    pairs = judgement.distances.positive.sum() + judgement.distances.negative.sum()
+    evaluated, result = contents.evaluated, contents.evaluated.result
+    pairs = result.distances.positive.sum() + result.distances.negative.sum()
     with plot_style():
-        maps, remark = map_plots(contents)
+        maps, remark = map_plots(evaluated)
         plots = {
             "curves": curve_plots(contents.log or []),
-            "distances": [distance_plot(judgement.distances, judgement.thresholds)]
-            if pairs
-            else [],
+            "distances": [distance_plot(result.distances, result.thresholds)] if pairs else [],
             "maps": maps,
-            "sheets": [] if contents.images is None else sheet_plots(contents),
+            "sheets": [] if contents.images is None else sheet_plots(evaluated, contents.images),
             "confusion": (
-                [confusion_plot(judgement, contents.class_names)] if judgement.confusions else []
+                [confusion_plot(result, evaluated.class_names)] if result.confusions else []
             ),
         }
         return {name: [_picture(plot) for plot in some] for name, some in plots.items()}, remark
@@ -114,21 +110,23 @@ def _html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    judgement = contents.judgement
+    evaluated = contents.evaluated
     values: dict[str, Any] = {
         "contents": contents,
+        "evaluated": evaluated,
         "pictures": pictures,
         "plots": plots,
         "map_remark": map_remark,
-        "asked": tables.asked(contents),
-        "headlines": tables.headline_rows(contents),
-        "figures": tables.figure_rows(contents),
-        "thresholds": tables.threshold_sentences(contents),
-        "worst": tables.worst_rows(contents),
-        "confusions": tables.confusion_rows(contents),
-        "all_confusions": len(judgement.confusions),
-        "classes": tables.class_rows(contents),
-        "all_classes": len(judgement.classes),
+        "coverage": tables.coverage_text(evaluated),
+        "headlines": tables.headline_rows(evaluated),
+        "metrics": tables.metric_rows(evaluated),
+        "thresholds": tables.threshold_sentences(evaluated),
+        "worst": tables.worst_rows(evaluated),
+        "confusions": tables.confusion_rows(evaluated),
+        "all_confusions": len(evaluated.result.confusions),
+        "class_columns": tables.class_columns(),
+        "classes": tables.class_rows(evaluated),
+        "all_classes": len(evaluated.result.classes),
         "environment": tables.environment_rows(contents.environment or {}),
     }
     page = environment.get_template("page.html.j2").render(values)

@@ -1,56 +1,34 @@
-"""A sheet of a batch's images as the tower gets them: P rows, K columns."""
+"""Sheet of the images of a batch: P rows, K columns."""
 
 import math
 
 import numpy as np
-import tensorflow as tf
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from triplet_train.config import Config
 from triplet_train.report.sheets import rgba
 from triplet_train.report.style import FONT, short_name
-from triplet_train.training.augmentation import make_augmentation
-from triplet_train.training.randomness import step_key
 
 _GAP = 2  # pixels between images
 _LETTERS = 14  # pixels, where a line is as high
-_SMALL = 64  # pixels; an image is shown as many times as large as fit into this
-_MOST_PIXELS, _LONGEST = 16_000_000, 8192  # of the sheet; larger images are shown smaller
+_SMALL = 64  # pixels; an image is magnified as long as it fits into this
+_MOST_PIXELS, _LONGEST = 16_000_000, 8192  # of the sheet
 
 
 def preview_sheet(
-    config: Config, images: np.ndarray, labels: np.ndarray, class_names: dict[int, str]
+    images: np.ndarray, labels: np.ndarray, class_names: dict[int, str]
 ) -> Image.Image:
-    """The images of the first step's batch, augmented by what the step itself calls.
+    """Draw a line of images for each class, after its name.
+
+    Small images are magnified by whole factors; large ones are reduced if the sheet would be too
+    large.
 
     Args:
-        images: uint8 [P * K, H, W, C], batch 0 as `PKBatches` orders it, a class after the other.
-        labels: integers [P * K].
+        images: uint8 [P * K, H, W, 1 to 4], one class after the other.
+        labels: integers [P], the class of each line.
         class_names: the name of each label.
     """
-    augment = make_augmentation(config.augment)
-    if augment:
-        rows = len(images)
-
-        @tf.function(autograph=False, jit_compile=config.train.jit_compile is True)
-        def first_step() -> tf.Tensor:
-            return augment(tf.constant(images), step_key(config.seed, 0), tf.range(rows), rows)
-
-        images = first_step().numpy()
-    titles = [short_name(int(label), class_names) for label in labels[:: config.batch.per_class]]
-    return sheet(images, titles)
-
-
-def sheet(images: np.ndarray, titles: list[str]) -> Image.Image:
-    """As many lines of images as there are titles, each after its title.
-
-    Small images are magnified, each pixel to a square of them; large ones are shown smaller where
-    the sheet would else be beyond bounds.
-
-    Args:
-        images: uint8 [lines * columns, H, W, 1 to 4], line by line.
-    """
+    titles = [short_name(label, class_names) for label in labels.tolist()]
     lines, columns = len(titles), len(images) // len(titles)
     height, width = _shown(images.shape[1], images.shape[2], lines, columns)
     method = Image.Resampling.BOX if height < images.shape[1] else Image.Resampling.NEAREST
@@ -69,7 +47,7 @@ def sheet(images: np.ndarray, titles: list[str]) -> Image.Image:
 
 
 def _shown(height: int, width: int, lines: int, columns: int) -> tuple[int, int]:
-    """Height and width in which each image of a sheet is shown."""
+    """Height and width of each image on a sheet, in pixels."""
     scale = min(
         max(1, _SMALL // max(height, width)),
         math.sqrt(_MOST_PIXELS / (lines * height * columns * width)),

@@ -1,22 +1,22 @@
-"""Vectors brought down to two dimensions."""
+"""Projections of vectors to two dimensions."""
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-MOST_ROWS = 2_000
+MOST_SHOWN = 2_000
 FEWEST_FOR_TSNE = 30
 
 
-def balanced_rows(labels: np.ndarray, most: int = MOST_ROWS, seed: int = 0) -> np.ndarray:
-    """At most `most` row numbers, ascending, drawn at random: from each class as many, if it has.
+def balanced_sample(labels: np.ndarray, most: int = MOST_SHOWN, seed: int = 0) -> np.ndarray:
+    """Draw at most `most` images at random, the same number of each class if it has as many.
 
     Args:
         labels: integers [N].
 
     Returns:
-        int64 [min(N, most)]; all rows where there are no more than `most`.
+        int64 [min(N, most)], their indices, ascending.
     """
     if len(labels) <= most:
         return np.arange(len(labels))
@@ -24,13 +24,13 @@ def balanced_rows(labels: np.ndarray, most: int = MOST_ROWS, seed: int = 0) -> n
     drawn = random.permutation(len(labels))
     by_class = drawn[np.argsort(labels[drawn], kind="stable")]
     _, starts, counts = np.unique(labels[by_class], return_index=True, return_counts=True)
-    turn = np.arange(len(labels)) - np.repeat(starts, counts)  # of a row within its class
-    lots = random.permutation(len(labels))  # which classes have a row more than others
+    turn = np.arange(len(labels)) - np.repeat(starts, counts)  # of an image within its class
+    lots = random.permutation(len(labels))  # which classes have an image more than others
     return np.sort(by_class[np.lexsort((lots, turn))[:most]])
 
 
 def pca_map(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The plane in which the vectors vary most.
+    """Project the vectors to the plane with the largest variance.
 
     Args:
         vectors: [N, D], not all equal, D at least 2.
@@ -43,13 +43,16 @@ def pca_map(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tsne_map(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Neighbours stay neighbours; float [N, 2].
+    """Project the vectors to the plane by t-SNE, which keeps neighbours together.
 
     Args:
         vectors: [N, D], at least `FEWEST_FOR_TSNE` of them distinct, D at least 2.
+
+    Returns:
+        float [N, 2].
     """
     tsne = TSNE(
         2, perplexity=min(30, len(vectors) // 4), init="pca", max_iter=500, random_state=seed
     )
     with threadpool_limits(1):  # its many small parallel parts are slower on two busy cores
-        return tsne.fit_transform(vectors / np.abs(vectors).max())  # of any length, as in `judge`
+        return tsne.fit_transform(vectors / np.abs(vectors).max())  # of any length

@@ -1,4 +1,4 @@
-"""Nearest-neighbour sheets: a query and the rows nearest to it, per line."""
+"""Sheets of queries and their nearest neighbours."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from triplet_train.report.contents import Contents
+from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.report.contents import Images
 from triplet_train.report.style import BLUE, GREY, ORANGE, Plot, short_name
 
 NEIGHBOURS = 5
@@ -21,75 +22,79 @@ _HEADERS = ("query", "nearest", "2nd", "3rd", "4th", "5th")
 _FRAMES = "Blue with a check: of the query's class. Orange, dashed, with a cross: of another."
 
 
-def hits(contents: Contents) -> np.ndarray:
-    """Bool [Q', at most 5]: whether each of the nearest rows is of the query's class."""
-    judgement = contents.judgement
-    found = contents.searched_labels[judgement.neighbours[:, :NEIGHBOURS]]
-    return found == contents.labels[judgement.rows][:, np.newaxis]
+def hits(evaluated: TableEvaluation) -> np.ndarray:
+    """Bool [Q', at most 5]: True where a nearest image has the query's class."""
+    result = evaluated.result
+    labels = evaluated.searched.labels[result.neighbours[:, :NEIGHBOURS]]
+    return labels == evaluated.queries.labels[result.query_indices][:, np.newaxis]
 
 
-def worst_queries(contents: Contents, most: int = WORST) -> np.ndarray:
-    """Positions in `judgement.rows` of queries whose nearest row is of another class.
+def worst_queries(evaluated: TableEvaluation, most: int = WORST) -> np.ndarray:
+    """Positions in `query_indices` of at most `most` queries whose nearest image is wrong.
 
-    First those with the fewest rows of their class among the five nearest, and of these the ones
-    with the nearest wrong row: the surest mistakes. Fewer than `most` where there are fewer.
+    Queries with the fewest images of their class among the five nearest come first, and of these
+    the queries with the smallest distance to the wrong image: the surest mistakes.
     """
-    right = hits(contents)
-    nearest = contents.judgement.neighbour_distances[:, 0]
+    right = hits(evaluated)
+    nearest = evaluated.result.neighbour_distances[:, 0]
     order = np.lexsort((nearest, right.sum(axis=1)))
     return order[~right[order, 0]][:most]
 
 
-def typical_queries(contents: Contents, most: int = TYPICAL, seed: int = 0) -> np.ndarray:
-    """Positions in `judgement.rows`, drawn at random."""
-    return np.random.default_rng(seed).permutation(len(contents.judgement.rows))[:most]
+def typical_queries(evaluated: TableEvaluation, most: int = TYPICAL, seed: int = 0) -> np.ndarray:
+    """Positions in `query_indices`, drawn at random."""
+    queries = len(evaluated.result.query_indices)
+    return np.random.default_rng(seed).permutation(queries)[:most]
 
 
-def rows_shown(contents: Contents) -> set[int]:
-    """Numbers of the rows whose images the sheets show."""
-    judgement = contents.judgement
-    positions = np.union1d(worst_queries(contents), typical_queries(contents))
-    found = judgement.neighbours[positions, :NEIGHBOURS]
-    return {*judgement.rows[positions].tolist(), *found.ravel().tolist()}
+def queries_shown(evaluated: TableEvaluation) -> np.ndarray:
+    """Indices of the queries whose images the sheets show, ascending, without a gallery."""
+    result = evaluated.result
+    positions = np.union1d(worst_queries(evaluated), typical_queries(evaluated))
+    return np.union1d(result.query_indices[positions], result.neighbours[positions, :NEIGHBOURS])
 
 
-def sheet_plots(contents: Contents) -> list[Plot]:
-    """The worst queries, where any is wrong, and some drawn at random. Needs the images."""
-    wrong = int((~hits(contents)[:, 0]).sum())
-    worst, typical = worst_queries(contents), typical_queries(contents)
+def sheet_plots(evaluated: TableEvaluation, images: Images) -> list[Plot]:
+    """Draw the worst queries, if any is wrong, and some at random.
+
+    Args:
+        images: of `queries_shown`.
+    """
+    wrong = int((~hits(evaluated)[:, 0]).sum())
+    worst, typical = worst_queries(evaluated), typical_queries(evaluated)
     plots = []
     if wrong:
         plots.append(
             Plot(
                 "neighbours_worst",
-                sheet_figure(contents, worst),
-                f"{len(worst)} queries whose nearest row is of another class, with the five rows "
-                "nearest to each.",
-                f"{len(worst)} of the {wrong:,} queries whose nearest row is of another class, the "
-                "surest mistakes first: the fewest right among five, then the smallest distance. "
-                "Look for wrong labels, odd images, and classes that really are alike. " + _FRAMES,
+                sheet_figure(evaluated, images, worst),
+                f"{len(worst)} queries whose nearest image is of another class, with the five "
+                "images nearest to each.",
+                f"{len(worst)} of the {wrong:,} queries whose nearest image is of another class. "
+                "The surest mistakes come first: the fewest right among five, then the smallest "
+                "distance. Look for wrong labels, odd images and classes that look alike. "
+                + _FRAMES,
             )
         )
     plots.append(
         Plot(
             "neighbours_random",
-            sheet_figure(contents, typical),
-            f"{len(typical)} queries drawn at random, with the five rows nearest to each.",
-            "Queries drawn at random, which show the usual case. " + _FRAMES,
+            sheet_figure(evaluated, images, typical),
+            f"{len(typical)} queries drawn at random, with the five images nearest to each.",
+            "Queries drawn at random show the usual case. " + _FRAMES,
         )
     )
     return plots
 
 
-def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
-    """A line per query: the query, then its nearest rows with class and distance under each.
+def sheet_figure(evaluated: TableEvaluation, images: Images, positions: np.ndarray) -> Figure:
+    """Draw a line per query: the query, then its nearest images with class and distance.
 
     Args:
-        positions: integers [n], positions in `judgement.rows`, in the order of the lines.
+        positions: integers [n], positions in `query_indices`, in the order of the lines.
     """
-    judgement, right = contents.judgement, hits(contents)
-    images = contents.images
-    assert images is not None
+    result, right = evaluated.result, hits(evaluated)
+    names = evaluated.class_names
     width = right.shape[1] * _COLUMN + _GAP + 1
     height = len(positions) * _LINE + 0.3
     size = (_INCHES * (width + 0.2), _INCHES * (height + 0.1))
@@ -104,16 +109,16 @@ def sheet_figure(contents: Contents, positions: np.ndarray) -> Figure:
         write(_left(column), -0.12, header, color="#555555")
     for line, position in enumerate(positions):
         top = line * _LINE
-        row = judgement.rows[position]
-        _draw(axes, 0, top, images[row], GREY, "-")
-        write(0, top + _NAME, short_name(int(contents.labels[row]), contents.class_names, 9))
+        query = result.query_indices[position]
+        _draw(axes, 0, top, images[query], GREY, "-")
+        write(0, top + _NAME, short_name(int(evaluated.queries.labels[query]), names, 9))
         for column in range(right.shape[1]):
             left, good = _left(column + 1), right[position, column]
-            found = judgement.neighbours[position, column]
-            name = short_name(int(contents.searched_labels[found]), contents.class_names, 9)
-            distance = judgement.neighbour_distances[position, column]
+            near = result.neighbours[position, column]
+            name = short_name(int(evaluated.searched.labels[near]), names, 9)
+            distance = result.neighbour_distances[position, column]
             color, dashes = (BLUE, "-") if good else (ORANGE, (0, (3, 1.5)))
-            _draw(axes, left, top, images[found], color, dashes)
+            _draw(axes, left, top, images[near], color, dashes)
             write(left, top + _NAME, name)
             write(left, top + _MARK, f"{'✓' if good else '✗'} {distance:.2f}")
     axes.set(xlim=(-0.1, width + 0.1), ylim=(height - 0.3, -0.4), aspect="equal")
@@ -125,7 +130,7 @@ def _left(column: int) -> float:
 
 
 def _draw(axes: Axes, left: float, top: float, image: np.ndarray, color: str, dashes: Any) -> None:
-    """An image in its frame, in a square of side 1 whose upper left corner is given."""
+    """Draw an image in its frame, in a square of side 1 with the given upper left corner."""
     height, width = 0.92 * np.array(image.shape[:2]) / max(image.shape[:2])
     x, y = left + (1 - width) / 2, top + (1 - height) / 2
     axes.imshow(rgba(image), extent=(x, x + width, y + height, y))
@@ -133,6 +138,6 @@ def _draw(axes: Axes, left: float, top: float, image: np.ndarray, color: str, da
 
 
 def rgba(image: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 1 to 4] -> [H, W, 4]; two channels are grey and opacity."""
+    """Convert uint8 [H, W, 1 to 4] to [H, W, 4]; two channels are grey and opacity."""
     whole = image[..., 0] if image.shape[-1] == 1 else image
     return np.asarray(Image.fromarray(whole).convert("RGBA"))

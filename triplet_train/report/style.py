@@ -1,4 +1,4 @@
-"""What the plots share: colours, fonts, names that fit, and PNG bytes."""
+"""Style of the plots: colours, fonts, names that fit, and PNG bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#b0b0b0"  # told apart by colour-blind readers too
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#b0b0b0"  # distinct for colour-blind readers too
 WIDTH = 4.5  # inches: 9 pt letters are still legible where a phone shrinks the plot to its screen
 FONT = "DejaVu Sans"  # comes with matplotlib
 _STYLE = {
@@ -29,7 +29,7 @@ _STYLE = {
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,
     "figure.dpi": 200,
-    "text.parse_math": False,  # $, _ and ^ in the name of a class are just that
+    "text.parse_math": False,  # names of classes may have $, _ and ^
 }
 
 
@@ -39,8 +39,8 @@ class Plot:
 
     Attributes:
         name: of the PNG, without its suffix.
-        alt: what one sees, for a reader who does not.
-        caption: what to look for.
+        alt: a description for readers who cannot see the plot.
+        caption: advice on what to look for.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Plot:
 
 @contextmanager
 def plot_style() -> Iterator[None]:
-    """Within it figures look as they should, whatever the user's matplotlibrc says."""
+    """Context in which figures have the style of the page, for any matplotlibrc of the user."""
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
 
 def png(figure: Figure) -> bytes:
-    """The same bytes for the same figure."""
+    """Draw the figure; the same figure gives the same bytes."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -69,9 +69,9 @@ def name_of(label: int, class_names: dict[int, str]) -> str:
 
 
 def short_name(label: int, class_names: dict[int, str], most: int = 12) -> str:
-    """A name for a plot, of at most `most` letters: of a longer one the start and the end.
+    """Shorten a name for a plot to at most `most` letters, the start and the end.
 
-    The number of the class where the font of the plots cannot write its name.
+    Returns the number of the class if the font of the plots lacks a letter of its name.
     """
     name = name_of(label, class_names)
     if any(ord(letter) not in _letters() for letter in name):

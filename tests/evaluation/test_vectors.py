@@ -1,19 +1,19 @@
 import tracemalloc
 import warnings
 from collections import Counter
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import NearestNeighbors
 
-from triplet_train.evaluation import judge, pairs, retrieval_figures
+from triplet_train.evaluation import evaluate, pairs, retrieval_metrics
 from triplet_train.evaluation.bootstrap import intervals
-from triplet_train.evaluation.classes import Confusion, confusions, vote
+from triplet_train.evaluation.classes import Confusion, confusions
 from triplet_train.evaluation.clustering import nmi
-from triplet_train.evaluation.judgement import HEADLINE
-from triplet_train.evaluation.text import as_text
+from triplet_train.evaluation.metrics import Shown, metrics_shown
+from triplet_train.evaluation.neighbours import vote
+from triplet_train.evaluation.text import result_as_text as as_text
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(120, 4)), RNG.integers(0, 6, 120) * 10
@@ -29,10 +29,10 @@ def sides(request, monkeypatch):
 
 
 def test_neighbours_are_those_of_scikit_learn(sides):
-    found = judge(*sides)
+    found = evaluate(*sides)
     gallery = sides[2] if len(sides) > 2 else X
     search = NearestNeighbors(n_neighbors=11, algorithm="brute").fit(gallery)
-    distances, nearest = search.kneighbors(X[found.rows])
+    distances, nearest = search.kneighbors(X[found.query_indices])
     first = 1 if gallery is X else 0
     np.testing.assert_array_equal(found.neighbours, nearest[:, first : first + 10])
     np.testing.assert_allclose(
@@ -41,48 +41,48 @@ def test_neighbours_are_those_of_scikit_learn(sides):
     assert found.neighbours.dtype == np.int64 and found.neighbour_distances.dtype == np.float32
 
 
-def test_figures_are_means_over_the_queries_that_are_named(sides):
-    found = judge(*sides)
-    quick = retrieval_figures(*sides)
-    assert quick.figures.items() <= found.figures.items()
-    assert found.coverage == quick.coverage
+def test_metrics_are_means_over_the_queries_that_are_named(sides):
+    found = evaluate(*sides)
+    assert retrieval_metrics(*sides).items() <= found.metrics.items()
     for name, values in found.per_query.items():
-        assert found.figures[name] == pytest.approx(values.mean())
+        assert found.metrics[name] == pytest.approx(values.mean())
     labels = sides[-1]
-    first = labels[found.neighbours[:, 0]] == Y[found.rows]
+    first = labels[found.neighbours[:, 0]] == Y[found.query_indices]
     np.testing.assert_array_equal(found.per_query["recall_at_1"], first)
-    left_out = np.setdiff1d(np.arange(120), found.rows)
+    left_out = np.setdiff1d(np.arange(120), found.query_indices)
     assert found.left_out_labels == sorted(set(Y[left_out])) and 5 in found.left_out_labels
 
 
-def test_the_nearest_five_vote_and_the_nearest_row_decides_between_equals(sides):
-    found = judge(*sides)
+def test_the_nearest_five_vote_and_the_nearest_image_decides_between_equals(sides):
+    found = evaluate(*sides)
     near = sides[-1][found.neighbours]
     slow = []
     for row in near[:, :5].tolist():
         votes = Counter(row)
         slow.append(max(row, key=lambda label: (votes[label], -row.index(label))))
     assert vote(near).tolist() == slow
-    expected = np.array(slow) == Y[found.rows]
+    expected = np.array(slow) == Y[found.query_indices]
     np.testing.assert_array_equal(found.per_query["knn_accuracy"], expected)
     assert vote(np.array([[3, 1, 1, 3, 2, 1]])).tolist() == [3]
     assert vote(np.array([[2, 1]])).tolist() == [2]
 
 
 def test_the_table_of_classes_holds_their_means_worst_first(sides):
-    found = judge(*sides)
+    found = evaluate(*sides)
     for row in found.classes:
-        of_class = Y[found.rows] == row.label
+        of_class = Y[found.query_indices] == row.label
         assert row.queries == of_class.sum()
-        for name, value in list(asdict(row).items())[2:]:
+        assert len(row.metrics) == 5
+        for name, value in row.metrics.items():
             assert value == pytest.approx(found.per_query[name][of_class].mean())
-    assert [row.map_at_r for row in found.classes] == sorted(row.map_at_r for row in found.classes)
-    assert {row.label for row in found.classes} == set(Y[found.rows])
+    worst_first = [row.metrics["map_at_r"] for row in found.classes]
+    assert worst_first == sorted(worst_first)
+    assert {row.label for row in found.classes} == set(Y[found.query_indices])
 
 
-def test_confusions_are_those_of_the_nearest_row_most_first(sides):
-    found = judge(*sides)
-    labels, nearest = Y[found.rows], sides[-1][found.neighbours[:, 0]]
+def test_confusions_are_those_of_the_nearest_image_most_first(sides):
+    found = evaluate(*sides)
+    labels, nearest = Y[found.query_indices], sides[-1][found.neighbours[:, 0]]
     matrix = confusion_matrix(labels, nearest, labels=np.arange(60))
     np.fill_diagonal(matrix, 0)
     expected = [
@@ -107,14 +107,14 @@ def test_confusions_of_60_000_classes_take_the_memory_of_the_pairs_that_occur():
     assert confusions(labels, labels) == []
 
 
-def test_the_same_vectors_are_always_judged_the_same_in_any_order(monkeypatch):
+def test_the_same_vectors_are_always_evaluated_the_same_in_any_order(monkeypatch):
     order = np.random.default_rng(1).permutation(120)
-    one, again = judge(X, Y), judge(X, Y)
+    one, again = evaluate(X, Y), evaluate(X, Y)
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120 * 50)
-    other = judge(X[order], Y[order])
-    assert (one.figures, one.intervals) == (again.figures, again.intervals)
-    for name in one.figures.keys() - {"nmi"}:  # k-means starts from rows by their number
-        assert other.figures[name] == pytest.approx(one.figures[name])
+    other = evaluate(X[order], Y[order])
+    assert (one.metrics, one.intervals) == (again.metrics, again.intervals)
+    for name in one.metrics.keys() - {"nmi"}:  # k-means starts from rows by their number
+        assert other.metrics[name] == pytest.approx(one.metrics[name])
     assert other.thresholds == pytest.approx(one.thresholds)
 
 
@@ -131,10 +131,10 @@ def test_intervals_are_those_of_a_plain_bootstrap():
         assert found[name][0] < sample.mean() < found[name][1]
 
 
-def test_intervals_are_of_the_headline_figures_and_none_of_a_single_query():
-    assert tuple(judge(X, Y).intervals) == HEADLINE
-    one = judge(X[:1], Y[:1], X[1:], Y[1:])
-    assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.figures
+def test_intervals_are_of_the_headline_metrics_and_none_of_a_single_query():
+    assert list(evaluate(X, Y).intervals) == [m.name for m in metrics_shown(Shown.HEADLINE)]
+    one = evaluate(X[:1], Y[:1], X[1:], Y[1:])
+    assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.metrics
     assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
 
 
@@ -156,25 +156,25 @@ def test_nmi_of_many_classes_and_of_equal_vectors_is_told_without_a_warning():
 
 
 def test_a_gallery_smaller_than_ten_rows_gives_as_many_neighbours():
-    found = judge(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1]))
+    found = evaluate(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1]))
     assert found.neighbours.shape == found.neighbour_distances.shape == (3, 4)
-    assert found.figures["precision_at_10"] == pytest.approx(0.2)
-    pair = judge(np.eye(2), np.zeros(2, int))
+    assert found.metrics["precision_at_10"] == pytest.approx(0.2)
+    pair = evaluate(np.eye(2), np.zeros(2, int))
     assert pair.neighbours.tolist() == [[1], [0]]
     assert pair.neighbour_distances == pytest.approx(np.sqrt(2))
 
 
 def test_nothing_that_is_said_is_nan_or_infinite():
     for data in ((np.zeros((6, 2)), np.arange(6) % 2), (np.ones((4, 1)), np.zeros(4, int)), (X, Y)):
-        found = judge(*data)
-        assert np.isfinite(list(found.figures.values())).all()
+        found = evaluate(*data)
+        assert np.isfinite(list(found.metrics.values())).all()
         assert np.isfinite(list(found.thresholds.values())).all()
         assert np.isfinite(found.neighbour_distances).all()
 
 
 def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
     labels = np.repeat(np.arange(13), 6)
-    found = judge(np.random.default_rng(0).normal(size=(78, 3)), labels)
+    found = evaluate(np.random.default_rng(0).normal(size=(78, 3)), labels)
     text = as_text(found, {label: f"class{label:02d}" for label in range(13)})
     table = text.split("worst classes")[1].split("...")[0]
     assert [line.split()[0] for line in table.splitlines()[1:]] == [
@@ -185,18 +185,18 @@ def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
     assert f"class{hardest.label:02d} taken for class{hardest.mistaken_for:02d}: " in text
     assert text.count("taken for") == 5
     low, high = found.intervals["map_at_r"]
-    assert f"{found.figures['map_at_r']:.4f}  {low:.4f} to {high:.4f}" in text
+    assert f"{found.metrics['map_at_r']:.4f}  {low:.4f} to {high:.4f}" in text
     assert f"{found.thresholds['fpr_1e-2']:.4g}" in text
 
 
 def test_the_text_has_names_of_classes_in_one_line_without_what_a_terminal_acts_on():
-    text = as_text(judge(X, np.arange(120) % 2), {0: "new\nline", 1: "\x1b[31mred"})
+    text = as_text(evaluate(X, np.arange(120) % 2), {0: "new\nline", 1: "\x1b[31mred"})
     assert "new\\nline  " in text and "\\x1b[31mred taken for new\\nline" in text
     assert text.replace("\n", "").isprintable()
 
 
 def test_the_text_says_why_something_is_not_there():
-    one_class = as_text(judge(X, np.zeros(120, int)), {0: "a"})
+    one_class = as_text(evaluate(X, np.zeros(120, int)), {0: "a"})
     assert "all pairs are of one class" in one_class.lower() and "taken for" not in one_class
-    collapsed = as_text(judge(np.ones((20, 3)), np.arange(20) % 2), {0: "a", 1: "b"})
+    collapsed = as_text(evaluate(np.ones((20, 3)), np.arange(20) % 2), {0: "a", 1: "b"})
     assert "(none)" in collapsed

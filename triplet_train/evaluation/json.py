@@ -1,0 +1,68 @@
+"""An evaluation as plain JSON."""
+
+from dataclasses import asdict
+from typing import Any
+
+from triplet_train.evaluation.episodes import EpisodeResult
+from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.evaluation.vectors import Evaluation
+
+
+def metrics_as_json(result: Evaluation) -> dict[str, Any]:
+    """Metrics, counts, intervals and thresholds: what a run's metrics.json has of a split."""
+    return {
+        **result.metrics,
+        **asdict(result.coverage),
+        "intervals": result.intervals,
+        "thresholds": result.thresholds,
+    }
+
+
+def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
+    """Everything but the arrays of queries and the images."""
+    result, names = evaluated.result, evaluated.class_names
+    about = {  # `classes` is the key of their metrics
+        "evaluated_classes" if key == "classes" else key: value
+        for key, value in evaluated.about.items()
+    }
+    episodes = evaluated.episodes
+    return {
+        **about,
+        **metrics_as_json(result),
+        "classes_left_out": _named(result.left_out_labels, names),
+        "classes": [
+            {"name": names[row.label], "label": row.label, "queries": row.queries, **row.metrics}
+            for row in result.classes
+        ],
+        "confusions": [
+            {
+                "name": names[pair.label],
+                "mistaken_for_name": names[pair.mistaken_for],
+                **asdict(pair),
+            }
+            for pair in result.confusions
+        ],
+        "distances": {name: part.tolist() for name, part in asdict(result.distances).items()},
+        **({"episodes": _episodes_as_json(episodes, names)} if episodes else {}),
+    }
+
+
+def _episodes_as_json(result: EpisodeResult, names: dict[int, str]) -> dict[str, Any]:
+    """All but the accuracy of each episode."""
+    fewest, most = result.queries_per_class
+    return {
+        "ways": result.asked.ways,
+        "shots": result.asked.shots,
+        "queries_per_class": most,
+        "fewest_queries_per_class": fewest,
+        "episodes": result.asked.episodes,
+        "seed": result.asked.seed,
+        "accuracy": result.accuracy,
+        "interval": result.interval,
+        "classes": result.classes,
+        "classes_left_out": _named(result.left_out_labels, names),
+    }
+
+
+def _named(labels: list[int], names: dict[int, str]) -> list[dict[str, Any]]:
+    return [{"label": label, "name": names[label]} for label in labels]

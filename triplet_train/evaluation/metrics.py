@@ -1,0 +1,204 @@
+"""The table of metrics: an entry is all that a metric needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, Flag, auto
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from triplet_train.evaluation.clustering import nmi
+from triplet_train.evaluation.neighbours import NEAREST_THAT_VOTE, knn_correct
+from triplet_train.evaluation.verification import FALSE_ACCEPTS, Roc
+
+
+class Source(Enum):
+    """What a metric is computed from, and the arguments and result of its function."""
+
+    RANKING = auto()  # Ranking of a query -> float
+    NEIGHBOURS = auto()  # labels of the nearest [Q, k] and of the queries [Q] -> float64 [Q]
+    CLUSTERS = auto()  # vectors [Q, D] and labels [Q] of two classes or more -> float
+    PAIRS = auto()  # Roc -> float
+
+
+class Shown(Flag):
+    """Where a metric is shown besides the list of all metrics."""
+
+    NOWHERE = 0
+    HEADLINE = auto()  # first on the page, and with an interval everywhere
+    CLASS_JSON = auto()  # in the table of classes of the JSON,
+    CLASS_TEXT = auto()  # of the terminal
+    CLASS_PAGE = auto()  # and of the page
+
+
+class Ranking(NamedTuple):
+    """The images of a query's class in its ranking of the gallery.
+
+    Attributes:
+        ranks: int64 [R], at least one, ascending; the nearest image has rank 1.
+        precisions: float64 [R], the share of the class among the images up to each rank.
+    """
+
+    ranks: np.ndarray
+    precisions: np.ndarray
+
+    def among(self, k: int) -> int:
+        """Number of images of the class among the k nearest."""
+        return int(self.ranks.searchsorted(k, "right"))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric.
+
+    Attributes:
+        name: the key in JSON.
+        label: the name on the page.
+        meaning: a phrase for the page and the documentation.
+        source: what it is computed from.
+        compute: see `Source`. A metric of all queries is the mean of the values of the queries.
+        shown: where it is shown, besides the list of all metrics.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    source: Source
+    compute: Callable[..., Any]
+    shown: Shown = Shown.NOWHERE
+
+
+def ranking_of(ranks: np.ndarray) -> Ranking:
+    """Return the ranking of a query with images of its class at `ranks`, int64 [R], ascending."""
+    return Ranking(ranks, np.arange(1, len(ranks) + 1) / ranks)
+
+
+def _recall_at(k: int, shown: Shown = Shown.NOWHERE) -> Metric:
+    nearest = "whose nearest image has" if k == 1 else f"with one of the {k} nearest images of"
+    return Metric(
+        f"recall_at_{k}",
+        f"recall@{k}",
+        f"share of queries {nearest} their class",
+        Source.RANKING,
+        lambda ranking: float(ranking.ranks[0] <= k),
+        shown,
+    )
+
+
+def _precision_at(k: int, shown: Shown = Shown.NOWHERE) -> Metric:
+    return Metric(
+        f"precision_at_{k}",
+        f"precision@{k}",
+        f"share of the {k} nearest images that have the query's class; "
+        f"of {k}, even if the gallery is smaller",
+        Source.RANKING,
+        lambda ranking: ranking.among(k) / k,
+        shown,
+    )
+
+
+def _r_precision(ranking: Ranking) -> float:
+    r = len(ranking.ranks)
+    return ranking.among(r) / r
+
+
+def _map_at_r(ranking: Ranking) -> float:
+    r = len(ranking.ranks)
+    return float(ranking.precisions[: ranking.among(r)].sum()) / r
+
+
+def _tpr_at_fpr(name: str) -> Metric:
+    limit = f"{100 * FALSE_ACCEPTS[name]:g}%"
+    return Metric(
+        f"tpr_at_fpr_{name}",
+        f"TPR at FPR {limit}",
+        f"share of the pairs of one class that pass at the largest distance that lets at most "
+        f"{limit} of the pairs of two classes pass",
+        Source.PAIRS,
+        lambda roc: roc.tpr_at(FALSE_ACCEPTS[name]),
+    )
+
+
+_IN_CLASSES = Shown.CLASS_JSON | Shown.CLASS_TEXT
+# Rankings and their definitions: Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020).
+METRICS = (
+    _recall_at(1, Shown.HEADLINE | _IN_CLASSES | Shown.CLASS_PAGE),
+    _recall_at(5),
+    _recall_at(10),
+    _precision_at(5),
+    _precision_at(10, _IN_CLASSES),
+    Metric(
+        "r_precision",
+        "R-precision",
+        "share of the R nearest images that have the query's class, where R is the number of "
+        "images of the class",
+        Source.RANKING,
+        _r_precision,
+        Shown.HEADLINE | Shown.CLASS_JSON,
+    ),
+    Metric(
+        "map_at_r",
+        "MAP@R",
+        "1 / R times the sum of the precisions at those ranks up to R that hold an image of the "
+        "class",
+        Source.RANKING,
+        _map_at_r,
+        Shown.HEADLINE | _IN_CLASSES | Shown.CLASS_PAGE,
+    ),
+    Metric(
+        "map",
+        "MAP",
+        "mean average precision over all images of the class; ranks the whole gallery",
+        Source.RANKING,
+        lambda ranking: ranking.precisions.sum() / len(ranking.ranks),
+    ),
+    Metric(
+        "mrr",
+        "MRR",
+        "mean of 1 / rank of the first image of the class; ranks the whole gallery",
+        Source.RANKING,
+        lambda ranking: 1 / ranking.ranks[0],
+    ),
+    Metric(
+        "knn_accuracy",
+        "kNN accuracy",
+        f"share of queries whose class is the most frequent among the {NEAREST_THAT_VOTE} nearest "
+        "images; ties go to the class of the nearest image",
+        Source.NEIGHBOURS,
+        knn_correct,
+        Shown.HEADLINE | _IN_CLASSES,
+    ),
+    Metric(
+        "nmi",
+        "NMI",
+        "normalised mutual information of the classes and as many k-means clusters: 0 none, 1 full",
+        Source.CLUSTERS,
+        nmi,
+    ),
+    Metric(
+        "roc_auc",
+        "ROC AUC",
+        "probability that a pair of one class is nearer than a pair of two classes",
+        Source.PAIRS,
+        Roc.area,
+    ),
+    Metric(
+        "eer",
+        "EER",
+        "equal error rate: the error on both kinds of pairs at the distance where they are equal; "
+        "lower is better",
+        Source.PAIRS,
+        Roc.equal_error_rate,
+    ),
+    *map(_tpr_at_fpr, FALSE_ACCEPTS),
+)
+
+
+def metrics_from(source: Source) -> list[Metric]:
+    """The metrics that are computed from `source`, in the order of the table."""
+    return [metric for metric in METRICS if metric.source is source]
+
+
+def metrics_shown(place: Shown) -> list[Metric]:
+    """The metrics that are shown in a place, in the order of the table."""
+    return [metric for metric in METRICS if place in metric.shown]

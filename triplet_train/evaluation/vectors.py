@@ -1,0 +1,148 @@
+"""Evaluation of vectors with labels, from one pass over their distances."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from triplet_train.evaluation.bootstrap import intervals
+from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
+from triplet_train.evaluation.coverage import Coverage, coverage
+from triplet_train.evaluation.metrics import Shown, Source, metrics_from, metrics_shown
+from triplet_train.evaluation.pairs import make_pairs
+from triplet_train.evaluation.search import search
+from triplet_train.evaluation.verification import (
+    DistanceHistograms,
+    PairCounter,
+    histograms,
+    roc_of,
+)
+
+Progress = Callable[[str, int], object]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Result of `evaluate`. Q' queries are evaluated; k is 10, or the size of a smaller gallery.
+
+    Attributes:
+        metrics: name -> value, in the order of `METRICS`. Queries of one class have no nmi, and
+            without pairs of different classes there are no metrics of pairs.
+        intervals: metric -> ends of its 95 % interval, see `bootstrap.intervals`, for the headline
+            metrics; empty for a single query.
+        thresholds: eer, fpr_1e-2, fpr_1e-3: the Euclidean distance up to which a pair is called
+            the same class, see `Roc.thresholds`.
+        coverage: the number of queries and classes that were evaluated. Queries that are left out
+            still belong to the gallery and to the pairs of different classes.
+        left_out_labels: the classes of the queries that are left out.
+        classes: metrics of each class of the evaluated queries, lowest map_at_r first.
+        confusions: classes of queries and of their nearest images that differ, most queries first.
+        distances: of all pairs, for drawing.
+        query_indices: int64 [Q'], the indices of the evaluated queries.
+        neighbours: int64 [Q', k], indices of images of the gallery, nearest first.
+        neighbour_distances: float32 [Q', k], Euclidean.
+        per_query: metric -> float64 [Q'], for the metrics that are means over queries.
+    """
+
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    thresholds: dict[str, float]
+    coverage: Coverage
+    left_out_labels: list[int]
+    classes: list[ClassMetrics]
+    confusions: list[Confusion]
+    distances: DistanceHistograms
+    query_indices: np.ndarray
+    neighbours: np.ndarray
+    neighbour_distances: np.ndarray
+    per_query: dict[str, np.ndarray]
+
+
+def evaluate(
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    gallery: np.ndarray | None = None,
+    gallery_labels: np.ndarray | None = None,
+    *,
+    progress: Progress = lambda stage, queries: None,
+) -> Evaluation:
+    """Compute all metrics, exactly and by Euclidean distance.
+
+    Pairs are all pairs of a query and an image of the gallery; in leave-one-out each unordered
+    pair of queries once. Distances are computed in float64 and compared as float32. Ties count
+    against the query: of images at equal distance, those of other classes come first. The result
+    is deterministic.
+
+    Args:
+        queries: [Q, D] vectors of any length.
+        query_labels: integers [Q].
+        gallery, gallery_labels: [G, D] and [G]. Without them every query searches all other
+            queries (leave-one-out).
+        progress: called with the name of the stage and the number of queries that are done.
+
+    Returns:
+        The evaluation, in O(Q G (D + log G)) time; 60,000 x 60,000 x 64 takes less than a minute on
+        two cores, in 0.5 GiB. Uses two copies of the vectors in float64, 100 MiB of distances per
+        thread, and at most 260 MiB of pair counts.
+
+    Raises:
+        RequestError: dimensions differ, values are not finite, or no query has an image of its
+            class to find.
+    """
+    query_labels = np.asarray(query_labels)
+    pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
+    counter = PairCounter(pairs)
+    result = search(pairs, lambda done: progress("evaluating", done), counter.see)
+    labels = query_labels[result.query_indices]
+    searched_labels = query_labels if gallery_labels is None else np.asarray(gallery_labels)
+    near = searched_labels[result.neighbours]
+    per_query = result.per_query | {
+        metric.name: metric.compute(near, labels) for metric in metrics_from(Source.NEIGHBOURS)
+    }
+    metrics = _means(per_query)
+    if (labels != labels[0]).any():
+        progress("clustering", 0)
+        vectors = queries[result.query_indices] * pairs.scale
+        metrics |= {
+            metric.name: metric.compute(vectors, labels) for metric in metrics_from(Source.CLUSTERS)
+        }
+    progress("resampling", 0)
+    spread = intervals({m.name: per_query[m.name] for m in metrics_shown(Shown.HEADLINE)})
+    counts = counter.counts()
+    roc = roc_of(counts)
+    if roc:
+        metrics |= {metric.name: metric.compute(roc) for metric in metrics_from(Source.PAIRS)}
+    return Evaluation(
+        metrics=metrics,
+        intervals=spread,
+        thresholds=roc.thresholds() if roc else {},
+        coverage=coverage(query_labels, result.query_indices),
+        left_out_labels=np.unique(np.delete(query_labels, result.query_indices)).tolist(),
+        classes=class_table(labels, per_query),
+        confusions=confusions(labels, near[:, 0]),
+        distances=histograms(counts),
+        query_indices=result.query_indices,
+        neighbours=result.neighbours,
+        neighbour_distances=result.neighbour_distances,
+        per_query=per_query,
+    )
+
+
+def retrieval_metrics(
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    gallery: np.ndarray | None = None,
+    gallery_labels: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Compute the metrics of rankings alone, name -> value. See `evaluate`."""
+    pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
+    return _means(search(pairs, lambda queries: None).per_query)
+
+
+def has_pairs(labels: np.ndarray) -> bool:
+    """Return True if two images share a label, without which leave-one-out has no queries."""
+    return len(np.unique(labels)) < len(labels)
+
+
+def _means(per_query: dict[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(values.mean()) for name, values in per_query.items()}

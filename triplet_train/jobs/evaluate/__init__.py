@@ -1,0 +1,1 @@
+"""triplet-eval: evaluation of a trained tower or of embedding files."""

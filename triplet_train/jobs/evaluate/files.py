@@ -1,0 +1,105 @@
+"""triplet-eval --queries: evaluation of embedding files, without TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+
+from triplet_train.console import Console
+from triplet_train.embeddings.by_name import names_of
+from triplet_train.embeddings.files import read_table
+from triplet_train.embeddings.table import EmbeddingTable
+from triplet_train.errors import RequestError
+from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables, labelled
+from triplet_train.jobs.evaluate.request import EvaluationRequest
+
+_SAME = 1e-3  # of the length: two vectors of one image, computed in different batches, are nearer
+
+
+def evaluate_files(request: EvaluationRequest, console: Console) -> TableEvaluation:
+    """Search the gallery for each query; without one, or with the same file, the other queries.
+
+    Raises:
+        RequestError: a file cannot be read; two files come from different towers, share images or
+            have no class in common; or see `evaluate_tables`.
+    """
+    assert request.queries is not None
+    queries, gallery = request.queries, request.gallery
+    if gallery is not None and gallery.resolve() == queries.resolve():
+        gallery = None
+    about = {"queries_file": str(queries)}
+    tables = {queries: read_table(queries)}
+    if gallery is not None:
+        about["gallery_file"] = str(gallery)
+        tables[gallery] = read_table(gallery)
+        _require_comparable(tables)
+    with console.bar(len(tables[queries].ids), "evaluating") as bar:
+        return evaluate_tables(
+            about, *tables.values(), episodes=request.drawn, progress=bar.advance
+        )
+
+
+def _require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
+    """Raise RequestError if distances between the vectors of two files mean nothing."""
+    queries, gallery = tables
+    towers = {file: table.metadata.get("checkpoint_sha256") for file, table in tables.items()}
+    if towers[queries] != towers[gallery]:
+        for file, tower in towers.items():
+            if not tower:
+                raise RequestError(f"{file} does not say which checkpoint it comes from")
+        raise RequestError(f"{queries} and {gallery} come from different checkpoints")
+    widths = [table.embeddings.shape[1] for table in tables.values()]
+    if widths[0] != widths[1]:
+        raise RequestError(
+            f"vectors have {widths[0]} dimensions in {queries} and {widths[1]} in {gallery}"
+        )
+    _require_a_class_in_common(tables)
+    shared = _shared_images(*tables.values())
+    if shared:
+        raise RequestError(
+            f"{shared:,} images of {queries} are in {gallery} too and would find themselves; "
+            "to evaluate a file by itself, leave out --gallery"
+        )
+
+
+def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
+    tables = {file: labelled(table) for file, table in tables.items()}
+    if not all(len(table.ids) for table in tables.values()):
+        return  # a file without labels is refused by itself too
+    unnamed = [file for file, table in tables.items() if not any(table.label_names)]
+    if unnamed and any(map(_has_names, tables.values())):
+        raise RequestError(
+            f"{unnamed[0]} does not name its classes and the other file does; classes of two files "
+            "are matched by name"
+        )
+    names, others = map(names_of, tables.values())
+    if not names & others:
+        queries, gallery = tables
+        raise RequestError(
+            f"{queries} and {gallery} have no class in common: the one has {_some(names)}, the "
+            f"other {_some(others)}"
+        )
+
+
+def _has_names(table: EmbeddingTable) -> bool:
+    """Return True if a class has a name other than its label."""
+    rows = zip(table.labels.tolist(), table.label_names, strict=True)
+    return any(name not in ("", str(label)) for label, name in rows)
+
+
+def _some(names: set[str], most: int = 3) -> str:
+    first = ", ".join(map(repr, sorted(names)[:most]))
+    more = len(names) - most
+    return f"{first} and {more:,} more" if more > 0 else first
+
+
+def _shared_images(queries: EmbeddingTable, gallery: EmbeddingTable) -> int:
+    """Number of images with an id in common, and the data set or else the vector in common."""
+    place = {id_: row for row, id_ in enumerate(gallery.ids)}
+    rows = [row for row, id_ in enumerate(queries.ids) if id_ in place]
+    sets = [table.metadata.get("dataset") for table in (queries, gallery)]
+    if sets[0] == sets[1] is not None:
+        return len(rows)
+    vectors = queries.embeddings[rows]
+    others = gallery.embeddings[[place[queries.ids[row]] for row in rows]]
+    apart = np.linalg.norm(vectors - others, axis=1)
+    return int((apart <= _SAME * np.linalg.norm(vectors, axis=1)).sum())

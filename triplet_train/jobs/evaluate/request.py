@@ -1,0 +1,84 @@
+"""Rules of a request for an evaluation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from triplet_train.embeddings.output import format_of, refuse_output
+from triplet_train.errors import RequestError
+from triplet_train.evaluation.episodes import Episodes
+from triplet_train.jobs.source_options import source_options
+from triplet_train.report import plots_folder, refuse_plots
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """The options of triplet-eval, under the same names.
+
+    Raises:
+        RequestError: options that exclude each other or lack another, a number that is too small,
+            or an output that cannot be written or exists.
+    """
+
+    checkpoint: Path | None = None
+    split: str | None = None
+    dataset: str | None = None
+    data_dir: Path | None = None
+    image_key: str | None = None
+    label_key: str | None = None
+    classes: str | None = None
+    any_model: bool = False
+    queries: Path | None = None
+    gallery: Path | None = None
+    episodes: int | None = None
+    ways: int | None = None
+    shots: int | None = None
+    seed: int | None = None
+    json: Path | None = None
+    report: Path | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.checkpoint is None) == (self.queries is None):
+            raise RequestError("give either --checkpoint or --queries")
+        if self.gallery is not None and self.queries is None:
+            raise RequestError("--gallery goes with --queries")
+        source = self.source.values()
+        if self.queries is not None and (self.split or self.any_model or any(source)):
+            raise RequestError(
+                "--split, --dataset and the like go with --checkpoint, not --queries"
+            )
+        if self.episodes is None and self._draws:
+            raise RequestError("--ways, --shots and --seed go with --episodes")
+        if self.episodes is not None and self.gallery is not None:
+            raise RequestError(
+                "--episodes draws examples and queries from the same images; leave out --gallery"
+            )
+        _ = self.drawn
+        if self.json is not None:
+            if format_of(self.json):
+                raise RequestError(f"--json {self.json}: ends like an embedding file")
+            refuse_output(self.json, folder=False, overwrite=self.overwrite)
+        if self.report is not None:
+            if self.report.suffix != ".html":
+                raise RequestError(f"--report {self.report}: the name of a page ends in .html")
+            if self.report == self.json:
+                raise RequestError(f"--json and --report both name {self.report}")
+            refuse_output(self.report, folder=False, overwrite=self.overwrite)
+            refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """The data set to take instead of that of the run."""
+        return source_options(
+            self.dataset, self.data_dir, self.image_key, self.label_key, self.classes
+        )
+
+    @property
+    def drawn(self) -> Episodes | None:
+        """The episodes to draw, if any."""
+        return None if self.episodes is None else Episodes(self.episodes, **self._draws)
+
+    @property
+    def _draws(self) -> dict[str, int]:
+        given = {"ways": self.ways, "shots": self.shots, "seed": self.seed}
+        return {name: value for name, value in given.items() if value is not None}
