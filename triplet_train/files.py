@@ -13,8 +13,6 @@ from typing import Any
 
 from triplet_train.errors import RequestError
 
-PROJECTOR_CONFIG = "projector_config.pbtxt"  # a folder with it is an export for TensorBoard
-
 
 def plots_name(page: str) -> str:
     """Return the name of the folder with the plots of a page, which lies beside the page."""

@@ -49,20 +49,24 @@ class Format(NamedTuple):
     Attributes:
         meaning: a description in a few words.
         readable: a command can read it; its suffix is its name.
-        folder: it is a folder, not a file.
-        with_images: its writer needs the images.
+        entries: names of the files in it, if it is a folder. The first is always there.
         in_tensorboard: a run exports it to tensorboard/, since TensorBoard opens nothing outside
             the folder of its settings.
     """
 
     meaning: str
     readable: bool = True
-    folder: bool = False
-    with_images: bool = False
+    entries: tuple[str, ...] = ()
     in_tensorboard: bool = False
 
+    @property
+    def folder(self) -> bool:
+        """True for a folder, False for a file."""
+        return bool(self.entries)
 
-# embeddings/formats/NAME.py has `writer` and, if it is readable, `read`; see embeddings/files.py.
+
+# embeddings/formats/NAME.py has `writer` and, if it is readable, `read`. One that needs a list of
+# all exports in a folder has `list_exports`. See embeddings/files.py.
 FORMATS = {
     "parquet": Format("a table, for pandas, DuckDB and Hugging Face datasets"),
     "npz": Format("NumPy arrays"),
@@ -70,8 +74,13 @@ FORMATS = {
     "projector": Format(
         "a folder for TensorBoard, with the images; not read back",
         readable=False,
-        folder=True,
-        with_images=True,
+        entries=(
+            "projector_config.pbtxt",
+            "vectors.tsv",
+            "metadata.tsv",
+            "metadata.json",
+            "sprite.png",
+        ),
         in_tensorboard=True,
     ),
 }

@@ -500,15 +500,21 @@ def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_
     assert figures["splits"]["train[:1]"] == {}
 
 
-@pytest.mark.parametrize("name, options", [("out", ["--format", "projector"]), ("out.npz", [])])
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("out", ["--format", "projector"], "folder with other content, which is not replaced"),
+        ("out.npz", [], "folder; give the name of a file"),
+    ],
+)
 def test_overwriting_never_takes_a_folder_that_is_not_an_export(
-    workplace, command, finished_run, name, options
+    workplace, command, finished_run, name, options, message
 ):
     (workplace / name).mkdir()
     (workplace / name / "thesis.txt").write_text("years of work")
     request = ["--checkpoint", finished_run, "--output", name, "--overwrite", *options]
     status, _, err = command(embed, *request)
-    assert status == 2 and f"{name} is a folder of something else" in err
+    assert status == 2 and f"{name} is a {message}" in err
     json_ = ["--checkpoint", finished_run, "--json", name, "--overwrite"]
     assert command(evaluate, *json_)[0] == 2
     assert (workplace / name / "thesis.txt").read_text() == "years of work"

@@ -1,7 +1,6 @@
 import json
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,12 +14,7 @@ from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 from triplet_train.embeddings.files import read_table, write_table, writing
 from triplet_train.embeddings.formats import projector
 from triplet_train.embeddings.formats.projector import list_exports
-from triplet_train.embeddings.output import (
-    part_name,
-    place_shard,
-    refuse_output,
-    resolve_format,
-)
+from triplet_train.embeddings.output import part_name
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
@@ -247,38 +241,6 @@ def test_a_table_that_is_not_whole_is_refused(tmp_path, table, wrong):
         read_table(tmp_path / "y.npz")
 
 
-@pytest.mark.parametrize(
-    "names", [[".git/HEAD"], ["part-00000-abc.snappy.parquet"], ["events.out", "vectors.tsv"]]
-)
-def test_a_folder_that_only_looks_like_an_export_is_not_replaced(tmp_path, names):
-    for name in names:
-        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "out" / name).touch()
-    with pytest.raises(RequestError, match="out is a folder of something else"):
-        refuse_output(tmp_path / "out", folder=True, overwrite=True)
-    with pytest.raises(RequestError, match="out is a folder of something else"):
-        place_shard(tmp_path / "out", "parquet", (1, 2), overwrite=True)
-
-
-def test_an_export_is_replaced_when_asked_for_and_no_shard_is_put_among_its_files(tmp_path, table):
-    write_table(table, tmp_path / "map", "projector")
-    refuse_output(tmp_path / "map", folder=True, overwrite=True)
-    with pytest.raises(RequestError, match="into which no shard is put"):
-        place_shard(tmp_path / "map", "npz", (1, 2), overwrite=False)
-    (tmp_path / "parts").mkdir()
-    first = place_shard(tmp_path / "parts", "npz", (1, 2), overwrite=False)
-    write_table(table, first, "npz")
-    assert place_shard(tmp_path / "parts", "npz", (2, 2), overwrite=False).parent == first.parent
-    refuse_output(tmp_path / "parts", folder=True, overwrite=True)
-
-
-def test_a_pipe_or_a_device_is_never_replaced(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for output in (tmp_path / "pipe", Path("/dev/null")):
-        with pytest.raises(RequestError, match="is no file of a disk"):
-            refuse_output(output, folder=False, overwrite=True)
-
-
 def test_a_folder_that_cannot_take_the_place_of_another_leaves_it_there(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/old").touch()
@@ -290,16 +252,3 @@ def test_a_folder_that_cannot_take_the_place_of_another_leaves_it_there(tmp_path
         beside.mkdir()
         monkeypatch.setattr(os, "replace", fail)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
-
-
-def test_the_format_is_told_by_the_name_or_asked_for(tmp_path):
-    assert resolve_format(tmp_path / "a.parquet", None) == "parquet"
-    assert resolve_format(tmp_path / "a.npz", None) == "npz"
-    assert resolve_format(tmp_path / "a", "projector") == "projector"
-    for path, asked in (
-        (tmp_path / "a.csv", None),
-        (tmp_path / "a", None),
-        (tmp_path / "a", "csv"),
-    ):
-        with pytest.raises(RequestError, match="format"):
-            resolve_format(path, asked)

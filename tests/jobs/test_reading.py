@@ -16,7 +16,8 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.formats import parquet
 from triplet_train.errors import RunError
 from triplet_train.files import read_json, sha256
-from triplet_train.jobs.embed import embed
+from triplet_train.jobs.embed.local import embed
+from triplet_train.jobs.embed.request import EmbedRequest
 from triplet_train.jobs.evaluate.checkpoint import evaluate_checkpoint
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 from triplet_train.jobs.open_tower import open_tower
@@ -35,7 +36,7 @@ def refused(use):
 
 def test_evaluation_export_and_page_name_the_image_and_leave_nothing(finished_run, tmp_path):
     file = tmp_path / "vectors.npz"
-    refused(lambda: embed(finished_run, file, "npz", SILENT))
+    refused(lambda: embed(EmbedRequest(checkpoint=finished_run, output=file), SILENT))
     request = EvaluationRequest(checkpoint=finished_run, split="test")
     refused(lambda: evaluate_checkpoint(request, SILENT))
     evaluated = evaluate_checkpoint(request, SILENT)

@@ -1,8 +1,7 @@
-"""triplet-embed: from a checkpoint and images to an embedding file."""
+"""triplet-embed: write the embeddings of images to a file."""
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,37 +37,35 @@ def embed(
     ] = None,
     image_key: Annotated[
         str | None,
-        typer.Option(
-            help="The image among the set's features.  [default: as in the run, or image]"
-        ),
+        typer.Option(help="The feature with the image.  [default: as in the run, or image]"),
     ] = None,
     label_key: Annotated[
         str | None,
-        typer.Option(
-            help="The label among the set's features.  [default: as in the run, or label]"
-        ),
+        typer.Option(help="The feature with the label.  [default: as in the run, or label]"),
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Such as 5-9, or cat,dog, or all.  [default: those that the run judges]"),
+        typer.Option(
+            help="Such as 5-9, or cat,dog, or all.  [default: those that the run evaluates]"
+        ),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(help=f"{either(FORMATS)}.  [default: told by the name of the output]"),
+        typer.Option(help=f"{either(FORMATS)}.  [default: by the name of the output]"),
     ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Images embedded at a time.  [default: 512, more small ones on a GPU; at most the "
-            "run's train.microbatch]",
+            help="Images embedded at a time.  [default: 512, or more small ones on a GPU; at most "
+            "train.microbatch of the run]",
         ),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
-            help="I/N: only the I-th of N equal parts, 1/N being the first; "
-            "the output is then a folder with a file for each."
+            help="I/N: only part I of N equal parts, from 1/N to N/N; the output is then a folder "
+            "with a file for each part."
         ),
     ] = None,
     engine: Annotated[
@@ -83,7 +80,7 @@ def embed(
     ] = False,
     any_model: Annotated[
         bool,
-        typer.Option("--any-model", help="Take probabilities of classes for embeddings, too."),
+        typer.Option("--any-model", help="Accept a network that gives probabilities of classes."),
     ] = False,
     data_dir: Annotated[
         Path | None, typer.Option(help="TFDS folder.  [default: that of the run]")
@@ -92,7 +89,7 @@ def embed(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     version: Version = False,
 ) -> None:
-    """Write the embeddings of a split or a folder, with ids, labels and where they come from.
+    """Write the embeddings of a split or a folder, with ids, labels and their origin.
 
     \b
     Examples:
@@ -101,46 +98,29 @@ def embed(
       triplet-embed --checkpoint runs/mnist_hard --images photos --output photos.h5
       triplet-embed --checkpoint runs/mnist_hard --format projector --output map
     """
-    from triplet_train.embeddings.output import (
-        parse_shard,
-        place_shard,
-        refuse_output,
-        refuse_output_of_shards,
-        resolve_format,
-    )
-    from triplet_train.errors import RequestError
-    from triplet_train.jobs.source_options import source_options
+    from triplet_train.jobs.embed.request import EmbedRequest
 
-    chosen = resolve_format(output, format)
-    source = source_options(dataset, data_dir, image_key, label_key, classes)
-    if images is not None and (split or any(source.values())):
-        raise RequestError("--split, --dataset and the like do not go with --images")
-    options: dict[str, Any] = {
-        "images": images,
-        "split": split,
-        "batch_size": batch_size,
-        "strict": strict,
-        "any_model": any_model,
-    }
-    file = output
-    if engine == "ray":
-        if shard is not None:
-            raise RequestError("--engine ray makes the shards itself; leave out --shard")
-        if find_spec("ray") is None:
-            raise RequestError("--engine ray: install it with pip install 'triplet-train[ray]'")
-        refuse_output_of_shards(output, chosen, overwrite=overwrite)
-        run = import_with_tensorflow("triplet_train.jobs.embed_on_ray").embed_on_ray
-    elif engine == "local":
-        if shard is not None:
-            options["shard"] = parse_shard(shard)
-            file = place_shard(output, chosen, options["shard"], overwrite=overwrite)
-        else:
-            refuse_output(output, folder=FORMATS[chosen].folder, overwrite=overwrite)
-        run = import_with_tensorflow("triplet_train.jobs.embed").embed
-    else:
-        raise RequestError(f"--engine {engine}: expected local or ray")
-    rows, width = run(checkpoint, file, chosen, Console(quiet), **options, **source)
-    say(f"{file}: {rows:,} vectors of {width} dimensions\n")
+    request = EmbedRequest(
+        checkpoint=checkpoint,
+        output=output,
+        split=split,
+        images=images,
+        dataset=dataset,
+        image_key=image_key,
+        label_key=label_key,
+        classes=classes,
+        format=format,
+        batch_size=batch_size,
+        shard=shard,
+        engine=engine,
+        strict=strict,
+        any_model=any_model,
+        data_dir=data_dir,
+        overwrite=overwrite,
+    )
+    job = import_with_tensorflow(f"triplet_train.jobs.embed.{engine}")
+    count, width = job.embed(request, Console(quiet))
+    say(f"{request.file}: {count:,} vectors of {width} dimensions\n")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Labels that mean the same in several tables: a class is its name."""
+"""Common labels for the classes of several tables."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,17 +10,20 @@ from triplet_train.embeddings.table import EmbeddingTable
 
 
 def names_of(table: EmbeddingTable) -> set[str]:
-    """The classes of a table; of a label without a name its number."""
+    """Return the names of the classes of a table; a label without a name is its own name."""
     return {name for _, name in _classes(table)}
 
 
 def with_common_labels(
     tables: Sequence[EmbeddingTable],
 ) -> tuple[list[EmbeddingTable], dict[int, str]]:
-    """The tables with one label for each name, and the name of each label.
+    """Give classes of the same name the same label in all tables.
 
-    The first table to name a class gives it its label, or a new one where the label is taken. So a
-    single table keeps its labels, unless one of them has two names or two of them have one.
+    A class has its label in the first table with that name, or a new one if that label is taken. A
+    single table keeps its labels, unless two labels share a name or two names a label.
+
+    Returns:
+        The tables, and the name of each label.
     """
     classes = [sorted(_classes(table)) for table in tables]
     taken = {label for some in classes for label, _ in some}

@@ -1,11 +1,12 @@
-"""Embedding files of every format: safe writing, and reading back."""
+"""Writing and reading of embedding files in every format."""
 
 import errno
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,39 +17,68 @@ from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
 from triplet_train.registry import either
 
-# Numbers of OSError that what is in a file leads to: that of a library, and of a place before it.
+# Numbers of OSError for damaged content: of a library, and of a seek to a negative place.
 _OF_DAMAGE = (None, errno.EINVAL)
 Writer = Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]
 Reader = Callable[[Path], EmbeddingTable]
 
 
+def _module(format: str) -> ModuleType:
+    return import_module(f"triplet_train.embeddings.formats.{format}")
+
+
 @contextmanager
 def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Yields a function to call with the rows, some at a time; they need not fit in memory.
+    """Yield a function that appends a table, so that not all of them have to fit in memory.
 
-    They are written beside `path`, which is renamed at the end: the file is whole or not there.
+    The file is renamed to `path` at the end: it is complete or does not exist.
 
     Args:
-        width: D of the vectors.
-        metadata: of the file; that of the tables is not looked at.
+        width: D, the dimensions of the vectors.
+        metadata: of the file; that of the tables is ignored.
     """
-    writer: Writer = import_module(f"triplet_train.embeddings.formats.{format}").writer
+    writer: Writer = _module(format).writer
     with replacing(path) as beside, writer(beside, width, metadata) as append:
         yield append
 
 
+@contextmanager
+def writing_all(
+    files: Mapping[Path, str], width: int, metadata: dict[str, Any]
+) -> Iterator[Append]:
+    """Yield a function that appends a table to several files, path -> format. See `writing`."""
+    with ExitStack() as stack:
+        appends = [
+            stack.enter_context(writing(path, format, width, metadata))
+            for path, format in files.items()
+        ]
+
+        def append(table: EmbeddingTable) -> None:
+            for append_to_one in appends:
+                append_to_one(table)
+
+        yield append
+
+
+def list_exports(folder: Path, format: str) -> None:
+    """Write a list of all exports in a folder, if the format needs one."""
+    module = _module(format)
+    if hasattr(module, "list_exports"):
+        module.list_exports(folder)
+
+
 def write_table(table: EmbeddingTable, path: Path, format: str) -> None:
-    """All at once. See `writing`."""
+    """Write a whole table. See `writing`."""
     with writing(path, format, table.embeddings.shape[1], table.metadata) as append:
         append(table)
 
 
 def read_table(path: Path) -> EmbeddingTable:
-    """The table in an embedding file, or in a folder of all shards of one.
+    """Read the table in an embedding file, or in a folder with all its shards.
 
     Raises:
-        RequestError: no such file, a format that is not read back, not an embedding file, or shards
-            that are not all there or not of one export.
+        RequestError: no such file, not an embedding file, or shards that are incomplete or of
+            different exports.
         RunError: the disk fails.
     """
     format = format_of(path)
@@ -58,11 +88,11 @@ def read_table(path: Path) -> EmbeddingTable:
         return _read_shards(path, format)
     if not path.is_file():
         raise RequestError(f"no embedding file {path}")
-    read: Reader = import_module(f"triplet_train.embeddings.formats.{format}").read
+    read: Reader = _module(format).read
     try:
         table = read(path)
         _require_whole(table)
-    except Exception as error:  # the libraries raise of a damaged file whatever they happen on
+    except Exception as error:  # libraries raise all kinds of errors for damaged files
         if isinstance(error, OSError) and error.errno not in _OF_DAMAGE:
             raise RunError(f"{path} cannot be read: {error.strerror}") from error
         raise RequestError(
@@ -77,8 +107,8 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
     whole = [part_name((number, len(names)), format) for number in numbers]
     if not names or names != whole:
         raise RequestError(
-            f"{folder} does not hold all shards of an export and nothing else, but "
-            f"{len(names)} of them: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+            f"{folder} does not hold all shards of an export; it holds "
+            f"{len(names)}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
         )
     tables = [read_table(folder / name) for name in names]
     abouts = [table.metadata for table in tables]
@@ -93,10 +123,10 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
 
 
 def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:
-    """Metadata that all shards of an export share, wherever each machine sees the files.
+    """Return the metadata that all shards of an export share, on any machine.
 
     Checkpoints are compared by their SHA-256, the images of a folder by a digest of their paths and
-    labels. The digest holds no pixels: it is the same when an image was overwritten in between.
+    labels. The digest does not depend on pixels: an overwritten image does not change it.
     """
     own = {"shard", "checkpoint"}
     if "shards_of" in about and str(about.get("dataset")).startswith("/"):
@@ -105,7 +135,7 @@ def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_whole(table: EmbeddingTable) -> None:
-    """Raises ValueError for a table of other shapes or types than its description says."""
+    """Raise ValueError for shapes or types that differ from those of `EmbeddingTable`."""
     vectors, labels = table.embeddings, table.labels
     if vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype != np.float32:
         raise ValueError(f"embeddings are {vectors.dtype} {vectors.shape}, not float32 [N, D]")

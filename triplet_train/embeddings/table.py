@@ -25,7 +25,7 @@ class EmbeddingTable:
         label_names: N strings; empty for an image without a label.
         ids: N strings, unique.
         metadata: the origin of images and vectors; plain JSON.
-        images: uint8 [N, H, W, C], for formats with images; else None.
+        images: uint8 [N, H, W, C], which some formats draw; or None.
     """
 
     embeddings: np.ndarray
@@ -39,13 +39,10 @@ class EmbeddingTable:
 Append = Callable[[EmbeddingTable], None]
 
 
-def make_table(
-    vectors: np.ndarray, images: ImageBatch, metadata: dict[str, Any], *, with_images: bool = False
-) -> EmbeddingTable:
+def make_table(vectors: np.ndarray, batch: ImageBatch, metadata: dict[str, Any]) -> EmbeddingTable:
     """Return the table of a batch and its vectors, float32 [N, D]."""
-    names = [images.class_names[label] for label in images.labels.tolist()]
-    kept = images.images if with_images else None
-    return EmbeddingTable(vectors, images.labels, names, images.ids, metadata, kept)
+    names = [batch.class_names[label] for label in batch.labels.tolist()]
+    return EmbeddingTable(vectors, batch.labels, names, batch.ids, metadata, batch.images)
 
 
 def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:

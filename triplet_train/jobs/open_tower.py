@@ -1,7 +1,8 @@
-"""A trained tower and the images to give it: what triplet-embed and triplet-eval start from."""
+"""A trained tower and its images, for triplet-embed and triplet-eval."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
+from triplet_train.data.classes import judged_rows
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_batches
+from triplet_train.embeddings.files import writing_all
 from triplet_train.embeddings.first_vectors import are_probabilities, remarks
-from triplet_train.embeddings.table import EmbeddingTable, concatenated, make_table, provenance
+from triplet_train.embeddings.table import (
+    Append,
+    EmbeddingTable,
+    concatenated,
+    make_table,
+    provenance,
+)
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import embedder_file, load_embedder
 from triplet_train.registry import SOURCES
@@ -23,14 +32,14 @@ from triplet_train.run.folder import RunFolder, run_of
 
 @dataclass(frozen=True)
 class OpenTower:
-    """A tower, with the configuration of the run that it lies in.
+    """A tower with its run.
 
     Attributes:
         file: the `.keras` file.
-        tower: loaded.
-        run: that the file lies in, if any.
-        config: the run's.
-        any_model: whether probabilities of classes are taken for embeddings.
+        tower: the loaded network.
+        run: the run of the file; None if it belongs to none.
+        config: the configuration of the run.
+        any_model: accept a network that gives probabilities of classes.
     """
 
     file: Path
@@ -39,41 +48,52 @@ class OpenTower:
     config: Config | None
     any_model: bool = False
 
-    def source(self, console: Console, **wanted: str | None) -> Source:
-        """The data set that is asked for, or else the one the tower was trained on.
-
-        Images are brought to the tower's height, width and channels.
+    def split(
+        self, split: str | None, console: Console, **wanted: str | None
+    ) -> tuple[Source, ImageTable]:
+        """Open a data set and those images of a split that are evaluated.
 
         Args:
-            wanted: dataset, data_dir, image_key, label_key or classes (`all`, or as in
-                data.eval_classes, with commas); those that are None are as in the run.
+            split: None is the first split that the run exports, or test for another data set.
+            wanted: dataset, data_dir, image_key, label_key and classes (`all`, or as in
+                data.eval_classes, separated by commas); None is as in the run.
 
         Raises:
-            RequestError: no such data set, none named, or not of so many channels.
+            RequestError: no data set is named, or it has no such split or classes, or another
+                number of channels than the tower.
         """
+        source = self._source(console, wanted)
+        if split is None:
+            own = self.config and _same_set(source.data.dataset, self.config.data.dataset)
+            split = self.config.export_splits[0] if self.config and own else "test"
+        return source, judged_rows(source.table(split), source.data)
+
+    def _source(self, console: Console, wanted: dict[str, str | None]) -> Source:
+        """Open the data set. It gives images in the shape that the tower takes."""
         given: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
         classes = given.pop("classes", None)
         if self.config is None and "dataset" not in given:
-            raise RequestError(f"{self.file} lies in no run, so name the data set with --dataset")
-        height, width, channels = self.tower.input_shape[1:]
-        trained_on = self.config.data.model_dump() if self.config else {}
+            raise RequestError(
+                f"{self.file} does not belong to a run; name the data set with --dataset"
+            )
+        data = self.config.data.model_dump() if self.config else {}
         classes_of_run = self.run.classes() if self.run else None
-        if trained_on and not _same_set(given.get("dataset"), trained_on["dataset"]):
+        if data and not _same_set(given.get("dataset"), data["dataset"]):
             classes_of_run = None
-            kept = ("data_dir", "resize_policy")
-            trained_on = {key: trained_on[key] for key in kept if key in trained_on}
-        if trained_on.get("dataset") in SOURCES and "data_dir" in given:
+            data = {key: data[key] for key in ("data_dir", "resize_policy")}
+        if data.get("dataset") in SOURCES and "data_dir" in given:
             given["path"] = given.pop("data_dir")  # the folder was moved
         if classes is not None:
             chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]
             given |= {"train_classes": None, "eval_classes": chosen}
-        # What is neither grey nor colour is not made of one.
+        height, width, channels = self.tower.input_shape[1:]
+        # Images are converted to grey or colour only.
         shape = {
             "image_size": (height, width),
             "channels": channels if channels in (1, 3) else None,
         }
         source = open_source(
-            make_data_config(**(trained_on | given | shape)), console, classes=classes_of_run
+            make_data_config(**(data | given | shape)), console, classes=classes_of_run
         )
         if source.image_shape[2] != channels:
             raise RequestError(
@@ -82,58 +102,57 @@ class OpenTower:
             )
         return source
 
-    def default_split(self, source: Source) -> str:
-        """The first split that the run exports, if this is its data set; else test."""
-        if self.config and _same_set(source.data.dataset, self.config.data.dataset):
-            return self.config.export_splits[0]
-        return "test"
-
-    def metadata(self, images: ImageTable) -> dict[str, Any]:
-        return provenance(self.file, images, self.config)
-
-    def tables(
-        self,
-        images: ImageTable,
-        console: Console,
-        *,
-        batch_size: int | None = None,
-        with_images: bool = False,
-    ) -> Iterator[EmbeddingTable]:
-        """The embeddings of `images`, a batch at a time; see `at_once` for the size of one.
+    def writing(
+        self, files: Mapping[Path, str], images: ImageTable, **about: Any
+    ) -> AbstractContextManager[Append]:
+        """Write embeddings of `images` to files; see `embeddings.files.writing_all`.
 
         Args:
-            console: takes remarks on the tower, and shows the progress.
+            files: path -> format.
+            about: further metadata.
+        """
+        metadata = provenance(self.file, images, self.config) | about
+        return writing_all(files, self.tower.output_shape[-1], metadata)
+
+    def tables(
+        self, images: ImageTable, console: Console, *, batch_size: int | None = None
+    ) -> Iterator[EmbeddingTable]:
+        """Yield the embeddings of `images`, a batch at a time.
+
+        Args:
+            console: takes remarks about the tower, and shows the progress.
+            batch_size: None is `at_once`.
 
         Raises:
             RequestError: the tower gives probabilities.
         """
-        metadata = self.metadata(images)
+        metadata = provenance(self.file, images, self.config)
         size = batch_size or at_once(self.config, images.image_shape)
         first = True
         for batch, vectors in embed_batches(self.tower, images, size, console):
             if first and len(vectors):
                 self._look_at(vectors, console)
                 first = False
-            yield make_table(vectors, batch, metadata, with_images=with_images)
+            yield make_table(vectors, batch, metadata)
 
     def table(self, images: ImageTable, console: Console) -> EmbeddingTable:
-        """All of them, in memory."""
-        return concatenated(list(self.tables(images, console)))
+        """Return all embeddings of `images` in one table, without the images."""
+        return concatenated([replace(t, images=None) for t in self.tables(images, console)])
 
     def _look_at(self, vectors: np.ndarray, console: Console) -> None:
-        """Say what is unusual about the first vectors. Raises RequestError for probabilities."""
+        """Warn about unusual vectors. Raises RequestError for probabilities."""
         if are_probabilities(vectors) and not self.any_model:
             raise RequestError(
                 f"{self.file} is no embedder: its vectors look like the probabilities of "
                 f"{vectors.shape[1]:,} classes, being positive with a sum of 1. Save the network "
-                "without its last layers, or give --any-model to take them all the same"
+                "without its last layers, or give --any-model to accept it"
             )
         for remark in remarks(self.tower, vectors):
             console.warn(f"{self.file}: {remark}")
 
 
 def _same_set(name: str | None, other: str) -> bool:
-    """Whether a data set that is asked for is `other`, in whatever version."""
+    """Return True if a name is None, or names the data set `other` in any version."""
     return name is None or name.split(":")[0] == other.split(":")[0]
 
 

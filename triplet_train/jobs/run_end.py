@@ -1,7 +1,6 @@
 """The end of a run: embeddings, metrics and page of its best tower."""
 
 import json
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,7 @@ from typing import Any
 from triplet_train.config import Config
 from triplet_train.console import Console
 from triplet_train.data.images import ImageTable
-from triplet_train.embeddings.files import writing
-from triplet_train.embeddings.formats.projector import list_exports
+from triplet_train.embeddings.files import list_exports
 from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
 from triplet_train.evaluation.json import metrics_as_json
@@ -18,7 +16,6 @@ from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.files import read_text, write_json
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import load_embedder
-from triplet_train.registry import FORMATS
 from triplet_train.run.folder import RunFolder
 
 
@@ -69,8 +66,8 @@ def export_and_evaluate(
         if table.split == first:
             shown = evaluated
         metrics[table.split] = metrics_as_json(evaluated.result) if evaluated else {}
-    if any(FORMATS[format].in_tensorboard for format in config.embeddings.formats):
-        list_exports(run.tensorboard)
+    for format in config.embeddings.formats:
+        list_exports(run.embedding_file(first, format).parent, format)
     # The page of an earlier, shorter run must not stay if drawing is interrupted.
     run.report.unlink(missing_ok=True)
     final = {"step": best_step, "steps": config.train.steps, "split": first, **metrics[first]}
@@ -93,20 +90,11 @@ def _export(
 
     All vectors are in memory, but only a batch of images.
     """
-    formats = config.embeddings.formats
-    metadata, width = best.metadata(images), best.tower.output_shape[-1]
+    files = {run.embedding_file(images.split, f): f for f in config.embeddings.formats}
     tables = []
-    with ExitStack() as stack:
-        appends = [
-            stack.enter_context(
-                writing(run.embedding_file(images.split, format), format, width, metadata)
-            )
-            for format in formats
-        ]
-        with_images = any(FORMATS[format].with_images for format in formats)
-        for rows in best.tables(images, console, with_images=with_images):
-            for append in appends:
-                append(rows)
+    with best.writing(files, images) as append:
+        for rows in best.tables(images, console):
+            append(rows)
             tables.append(replace(rows, images=None))
     table = concatenated(tables)
     if not has_pairs(table.labels[table.labels >= 0]):

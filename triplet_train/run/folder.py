@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from triplet_train.files import PROJECTOR_CONFIG, naming, read_json
+from triplet_train.files import naming, read_json
 from triplet_train.registry import FORMATS
 
 _RUN_FILES = ("config.yaml", "environment.json")  # a folder with both is a run folder
@@ -129,7 +129,8 @@ def is_written(files: Collection[str]) -> bool:
     >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
     (True, False)
     """
-    return PROJECTOR_CONFIG in files or all(name in files for name in _RUN_FILES)
+    exported = any(format.folder and format.entries[0] in files for format in FORMATS.values())
+    return exported or all(name in files for name in _RUN_FILES)
 
 
 def run_of(tower: Path) -> RunFolder | None:

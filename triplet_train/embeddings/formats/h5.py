@@ -23,7 +23,7 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 @contextmanager
 def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Data sets embeddings, labels, label_names, ids and metadata (JSON text)."""
+    """Write data sets embeddings, labels, label_names, ids and metadata (JSON text)."""
     with _Unfailing(path) as disk, ThreadPoolExecutor(1) as thread:
 
         def apart(function: Callable[[], Any]) -> Any:

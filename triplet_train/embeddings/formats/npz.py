@@ -1,4 +1,4 @@
-"""npz: one array per column; nothing needs pickle."""
+"""npz: an array per column, without pickle."""
 
 import json
 import zipfile
@@ -17,10 +17,10 @@ _BLOCK = 2**20  # bytes
 
 @contextmanager
 def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Arrays embeddings, labels, label_names, ids and metadata (JSON text).
+    """Write arrays embeddings, labels, label_names, ids and metadata (JSON text).
 
-    An array's header says how long it is, so that columns wait in files beside `path` until their
-    ends are known.
+    The header of an array holds its length, so that columns are kept in temporary files until the
+    lengths are known.
     """
     with ExitStack() as stack:
         vectors, labels, label_names, ids = (
@@ -50,7 +50,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 
 
 def read(path: Path) -> EmbeddingTable:
-    """What was written. Raises what the library happens on for any other file."""
+    """Read what `writer` wrote. Raises any exception of the library for other files."""
     with np.load(path, allow_pickle=False) as arrays:
         return EmbeddingTable(
             arrays["embeddings"],
@@ -68,8 +68,8 @@ def _put(
     shape: tuple[int, ...],
     content: Iterable[bytes],
 ) -> None:
-    """An array under `name`, as np.savez would put it there."""
-    entry = zipfile.ZipInfo(f"{name}.npy")  # without the time: the same table, the same bytes
+    """Add an array to the archive, as np.savez does."""
+    entry = zipfile.ZipInfo(f"{name}.npy")  # without the time: equal tables give equal bytes
     description = np.lib.format.dtype_to_descr(dtype)
     with archive.open(entry, "w", force_zip64=True) as file:
         np.lib.format.write_array_header_1_0(
@@ -86,7 +86,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _texts(file: IO[bytes], dtype: np.dtype) -> Iterator[bytes]:
-    """Lines of JSON as elements of an array of strings."""
+    """Yield lines of JSON as elements of an array of strings."""
     file.seek(0)
     while lines := file.readlines(_BLOCK // dtype.itemsize):
         yield np.array([json.loads(line) for line in lines], dtype).tobytes()

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 
 from triplet_train.embeddings.table import METADATA_KEY, Append, EmbeddingTable
 
-_ROWS = 8192  # to a row group; fewer make larger files that are slower to read
+_ROWS = 8192  # in a row group; smaller groups make files larger and slower to read
 
 
 @contextmanager
 def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Columns id, label, label_name and embedding (fixed-size list of float32)."""
+    """Write columns id, label, label_name and embedding (fixed-size list of float32)."""
     schema = pa.schema(
         {
             "id": pa.string(),
@@ -41,7 +41,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         file.write_table(pa.concat_tables(waiting).combine_chunks())
         waiting.clear()
 
-    # Random floats have no repetitions to find.
+    # Embeddings do not repeat.
     with pq.ParquetWriter(path, schema, use_dictionary=["label", "label_name"]) as file:
         yield append
         if waiting:
@@ -49,7 +49,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 
 
 def read(path: Path) -> EmbeddingTable:
-    """What was written. Raises what the library happens on for any other file."""
+    """Read what `writer` wrote. Raises any exception of the library for other files."""
     arrow = pq.read_table(path)
     vectors = arrow["embedding"].combine_chunks()
     if not pa.types.is_fixed_size_list(vectors.type):

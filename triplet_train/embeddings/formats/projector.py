@@ -1,4 +1,4 @@
-"""TensorBoard's projector: a folder that it opens as it is, with two TSV files and a sprite."""
+"""The projector of TensorBoard: a folder with two TSV files and a sprite of the images."""
 
 import json
 import math
@@ -13,18 +13,19 @@ from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from triplet_train.embeddings.table import Append, EmbeddingTable
-from triplet_train.files import PROJECTOR_CONFIG, write_text
+from triplet_train.files import write_text
 
-_SPRITE_SIDE = 8192  # pixels; the projector takes no larger one
+_SETTINGS = "projector_config.pbtxt"
+_SPRITE_SIDE = 8192  # pixels; the projector does not take more
 _THUMBNAIL = 64  # pixels, the longest side of an image on a point
 
 
 @contextmanager
 def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """A folder with vectors.tsv, metadata.tsv (label_name, label, id) and the projector's settings.
+    """Write a folder with vectors.tsv, metadata.tsv (label_name, label, id) and settings.
 
-    `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files. Where
-    tables have images, sprite.png holds them small, for as many rows as fit into one.
+    `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files.
+    sprite.png holds small copies of the images, unless there are more than fit into one sprite.
     """
     path.mkdir()
     thumbnails: list[np.ndarray] | None = []
@@ -55,14 +56,14 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
     if thumbnails:
         about.sprite.image_path = "sprite.png"
         about.sprite.single_image_dim.extend(thumbnails[0].shape[1::-1])
-    (path / PROJECTOR_CONFIG).write_text(MessageToString(config))
+    (path / _SETTINGS).write_text(MessageToString(config))
     (path / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
 
 
 def list_exports(folder: Path) -> None:
-    """Have `tensorboard --logdir` of a folder, or of one above it, show all exports in it."""
+    """Write settings for `tensorboard --logdir FOLDER` to show all exports in a folder."""
     both = ProjectorConfig()
-    for settings in sorted(folder.glob(f"*/{PROJECTOR_CONFIG}")):
+    for settings in sorted(folder.glob(f"*/{_SETTINGS}")):
         name = settings.parent.name
         (about,) = Parse(settings.read_text(), ProjectorConfig()).embeddings
         about.tensor_name = name
@@ -71,11 +72,11 @@ def list_exports(folder: Path) -> None:
         if about.sprite.image_path:
             about.sprite.image_path = f"{name}/{about.sprite.image_path}"
         both.embeddings.append(about)
-    write_text(folder / PROJECTOR_CONFIG, MessageToString(both))
+    write_text(folder / _SETTINGS, MessageToString(both))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] of uint8 [H, W, C], no side longer than `_THUMBNAIL`."""
+    """Shrink uint8 [H, W, C] to uint8 [h, w, 3] with sides of at most `_THUMBNAIL`."""
     grey = image.shape[-1] == 1
     small = Image.fromarray(image[..., 0] if grey else image[..., :3])
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
@@ -88,7 +89,7 @@ def _fits(thumbnails: list[np.ndarray]) -> bool:
 
 
 def _sprite(thumbnails: list[np.ndarray]) -> Image.Image:
-    """All of them in rows of a square, as the projector expects them."""
+    """Arrange images in rows of a square, as the projector expects them."""
     across = math.isqrt(len(thumbnails) - 1) + 1
     height, width, _ = thumbnails[0].shape
     sheet = Image.new("RGB", (across * width, across * height))
@@ -99,5 +100,5 @@ def _sprite(thumbnails: list[np.ndarray]) -> Image.Image:
 
 
 def _field(text: str) -> str:
-    """The projector knows no quotes or escapes: white space within a field becomes a space."""
+    """Replace white space by spaces, as the projector knows no quotes or escapes."""
     return " ".join(text.split())

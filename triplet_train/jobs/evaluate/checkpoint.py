@@ -1,7 +1,6 @@
 """triplet-eval --checkpoint: evaluation of a trained tower."""
 
 from triplet_train.console import Console
-from triplet_train.data.classes import judged_rows
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 from triplet_train.jobs.open_tower import open_tower
@@ -15,13 +14,11 @@ def evaluate_checkpoint(request: EvaluationRequest, console: Console) -> TableEv
     """
     assert request.checkpoint is not None
     opened = open_tower(request.checkpoint, any_model=request.any_model)
-    source = opened.source(console, **request.source)
-    split = opened.default_split(source) if request.split is None else request.split
-    images = judged_rows(source.table(split), source.data)
+    source, images = opened.split(request.split, console, **request.source)
     if not console.quiet:
-        for note in (*images.notes, *source.in_two_classes([split])):
+        for note in (*images.notes, *source.in_two_classes([images.split])):
             console.say(note)
-    about = {"checkpoint": str(opened.file), "dataset": source.name, "split": split}
+    about = {"checkpoint": str(opened.file), "dataset": images.name, "split": images.split}
     if images.classes:
         about["classes"] = images.classes
     table = opened.table(images, console)

@@ -1,0 +1,1 @@
+"""triplet-embed: write the embeddings of a split or a folder."""

@@ -1,0 +1,80 @@
+"""triplet-embed on this machine."""
+
+from pathlib import Path
+
+from triplet_train.console import Console
+from triplet_train.data.any_folder import any_folder
+from triplet_train.data.image_files import class_of
+from triplet_train.data.images import ImageTable, shard_of
+from triplet_train.data.same_files import in_two_classes
+from triplet_train.errors import RunError
+from triplet_train.jobs.embed.request import EmbedRequest
+from triplet_train.jobs.open_tower import OpenTower, open_tower
+
+
+def embed(request: EmbedRequest, console: Console) -> tuple[int, int]:
+    """Write what was asked for; see `write`."""
+    return write(request, request.file, request.part, console)
+
+
+def write(
+    request: EmbedRequest, file: Path, shard: tuple[int, int] | None, console: Console
+) -> tuple[int, int]:
+    """Write embeddings to a file, or a folder. Memory is that of a few batches.
+
+    Args:
+        shard: (i, n) writes the part i of n only.
+
+    Returns:
+        Number of vectors and their dimensions.
+
+    Raises:
+        RequestError: see `OpenTower` and `any_folder`.
+        RunError: images cannot be read. The others are written all the same, unless the request is
+            strict.
+    """
+    opened = open_tower(request.checkpoint, any_model=request.any_model)
+    first = not shard or shard[0] == 1
+    images, notes = _images(request, opened, console, compare=first)
+    console = console if first else console.muted()  # the first shard speaks for all
+    for note in notes:
+        console.say(note)
+    about = {}
+    if shard:
+        about = {"shard": list(shard), "shards_of": images.fingerprint()}
+        images = shard_of(images, *shard)
+        file.parent.mkdir(exist_ok=True)  # the folder of all shards
+    count = 0
+    with opened.writing({file: request.written_format}, images, **about) as append:
+        for table in opened.tables(images, console, batch_size=request.batch_size):
+            append(table)
+            count += len(table.ids)
+        if images.unreadable and not count and not shard:
+            raise _unread(images, "none of the images can be read")
+    if images.unreadable:
+        raise _unread(
+            images,
+            f"{len(images.unreadable):,} of {len(images):,} images cannot be read and are not "
+            f"among the {count:,} in {file}",
+        )
+    return count, opened.tower.output_shape[-1]
+
+
+def _images(
+    request: EmbedRequest, opened: OpenTower, console: Console, *, compare: bool
+) -> tuple[ImageTable, list[str]]:
+    """Return the images with lines about them; `compare` looks for files in two classes."""
+    if request.images is None:
+        source, table = opened.split(request.split, console, **request.source)
+        doubles = source.in_two_classes([table.split]) if compare else []
+    else:
+        policy = opened.config.data.resize_policy if opened.config else "pad"
+        shape = opened.tower.input_shape[1:]
+        table = any_folder(request.images, shape, policy, strict=request.strict)
+        classes = {path: class_of(path) for path in table.ids if class_of(path)}
+        doubles = in_two_classes(request.images, classes, console) if compare else []
+    return table, [*table.notes, *doubles]
+
+
+def _unread(images: ImageTable, summary: str) -> RunError:
+    return RunError("\n  ".join([f"{summary}:", *(images.unreadable or [])]))

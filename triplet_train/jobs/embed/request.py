@@ -1,0 +1,115 @@
+"""Rules of a request for an export of embeddings."""
+
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from triplet_train.embeddings.output import (
+    SUFFIXES,
+    format_of,
+    holds_parts,
+    part_name,
+    refuse_output,
+)
+from triplet_train.errors import RequestError
+from triplet_train.jobs.source_options import source_options
+from triplet_train.registry import FILES, FOLDERS, FORMATS, either
+
+ENGINES = ("local", "ray")  # jobs/embed/NAME.py has `embed`
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedRequest:
+    """The options of triplet-embed, under the same names.
+
+    Raises:
+        RequestError: an unknown format or engine, options that exclude each other, or an output
+            that cannot be written or exists.
+    """
+
+    checkpoint: Path
+    output: Path
+    split: str | None = None
+    images: Path | None = None
+    dataset: str | None = None
+    image_key: str | None = None
+    label_key: str | None = None
+    classes: str | None = None
+    format: str | None = None
+    batch_size: int | None = None
+    shard: str | None = None
+    engine: str = "local"
+    strict: bool = False
+    any_model: bool = False
+    data_dir: Path | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        folder, source = FORMATS[self.written_format].folder, self.source
+        if self.images is not None and (self.split or any(source.values())):
+            raise RequestError("--split, --dataset and the like do not go with --images")
+        if self.engine not in ENGINES:
+            raise RequestError(f"--engine {self.engine}: expected {either(ENGINES)}")
+        in_shards = self.engine == "ray" or self.part is not None
+        if self.engine == "ray":
+            if self.shard is not None:
+                raise RequestError("--engine ray makes the shards itself; leave out --shard")
+            if find_spec("ray") is None:
+                raise RequestError("--engine ray: install it with pip install 'triplet-train[ray]'")
+        there = self.part is not None and self.output.is_dir()
+        if there and not holds_parts(self.output):
+            raise RequestError(
+                f"{self.output} is a folder with other content, to which no shard is added"
+            )
+        if in_shards and folder:
+            raise RequestError(
+                f"--format {self.written_format} cannot be written in shards; "
+                f"choose {either(FILES)}"
+            )
+        refuse_output(self.output, folder=folder or in_shards, overwrite=self.overwrite or there)
+        if there:
+            refuse_output(self.file, folder=False, overwrite=self.overwrite)
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """The data set to take instead of that of the run."""
+        return source_options(
+            self.dataset, self.data_dir, self.image_key, self.label_key, self.classes
+        )
+
+    @property
+    def written_format(self) -> str:
+        """The format that was asked for, or else the one that the name of the output tells."""
+        asked, told = self.format, format_of(self.output)
+        if asked is None and told is None:
+            raise RequestError(
+                f"--output {self.output}: cannot tell the format from the name; end it in "
+                f"{either(SUFFIXES)}, or give --format {either(FOLDERS)} to write a folder"
+            )
+        if asked is not None and asked not in FORMATS:
+            raise RequestError(f"--format {asked}: expected one of {', '.join(FORMATS)}")
+        if asked is not None and told not in (asked, None):
+            raise RequestError(f"--format {asked}: {self.output} ends like {told}")
+        if asked in FILES and told is None:
+            raise RequestError(
+                f"--format {asked}: {self.output} has to end in .{asked}, so that it can be read"
+            )
+        return str(asked or told)
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """The shard (i, n), 1 <= i <= n, if one was asked for."""
+        if self.shard is None:
+            return None
+        match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", self.shard)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise RequestError(
+                f"--shard {self.shard}: expected I/N with 1 <= I <= N < 100,000, such as 1/8"
+            )
+        return int(match[1]), int(match[2])
+
+    @property
+    def file(self) -> Path:
+        """The file or folder to write; for a shard, its file in the folder `output`."""
+        return self.output / part_name(self.part, self.written_format) if self.part else self.output
