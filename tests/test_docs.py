@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from triplet_train.config import Config, load_config, schema_as_yaml
+from triplet_train.evaluation.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "CONTRIBUTING.md"
@@ -35,6 +36,12 @@ def test_the_logged_metrics_are_those_of_the_documented_table(finished_run):
     )
     assert training == documented
     assert all(f"`{key}`" in section for key in evaluation)
+
+
+def test_the_page_on_evaluation_has_the_table_of_metrics():
+    page = (ROOT / "docs/evaluation.md").read_text()
+    table = "\n".join(f"| `{metric.name}` | {metric.meaning} |" for metric in METRICS)
+    assert f"| metric | meaning |\n|---|---|\n{table}\n\n" in page
 
 
 def test_the_page_on_the_configuration_shows_the_schema_as_it_is():
