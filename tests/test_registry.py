@@ -84,4 +84,4 @@ sys.argv = ["triplet-embed", "--help"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "parquet, npz, h5, projector or arrow." in done.stdout, done.stderr
+    assert f"{', '.join(FORMATS)} or arrow." in done.stdout, done.stderr

@@ -13,7 +13,7 @@ import typer
 from triplet_train import __version__
 from triplet_train.cli import embed, evaluate, train
 from triplet_train.config import schema_as_yaml
-from triplet_train.registry import FILES, FORMATS, shipped_configs
+from triplet_train.registry import FILES, FOLDERS, FORMATS, either, shipped_configs
 
 COMMANDS = {"train": train.train, "embed": embed.embed, "eval": evaluate.evaluate}
 MAINS = {"train": train.main, "embed": embed.main, "eval": evaluate.main}
@@ -31,8 +31,8 @@ def test_help_shows_examples_a_line_each_that_the_command_takes(command, name):
 
 
 def test_help_names_every_format(command):
-    assert f"{', '.join(FILES)} or projector." in command(embed.main, "--help")[1]
-    assert set(FORMATS) == {*FILES, "projector"}
+    assert f"{either(FORMATS)}." in command(embed.main, "--help")[1]
+    assert set(FORMATS) == {*FILES, *FOLDERS}
 
 
 def test_the_schema_is_printed_without_a_configuration(command):
