@@ -1,4 +1,4 @@
-"""What `make demo` promises."""
+"""The demo reaches what it promises, and pages show what triplet-eval prints of it."""
 
 import json
 import re

@@ -28,8 +28,8 @@ def test_mnist_semihard_reaches_recall_0_99_and_exports_the_test_set(tmp_path, c
     request = ["--config", "mnist_semihard.yaml", "--data-dir", mnist_dir, "--run-dir", run]
     status, _, err = command(train, *request)
     assert status == 0, err
-    figures = json.loads((run / "metrics.json").read_text())
-    assert figures["split"] == "test" and figures["recall_at_1"] >= 0.99
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["split"] == "test" and metrics["recall_at_1"] >= 0.99
     assert command(embed, "--checkpoint", run, "--output", file)[0] == 0
     table = read_table(file)
     assert table.embeddings.shape == (10_000, 64) and len(set(table.ids)) == 10_000

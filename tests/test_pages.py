@@ -53,7 +53,7 @@ def read(page):
 
 
 def follow(page, command, *more, **names):
-    """What was done, with `more` behind each triplet-train; `names`: what its Python may use."""
+    """Run the steps of a page, with `more` after each triplet-train and `names` for its Python."""
     done = []
     folders = set()
     data_dir = more[more.index("--data-dir") + 1] if more else None
@@ -141,7 +141,7 @@ def test_the_page_on_the_configuration_is_true(workplace, command, data_dir):
 
 
 def says(page, message):
-    """Whether the page quotes the message, in lines of its own and with ... for what varies."""
+    """Assert that the page quotes the message, in lines of its own, with ... for what varies."""
     quotes = re.findall(r"^```text\n(.*?)^```$|((?:^    [^\n]*\n)+)", page, re.M | re.S)
     for quote in ("".join(either) for either in quotes):
         pattern = re.escape(" ".join(quote.split())).replace(r"\.\.\.", ".*")
@@ -176,8 +176,8 @@ def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run,
 
     overrides = ["optimizer.learning_rate=0.01", "model.batch_norm=false"]
     collapse = Collapse(load_config("mnist_hard", overrides))
-    figures = {"loss": 0.5, "embedding_spread": 1e-7}
-    assert says(page, f"warning: {[collapse.warning(step, figures) for step in range(100)][-1]}")
+    metrics = {"loss": 0.5, "embedding_spread": 1e-7}
+    assert says(page, f"warning: {[collapse.warning(step, metrics) for step in range(100)][-1]}")
 
     wrong = ["--set", "optimizer.learning_rate=1e30", "--run-dir", "runs/mine"]
     status, _, err = command(train, "--config", "digits_semihard", "--data-dir", data_dir, *wrong)
