@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,6 +166,17 @@ def first_line(error: BaseException) -> str:
     """
     line = str(error).strip().split("\n")[0] or type(error).__name__
     return re.sub(r"^\{\{.*?\}\} ?", "", line)
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return some names in one line; of many the first.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    first = ", ".join(map(in_one_line, names[:most]))
+    more = len(names) - most
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 def in_one_line(text: str) -> str:

@@ -112,9 +112,9 @@ def test_the_page_says_what_its_metrics_are_over_and_what_was_left_out(tmp_path,
     )
     write_report(contents, tmp_path / "report.html")
     text = Parsed(tmp_path / "report.html").text
-    assert "5 queries of 2 classes, each searching all others." in text
-    assert "without a label: 4. Left out, with no image of their class to find: 2 queries" in text
-    assert "of 2 classes (c, d)." in text
+    assert "5 queries of 2 classes, each searching all others\n" in text
+    assert "left out, without a label: 4\n" in text
+    assert "no other image of their class to find: 2 queries of 2 classes (c, d)\n" in text
     assert f"They are over {coverage}." in text
     assert "drawn from 2 classes (2 more have too few images)" in text
 

@@ -6,7 +6,7 @@ from triplet_train.evaluation.metrics import Shown, metrics_shown
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.evaluation.vectors import Evaluation
 from triplet_train.evaluation.verification import FALSE_ACCEPTS
-from triplet_train.files import in_one_line
+from triplet_train.files import in_one_line, listed
 
 _MOST_CLASSES = 10
 _MOST_CONFUSIONS = 5
@@ -16,24 +16,49 @@ Names = dict[int, str]
 
 def as_text(evaluated: TableEvaluation) -> str:
     """What was evaluated and left out, the result, and the episodes, if any."""
-    result, counts = evaluated.result, evaluated.result.coverage
-    gallery = evaluated.gallery
+    about = [f"{key}: {value}" for key, value in evaluated.about.items()]
+    parts = [
+        "\n".join([*about, *coverage_lines(evaluated)]),
+        result_as_text(evaluated.result, evaluated.class_names),
+    ]
+    if evaluated.episodes is not None:
+        parts.append(_episodes(evaluated.episodes, evaluated.class_names))
+    return "\n\n".join(parts)
+
+
+def coverage_lines(evaluated: TableEvaluation) -> list[str]:
+    """Number of queries, size of the gallery, and what was left out, a line each."""
+    result, counts, gallery = evaluated.result, evaluated.result.coverage, evaluated.gallery
     searched = (
         "all others" if gallery is None else f"the {len(gallery.ids):,} images of the gallery"
     )
-    lines = [f"{key}: {value}" for key, value in evaluated.about.items()]
-    lines.append(f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}")
+    lines = [f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}"]
     if counts.rows_without_label:
         lines.append(f"left out, without a label: {counts.rows_without_label:,}")
     if result.left_out_labels:
         left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
         where = "other image" if gallery is None else "image in the gallery"
-        names = _listed(result.left_out_labels, evaluated.class_names)
+        names = listed([evaluated.class_names[label] for label in result.left_out_labels])
         lines.append(f"left out, with no {where} of their class to find: {left_out} ({names})")
-    parts = ["\n".join(lines), result_as_text(result, evaluated.class_names)]
-    if evaluated.episodes is not None:
-        parts.append(_episodes(evaluated.episodes, evaluated.class_names))
-    return "\n\n".join(parts)
+    return lines
+
+
+def threshold_rows(result: Evaluation) -> list[tuple[str, str]]:
+    """Distances, and the pairs that are accepted up to each; none for pairs of one class."""
+    metrics, thresholds = result.metrics, result.thresholds
+    rows = []
+    for name, share in FALSE_ACCEPTS.items() if "eer" in metrics else ():
+        limit = _percent(share)
+        if f"fpr_{name}" in thresholds:
+            accepted = _percent(metrics[f"tpr_at_fpr_{name}"])
+            words = f"{accepted} of the pairs of one class pass, and at most {limit} of the others"
+            rows.append((f"{thresholds[f'fpr_{name}']:.4g}", words))
+        else:
+            rows.append(("(none)", f"lets at most {limit} of the pairs of different classes pass"))
+    if "eer" in thresholds:
+        words = "of the pairs of one class fail, and the same share of the others pass"
+        rows.append((f"{thresholds['eer']:.4g}", f"{_percent(metrics['eer'])} {words}"))
+    return rows
 
 
 def result_as_text(result: Evaluation, names: Names) -> str:
@@ -42,7 +67,7 @@ def result_as_text(result: Evaluation, names: Names) -> str:
     Args:
         names: the name of each label.
     """
-    names = _in_one_line(names)
+    names = {label: in_one_line(name) for label, name in names.items()}
     parts = [_metrics(result), _thresholds(result), _classes(result, names)]
     if result.confusions:
         parts.append(_confusions(result, names))
@@ -68,20 +93,9 @@ def _episodes(result: EpisodeResult, names: Names) -> str:
         lines.append(
             f"  left out, having fewer than {asked.shots + 1} images: "
             f"{len(result.left_out_labels):,} of the classes "
-            f"({_listed(result.left_out_labels, _in_one_line(names))})"
+            f"({listed([names[label] for label in result.left_out_labels])})"
         )
     return "\n".join(lines)
-
-
-def _listed(labels: list[int], names: Names) -> str:
-    """The names of some classes; of many the first ten."""
-    shown = ", ".join(names[label] for label in labels[:_MOST_CLASSES])
-    more = len(labels) - _MOST_CLASSES
-    return f"{shown} and {more:,} more" if more > 0 else shown
-
-
-def _in_one_line(names: Names) -> Names:
-    return {label: in_one_line(name) for label, name in names.items()}
 
 
 def _metrics(result: Evaluation) -> list[str]:
@@ -95,26 +109,14 @@ def _metrics(result: Evaluation) -> list[str]:
 
 
 def _thresholds(result: Evaluation) -> list[str]:
-    metrics, thresholds = result.metrics, result.thresholds
-    if "eer" not in metrics:
+    if "eer" not in result.metrics:
         return ["All pairs are of one class, so no distance can tell classes apart."]
     same, different = result.distances.positive.sum(), result.distances.negative.sum()
-    lines = ["Call two vectors the same class if their distance is at most"]
-    for name, share in FALSE_ACCEPTS.items():
-        limit = _percent(share)
-        if f"fpr_{name}" in thresholds:
-            lines.append(
-                f"  {thresholds[f'fpr_{name}']:<8.4g}  {_percent(metrics[f'tpr_at_fpr_{name}'])} "
-                f"of the pairs of one class pass, and at most {limit} of the others"
-            )
-        else:
-            lines.append(f"  (none)    lets at most {limit} of the pairs of different classes pass")
-    if "eer" in thresholds:
-        lines.append(
-            f"  {thresholds['eer']:<8.4g}  {_percent(metrics['eer'])} of the pairs of one class "
-            "fail, and the same share of the others pass"
-        )
-    return [*lines, f"over {same:,} pairs of one class and {different:,} of two"]
+    return [
+        "Call two vectors the same class if their distance is at most",
+        *(f"  {distance:8}  {words}" for distance, words in threshold_rows(result)),
+        f"over {same:,} pairs of one class and {different:,} of two",
+    ]
 
 
 def _classes(result: Evaluation, names: Names) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from triplet_train.evaluation.text import coverage_lines, threshold_rows
 from triplet_train.files import remove, replacing
 from triplet_train.report import plots_folder, tables
 from triplet_train.report.confusion import confusion_plot
@@ -117,10 +118,10 @@ def _html(
         "pictures": pictures,
         "plots": plots,
         "map_remark": map_remark,
-        "coverage": tables.coverage_text(evaluated),
+        "coverage": coverage_lines(evaluated),
         "headlines": tables.headline_rows(evaluated),
         "metrics": tables.metric_rows(evaluated),
-        "thresholds": tables.threshold_sentences(evaluated),
+        "thresholds": threshold_rows(evaluated.result),
         "worst": tables.worst_rows(evaluated),
         "confusions": tables.confusion_rows(evaluated),
         "all_confusions": len(evaluated.result.confusions),

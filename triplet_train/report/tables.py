@@ -2,12 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeResult
 from triplet_train.evaluation.metrics import METRICS, Metric, Shown, metrics_shown
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.evaluation.text import queries_of_each
-from triplet_train.evaluation.verification import FALSE_ACCEPTS
 from triplet_train.report.sheets import worst_queries
 from triplet_train.report.style import name_of
 
@@ -68,45 +66,6 @@ def _episodes_row(result: EpisodeResult) -> MetricRow:
 
 def _between(interval: tuple[float, float] | None) -> str:
     return f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-
-
-def coverage_text(evaluated: TableEvaluation) -> str:
-    """Sentences on the number of queries, the gallery, and the images left out."""
-    result = evaluated.result
-    images = len(evaluated.searched.ids)
-    searched = "all others" if evaluated.gallery is None else f"a gallery of {images:,} images"
-    counts = result.coverage
-    text = f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}."
-    if counts.rows_without_label:
-        text += f" Left out, without a label: {counts.rows_without_label:,}."
-    if result.left_out_labels:
-        left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
-        names = [name_of(n, evaluated.class_names) for n in result.left_out_labels]
-        more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-        text += (
-            f" Left out, with no image of their class to find: {left_out} "
-            f"({', '.join(names[:5])}{more})."
-        )
-    return text
-
-
-def threshold_sentences(evaluated: TableEvaluation) -> list[str]:
-    """The errors at each threshold."""
-    metrics, thresholds = evaluated.result.metrics, evaluated.result.thresholds
-    sentences = []
-    if "eer" in thresholds:
-        sentences.append(
-            f"Same at or below {thresholds['eer']:.3f}: about {metrics['eer']:.2%} of the pairs of "
-            "the same class are refused, and the same share of the different ones accepted."
-        )
-    for name, limit in FALSE_ACCEPTS.items():
-        if f"fpr_{name}" in thresholds:
-            sentences.append(
-                f"Same at or below {thresholds[f'fpr_{name}']:.3f}: at most {100 * limit:g}% of "
-                "the pairs of different classes are accepted, and "
-                f"{metrics[f'tpr_at_fpr_{name}']:.2%} of the same."
-            )
-    return sentences
 
 
 def class_columns() -> list[str]:

@@ -10,6 +10,7 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables, labelled
+from triplet_train.files import listed
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 
 _SAME = 1e-3  # of the length: two vectors of one image, computed in different batches, are nearer
@@ -74,9 +75,9 @@ def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
     names, others = map(names_of, tables.values())
     if not names & others:
         queries, gallery = tables
+        one, other = (listed([repr(name) for name in sorted(all_)], 3) for all_ in (names, others))
         raise RequestError(
-            f"{queries} and {gallery} have no class in common: the one has {_some(names)}, the "
-            f"other {_some(others)}"
+            f"{queries} and {gallery} have no class in common: the one has {one}, the other {other}"
         )
 
 
@@ -84,12 +85,6 @@ def _has_names(table: EmbeddingTable) -> bool:
     """Return True if a class has a name other than its label."""
     rows = zip(table.labels.tolist(), table.label_names, strict=True)
     return any(name not in ("", str(label)) for label, name in rows)
-
-
-def _some(names: set[str], most: int = 3) -> str:
-    first = ", ".join(map(repr, sorted(names)[:most]))
-    more = len(names) - most
-    return f"{first} and {more:,} more" if more > 0 else first
 
 
 def _shared_images(queries: EmbeddingTable, gallery: EmbeddingTable) -> int:

@@ -1,0 +1,48 @@
+"""Rules of a request for an evaluation; tests/cli/bad_input.txt has each with its message."""
+
+from pathlib import Path
+
+import pytest
+
+from triplet_train.errors import RequestError
+from triplet_train.evaluation.episodes import Episodes
+from triplet_train.jobs.evaluate.request import EvaluationRequest
+
+QUERIES, RUN = Path("q.npz"), Path("run")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "give either --checkpoint or --queries"),
+        ({"gallery": QUERIES, "checkpoint": RUN}, "--gallery goes with --queries"),
+        ({"checkpoint": RUN, "dataset": "image_folder"}, "triplet-embed --images"),
+        ({"queries": QUERIES, "any_model": True}, "go with --checkpoint, not --queries"),
+        ({"queries": QUERIES, "classes": "a"}, "go with --checkpoint, not --queries"),
+        ({"queries": QUERIES, "seed": 0}, "go with --episodes"),
+        ({"queries": QUERIES, "gallery": RUN, "episodes": 9}, "leave out --gallery"),
+        ({"queries": QUERIES, "episodes": 9, "ways": 1}, "ways: 1 is less than 2"),
+        ({"queries": QUERIES, "json": Path("x.h5")}, "x.h5: ends like an embedding file"),
+        ({"queries": QUERIES, "report": Path("x.pdf")}, "ends in .html"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_at_the_first_rule_that_it_breaks(options, message):
+    later = {"report": Path("no/such/folder.pdf")}
+    with pytest.raises(RequestError, match=message):
+        EvaluationRequest(**later | options)
+
+
+def test_options_become_a_data_set_and_episodes():
+    request = EvaluationRequest(checkpoint=RUN, data_dir=Path("sets"), episodes=20, shots=3)
+    chosen = {name: value for name, value in request.source.items() if value is not None}
+    assert chosen == {"data_dir": "sets"}
+    assert request.drawn == Episodes(20, ways=5, shots=3, seed=0)
+    assert EvaluationRequest(queries=QUERIES).drawn is None
+
+
+def test_a_page_needs_its_place_and_that_of_its_plots(tmp_path):
+    page = tmp_path / "x.html"
+    (tmp_path / "x_plots").mkdir()
+    with pytest.raises(RequestError, match="x_plots exists; give --overwrite"):
+        EvaluationRequest(queries=QUERIES, report=page)
+    assert EvaluationRequest(queries=QUERIES, report=page, overwrite=True).report == page
