@@ -1,8 +1,8 @@
 """Unseen classes without training
 
-The metrics of the digits 5 to 9 by raw pixels, 784 numbers with Euclidean distance, and by the
-random weights that `mnist_unseen` begins with: what its own metrics are to be compared with. Both
-are evaluated by the command that evaluates a run:
+Baselines for the metrics of `mnist_unseen` on the digits 5 to 9: raw pixels, which are 784 numbers
+with Euclidean distance, and the random weights at the start of its training. Both are evaluated by
+the command that evaluates a run:
 `triplet-eval --checkpoint FILE --dataset mnist --classes 5-9 --episodes 1000`.
 """
 
