@@ -1,9 +1,10 @@
 """Shipped configurations
 
 Each configuration is trained as a user would (`triplet-train --config NAME --set seed=N`), and its
-metrics on the test split are compared with those that its first lines promise, `NAME  MEAN +- SD`
+metrics on the test split are compared with those that its first lines promise, `NAME MEAN +- SD`
 over the seeds 0 to 2. A metric agrees if every seed is within four standard deviations of the mean,
-or within 0.002 of it: processors round differently, and a training amplifies the differences. `knn_by_train` is the kNN accuracy of the test images against the whole training split,
+or within 0.002 of it: processors round differently, and a training amplifies the differences.
+`knn_by_train` is the kNN accuracy of the test images against the whole training split,
 `5_way_1_shot` the accuracy in 1,000 episodes of held-out classes. Seconds are from the start of the
 process to its metrics, and to its end with the page.
 """
