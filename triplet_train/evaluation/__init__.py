@@ -1,17 +1,12 @@
 """Evaluation of embeddings: retrieval, verification, clustering, episodes."""
 
-from triplet_train.evaluation.classes import ClassMetrics, Confusion
 from triplet_train.evaluation.coverage import Coverage, leave_one_out_coverage
 from triplet_train.evaluation.metrics import METRICS
 from triplet_train.evaluation.vectors import Evaluation, evaluate, has_pairs, retrieval_metrics
-from triplet_train.evaluation.verification import DistanceHistograms
 
 __all__ = [
     "METRICS",
-    "ClassMetrics",
-    "Confusion",
     "Coverage",
-    "DistanceHistograms",
     "Evaluation",
     "evaluate",
     "has_pairs",

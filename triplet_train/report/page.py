@@ -1,9 +1,8 @@
 """The page: one self-contained HTML file, with its plots as PNG files beside it."""
 
 from base64 import b64encode
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -18,32 +17,21 @@ from triplet_train.report.maps import map_plots
 from triplet_train.report.sheets import sheet_plots
 from triplet_train.report.style import Plot, plot_style, png
 
-_WIDEST, _NARROWEST = 110, 70  # CSS pixels per inch of a plot: as large as it gets, and as small
 
+class Picture(NamedTuple):
+    """A plot, and the bytes of its PNG file."""
 
-@dataclass(frozen=True)
-class Picture:
-    """A plot on the page.
-
-    Attributes:
-        name: of its file, without the suffix.
-        png: the bytes of that file.
-        width, height: CSS pixels where there is room.
-        narrowest: CSS pixels, the least width with legible letters; a narrower screen scrolls.
-        alt, caption: see `Plot`.
-    """
-
-    name: str
+    plot: Plot
     png: bytes
-    width: int
-    height: int
-    narrowest: int
-    alt: str
-    caption: str
 
     @property
     def uri(self) -> str:
         return "data:image/png;base64," + b64encode(self.png).decode()
+
+    def pixels(self, per_inch: int) -> tuple[int, int]:
+        """Width and height on the page, in CSS pixels."""
+        width, height = self.plot.figure.get_size_inches()
+        return round(per_inch * width), round(per_inch * height)
 
 
 def write_report(contents: Contents, file: Path) -> None:
@@ -63,7 +51,7 @@ def write_report(contents: Contents, file: Path) -> None:
     with replacing(folder) as plots:
         plots.mkdir()
         for picture in (picture for section in pictures.values() for picture in section):
-            (plots / f"{picture.name}.png").write_bytes(picture.png)
+            (plots / f"{picture.plot.name}.png").write_bytes(picture.png)
         with replacing(file) as page:
             page.write_text(_html(contents, pictures, map_remark, folder.name), encoding="utf-8")
             if folder.is_dir():
@@ -85,20 +73,11 @@ def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
                 [confusion_plot(result, evaluated.class_names)] if result.confusions else []
             ),
         }
-        return {name: [_picture(plot) for plot in some] for name, some in plots.items()}, remark
-
-
-def _picture(plot: Plot) -> Picture:
-    width, height = plot.figure.get_size_inches()
-    return Picture(
-        plot.name,
-        png(plot.figure),
-        round(_WIDEST * width),
-        round(_WIDEST * height),
-        round(_NARROWEST * width),
-        plot.alt,
-        plot.caption,
-    )
+        drawn = {
+            name: [Picture(plot, png(plot.figure)) for plot in section]
+            for name, section in plots.items()
+        }
+    return drawn, remark
 
 
 def _html(

@@ -22,15 +22,6 @@ class MetricRow(NamedTuple):
     meaning: str
 
 
-class QueryRow(NamedTuple):
-    """A query whose nearest image is of another class."""
-
-    id: str
-    name: str
-    mistaken_for: str
-    distance: str
-
-
 def metric_rows(evaluated: TableEvaluation) -> list[MetricRow]:
     """A row for every metric of the result, and one for the episodes, if any."""
     rows = [_row(m, evaluated) for m in METRICS if m.name in evaluated.result.metrics]
@@ -99,16 +90,15 @@ def confusion_rows(evaluated: TableEvaluation) -> list[tuple[str, str, str, str]
     ]
 
 
-def worst_rows(evaluated: TableEvaluation) -> list[QueryRow]:
-    """The queries of the sheet of the worst, in its order."""
-    result, queries, searched = evaluated.result, evaluated.queries, evaluated.searched
-    rows = []
+def worst_rows(evaluated: TableEvaluation) -> list[tuple[str, str, str, str]]:
+    """Id, class, class of the nearest image and its distance, for the sheet of the worst."""
+    result, names, rows = evaluated.result, evaluated.class_names, []
     for position in worst_queries(evaluated):
         query, nearest = result.query_indices[position], result.neighbours[position, 0]
-        labels = int(queries.labels[query]), int(searched.labels[nearest])
-        name, mistaken_for = (name_of(label, evaluated.class_names) for label in labels)
-        distance = result.neighbour_distances[position, 0]
-        rows.append(QueryRow(queries.ids[query], name, mistaken_for, f"{distance:.3f}"))
+        own = name_of(int(evaluated.queries.labels[query]), names)
+        other = name_of(int(evaluated.searched.labels[nearest]), names)
+        distance = f"{result.neighbour_distances[position, 0]:.3f}"
+        rows.append((evaluated.queries.ids[query], own, other, distance))
     return rows
 
 

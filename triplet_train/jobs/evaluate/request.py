@@ -53,7 +53,7 @@ class EvaluationRequest:
             raise RequestError(
                 "--episodes draws examples and queries from the same images; leave out --gallery"
             )
-        _ = self.drawn
+        _ = self.drawn  # refuses numbers that are too small
         if self.json is not None:
             if format_of(self.json):
                 raise RequestError(f"--json {self.json}: ends like an embedding file")
