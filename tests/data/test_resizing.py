@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from triplet_train.data.decoding import make_decode
-from triplet_train.data.resizing import make_fit
+from triplet_train.data.resizing import make_resize
 
 # A white disc in the middle of a grey image, wider than it is high.
 Y, X = np.mgrid[:40, :80]
@@ -15,7 +15,7 @@ DISC = np.where((Y - 19.5) ** 2 + (X - 39.5) ** 2 < 15**2, 255, 100).astype(np.u
 def fits(image, shape, policy, folder):
     """By both ways."""
     Image.fromarray(image[..., 0]).save(folder / "x.png")
-    yield make_fit(shape, policy)(image).numpy()
+    yield make_resize(shape, policy)(image).numpy()
     yield make_decode(shape, policy)(folder / "x.png")
 
 

@@ -1,4 +1,4 @@
-"""Bringing images of any size to the one that a tower takes."""
+"""Resizing of images to the size that a tower takes."""
 
 from collections.abc import Callable
 
@@ -6,18 +6,18 @@ import tensorflow as tf
 
 from triplet_train.data.images import Shape
 
-Fit = Callable[[tf.Tensor], tf.Tensor]
+Resize = Callable[[tf.Tensor], tf.Tensor]
 
 
-def make_fit(shape: Shape, policy: str) -> Fit:
-    """A compiled function: uint8 [h, w, C] -> `shape`, [H, W, C].
+def make_resize(shape: Shape, policy: str) -> Resize:
+    """Return a compiled function: uint8 [h, w, C] -> uint8 `shape`, [H, W, C].
 
-    Bilinear, and smoothed where an image shrinks; one that has the size already stays as it is.
+    Interpolation is bilinear, with antialiasing where an image shrinks. An image that already has
+    the size is not changed.
 
     Args:
-        policy: `pad` keeps the ratio of the sides and all of the image, with zeros around it;
-            `crop` keeps the ratio and cuts off what is too long, on both sides alike; `resize`
-            changes the ratio.
+        policy: `pad` keeps the aspect ratio and adds a black border; `crop` keeps the aspect ratio
+            and cuts off two opposite margins of equal width; `resize` changes the aspect ratio.
     """
     height, width, channels = shape
 
@@ -25,7 +25,7 @@ def make_fit(shape: Shape, policy: str) -> Fit:
         size = tf.cast(tf.shape(image)[:2], tf.float64)
         scale = tf.reduce_min((height, width) / size)
         rows, columns = tf.unstack(tf.cast(tf.maximum(tf.round(size * scale), 1), tf.int32))
-        whole = tf.image.resize(image, (rows, columns), antialias=True)
+        whole = stretch(image, (rows, columns))
         top, left = (height - rows) // 2, (width - columns) // 2
         return tf.image.pad_to_bounding_box(whole, top, left, height, width)
 
@@ -36,20 +36,19 @@ def make_fit(shape: Shape, policy: str) -> Fit:
         kept_columns = tf.minimum(columns, tf.round(rows * target))
         kept = tf.cast(tf.maximum([kept_rows, kept_columns], 1), tf.int32)
         top, left = tf.unstack((tf.shape(image)[:2] - kept) // 2)
-        part = image[top : top + kept[0], left : left + kept[1]]
-        return tf.image.resize(part, (height, width), antialias=True)
+        return stretch(image[top : top + kept[0], left : left + kept[1]])
 
-    def resize(image: tf.Tensor) -> tf.Tensor:
-        return tf.image.resize(image, (height, width), antialias=True)
+    def stretch(image: tf.Tensor, size: tuple[tf.Tensor, tf.Tensor] = (height, width)) -> tf.Tensor:
+        return tf.image.resize(image, size, antialias=True)
 
-    scaled = {"pad": pad, "crop": crop, "resize": resize}[policy]
+    resized = {"pad": pad, "crop": crop, "resize": stretch}[policy]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, channels), tf.uint8)], autograph=False)
-    def fit(image: tf.Tensor) -> tf.Tensor:
+    def resize(image: tf.Tensor) -> tf.Tensor:
         def changed() -> tf.Tensor:
-            return tf.cast(tf.round(tf.clip_by_value(scaled(image), 0, 255)), tf.uint8)
+            return tf.cast(tf.round(tf.clip_by_value(resized(image), 0, 255)), tf.uint8)
 
-        fits = tf.reduce_all(tf.shape(image)[:2] == (height, width))
-        return tf.ensure_shape(tf.cond(fits, lambda: image, changed), shape)
+        same = tf.reduce_all(tf.shape(image)[:2] == (height, width))
+        return tf.ensure_shape(tf.cond(same, lambda: image, changed), shape)
 
-    return fit
+    return resize

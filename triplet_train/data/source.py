@@ -1,4 +1,4 @@
-"""Where images come from: a TFDS data set, or one of the sources in `registry.SOURCES`."""
+"""Sources of images: a TFDS data set, or one of `registry.SOURCES`."""
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -11,14 +11,14 @@ from triplet_train.registry import SOURCES
 
 
 class Source(Protocol):
-    """A data set. Making one reads no image.
+    """A data set. The constructor reads no image.
 
     Attributes:
-        data: the section of the configuration that it was made by.
-        name: of the set, with its version; or its path.
-        image_shape: height, width and channels of the images that it gives.
-        ready: whether the set is on disk, so that its splits are known.
-        classes: names in the order of their labels, for a run to keep; none where a set has none.
+        data: the section of the configuration.
+        name: name and version, or path.
+        image_shape: height, width and channels of the images as they are read.
+        ready: True if the data set is on disk, so that its splits are known.
+        classes: names in the order of the labels; empty if classes have no names.
     """
 
     data: DataConfig
@@ -32,22 +32,22 @@ class Source(Protocol):
     def ready(self) -> bool: ...
 
     def count(self, split: str) -> int:
-        """Rows in `split`. Raises RequestError where the set has no such split, or an empty one."""
+        """Return the number of images in `split`. Raises RequestError if there are none."""
         ...
 
     def table(self, split: str) -> ImageTable:
-        """The rows of `split`.
+        """Return the images of `split`.
 
         Raises:
-            RequestError: no such split, or classes that cannot be told apart.
+            RequestError: no such split, or indistinguishable classes.
             RunError: a file is damaged.
         """
         ...
 
     def in_two_classes(self, splits: Iterable[str]) -> list[str]:
-        """A line on image files that lie in two classes, in one of `splits` or between them.
+        """Return a warning about equal image files in two classes of `splits`, or an empty list.
 
-        Empty where there are none, and where images are no files of their own.
+        The list is empty for data sets that do not keep an image in a file of its own.
         """
         ...
 
@@ -59,23 +59,22 @@ def open_source(
     write: bool = True,
     classes: Sequence[str] | None = None,
 ) -> Source:
-    """The data set that `data` names.
+    """Open the data set that `data` names.
 
     Args:
-        console: shows the progress of whatever takes long.
-        write: prepare (download) the set in its folder where it is not there yet, and keep its
-            index of labels there. If False nothing is written: a set that would have to be
-            downloaded is then not `ready`.
-        classes: those of the run that the set is opened for again, as `Source.classes` gave them.
-            TFDS's sets number theirs themselves, a folder's may have changed.
+        console: shows the progress.
+        write: download and prepare the data set if necessary, and keep an index of its labels in
+            its folder. If False nothing is written; a data set that is not there is not `ready`.
+        classes: `Source.classes` of an earlier run, because classes of a folder may have changed
+            since. TFDS fixes the classes of its data sets itself.
 
     Raises:
-        RequestError: no such set, no way to get it, or not one of images.
+        RequestError: no such data set, no way to get it, or not one of images.
     """
     if data.dataset in SOURCES:
         make = import_module(f"triplet_train.data.sources.{data.dataset}").source
         source: Source = make(data, console, write=write, classes=classes)
     else:
-        make = import_module("triplet_train.data.sources.tfds.splits").source
+        make = import_module("triplet_train.data.sources.tfds.splits").TfdsSource
         source = make(data, console, write=write)
     return source

@@ -251,7 +251,7 @@ def test_an_image_that_cannot_be_decoded_is_named_with_the_cause(made):
     (bad,) = set(range(9)) - set(good)
     with pytest.raises(RunError, match=rf"{table.ids[bad]} cannot be read: .*[Ii]mage"):
         pixels(table)
-    with pytest.raises(RunError, match=rf"{table.ids[bad]} is no image"):
+    with pytest.raises(RunError, match=rf"{table.ids[bad]} is not an image"):
         table.size_of(bad)
 
 

@@ -1,4 +1,4 @@
-"""Finding a TFDS data set and having it on disk, or saying why that cannot be."""
+"""Finding, downloading and preparing of TFDS data sets."""
 
 import atexit
 import contextlib
@@ -18,18 +18,18 @@ from triplet_train.errors import RequestError
 from triplet_train.files import first_line
 from triplet_train.registry import SOURCES
 
-absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns there of all that it is about to do
+absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS announces its work as warnings
 
 
 def find(name: str, data_dir: str | None, *, write: bool) -> tfds.core.DatasetBuilder:
-    """The builder of a data set, prepared (downloaded) in its folder if it was not and may be.
+    """Return the builder of a data set, which is downloaded and prepared if necessary.
 
     Args:
-        write: if False nothing is written there, and a set that would have to be downloaded is not
-            prepared; one that needs no download is, in a folder that goes with this process.
+        write: if False, write nothing into the folder. `digits`, which needs no download, is then
+            prepared in a temporary folder, other data sets are not prepared.
 
     Raises:
-        RequestError: no such set, or no way to get it.
+        RequestError: no such data set, or no way to get it.
     """
     builder = _builder(name, data_dir)
     if builder.is_prepared():
@@ -52,20 +52,20 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"data.dataset: TFDS knows no data set {name!r}{hint}") from None
     except Exception as error:
-        # an unknown configuration, version or option, a missing extra, a damaged description, no
-        # network: there are many libraries behind a name, which raise what they like
+        # An unknown configuration, version or option, a missing extra, a damaged description, no
+        # network: the libraries behind a name raise all kinds of errors.
         raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
 
 
 def _prepare(builder: tfds.core.DatasetBuilder) -> None:
-    """Download and prepare the set."""
+    """Download and prepare the data set."""
     embedded = isinstance(builder, Digits)
     if embedded:
-        tfds.disable_progress_bar()  # a moment's work
+        tfds.disable_progress_bar()  # takes a moment
     else:
         _refuse_if_unreachable(builder)
     try:
-        # TFDS announces itself on stdout, which belongs to the command's own answer.
+        # TFDS prints to stdout, which is for the output of the command.
         with contextlib.redirect_stdout(io.StringIO() if embedded else sys.stderr):
             builder.download_and_prepare()
     except Exception as error:  # no network, a file that has changed, a full disk, a missing extra
@@ -75,7 +75,7 @@ def _prepare(builder: tfds.core.DatasetBuilder) -> None:
 
 
 def _refuse_if_unreachable(builder: tfds.core.DatasetBuilder) -> None:
-    """Ask for the hosts first: without a network TFDS retries for minutes and leaves fragments."""
+    """Raise RequestError if hosts have no address, as TFDS would retry for minutes."""
     hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos or ()}
     if not hosts or urllib.request.getproxies():
         return

@@ -1,4 +1,4 @@
-"""`digits`: the 8x8 handwritten digits inside scikit-learn, as a TFDS data set like any other."""
+"""`digits`: the 8x8 handwritten digits of scikit-learn as a TFDS data set."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-# The last quarter is held out, not random rows: neighbours look alike, probably by the same hand.
+# The last quarter is held out, not random images: neighbours are probably by the same writer.
 TRAIN_IMAGES = 1_347
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
     """1,797 handwritten digits in 16 grey levels, stretched to 0..255 uint8 [8, 8, 1].
 
-    Importing this module registers the builder, so that `tfds.load("digits")` works; preparing it
-    needs no network. `test` is the last 450 images in scikit-learn's order, `train` the others.
+    Importing this module registers the builder, so that `tfds.load("digits")` works. Preparing it
+    needs no network. `test` is the last 450 images in the order of scikit-learn, `train` the rest.
     """
 
     VERSION = tfds.core.Version("1.0.0")

@@ -1,4 +1,4 @@
-"""The labels of a prepared file and where its records lie, found once and kept beside it."""
+"""Labels and lengths of the records in a file, in an index beside the file."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ _READ = 1024  # records parsed at a time
 
 
 class FileIndex(NamedTuple):
-    """Of each record of a file, in its order.
+    """Facts of the records of a file, in their order.
 
     Attributes:
-        labels: int64 [n]; -1 where the set has no label.
+        labels: int64 [n]; -1 if images have no label.
         lengths: int64 [n], bytes.
     """
 
@@ -30,14 +30,14 @@ class FileIndex(NamedTuple):
 def file_index(
     file: Path, label_key: str | None, *, write: bool, progress: Callable[[int], object]
 ) -> FileIndex:
-    """The index that is kept beside `file` if it was made of the file as it is now, or a new one.
+    """Read the index beside `file`, or make a new one if the file has changed.
 
-    Making one reads the file once, checks the checksum of each record and decodes no image. It is
-    kept in the folder `FOLDER` if `write` is set and it can be. A folder that is marked read-only
-    is left alone, also by root, who could write there.
+    A new index takes one pass over the file. The pass verifies the checksum of each record and
+    decodes no image. The index is saved in the folder `FOLDER` if `write` is set and the folder is
+    writable. A folder marked read-only is not written, even by root.
 
     Args:
-        label_key: the label among the set's features; None where it has none.
+        label_key: the name of the label; None if images have no label.
         progress: called with the number of further records.
 
     Raises:
@@ -52,7 +52,7 @@ def file_index(
                 index = FileIndex(arrays["labels"], arrays["lengths"])
                 progress(len(index.labels))
                 return index
-    except Exception:  # none, or a damaged one, of which NumPy raises what it likes
+    except Exception:  # no index or a damaged one, for which NumPy raises all kinds of errors
         pass
     index = _scan(file, label_key, progress)
     if write and file.parent.stat().st_mode & 0o222:
@@ -81,7 +81,7 @@ def _scan(file: Path, label_key: str | None, progress: Callable[[int], object]) 
 
 
 def _records(file: Path) -> Iterator[tf.Tensor]:
-    """Serialised tf.train.Example of a TFRecord or an ArrayRecord file, string [n] at a time."""
+    """Yield batches of serialised tf.train.Example, string [n], of a file in either format."""
     if ".tfrecord" in file.name:
         yield from tf.data.TFRecordDataset(str(file)).batch(_READ)
         return

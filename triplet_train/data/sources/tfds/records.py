@@ -1,4 +1,4 @@
-"""The records of a split of a TFDS data set, any of which can be read at any time."""
+"""Records of a split of a TFDS data set, in random access."""
 
 import os
 from collections.abc import Callable
@@ -16,12 +16,12 @@ _BEFORE, _AFTER = 12, 4  # bytes of length and checksums around a record of a TF
 
 
 class Records(NamedTuple):
-    """Of a split, in the order of its files.
+    """Records of a split, in the order of its files.
 
     Attributes:
-        labels: int64 [N]; -1 where the set has no label.
-        ids: N strings, TFDS's own: file__position.
-        read: row numbers, int64 [n] -> as many serialised tf.train.Example.
+        labels: int64 [N]; -1 if images have no label.
+        ids: N strings as in TFDS: file__position.
+        read: reads rows, int64 [n], to n serialised tf.train.Example.
     """
 
     labels: np.ndarray
@@ -37,11 +37,11 @@ def open_records(
     *,
     write: bool,
 ) -> Records:
-    """The records of TFRecord or ArrayRecord files. Reads no image.
+    """Open the records of TFRecord or ArrayRecord files.
 
     Args:
         split: a TFDS split, such as `train[:10%]` or a ReadInstruction.
-        label_key: the label among the set's features; None where it has none.
+        label_key: the name of the label; None if images have no label.
         write: keep the index of labels beside the files; see `label_index`.
 
     Raises:
@@ -79,7 +79,7 @@ def open_records(
 def _read_tfrecords(
     names: list[str], files: np.ndarray, starts: np.ndarray, lengths: np.ndarray
 ) -> list[bytes]:
-    """Records by where they lie, of which the format has no index; one file open at a time."""
+    """Read records by their positions, as the format has no index. One file is open at a time."""
     records = [b""] * len(files)
     for file in np.unique(files).tolist():
         with naming(names[file]), open(names[file], "rb", buffering=0) as content:
