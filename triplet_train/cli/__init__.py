@@ -1,1 +1,1 @@
-"""The commands: each parses, calls one function and turns known errors into one clear line."""
+"""The commands: each parses options, calls a job and reports known errors in one line."""

@@ -1,4 +1,4 @@
-"""What the commands share: how they end, and how they bring in TensorFlow."""
+"""Shared parts of the commands: errors, output and the import of TensorFlow."""
 
 import errno
 import functools
@@ -23,13 +23,13 @@ from triplet_train.errors import CommandError, RequestError, Stopped
 
 
 def launch(command: Callable[..., None]) -> None:
-    """Run a command as a program; it ends with 0 if done, else with the status of the error."""
+    """Run a command as a program, and exit with 0 or the status of the error."""
 
     @functools.wraps(command)
     def interruptible(**options: object) -> None:
         try:
             command(**options)
-        except KeyboardInterrupt:  # here, since Typer would end without a word
+        except KeyboardInterrupt:  # Typer would print no message
             raise Stopped("stopped") from None
 
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -40,18 +40,18 @@ def launch(command: Callable[..., None]) -> None:
     except CommandError as error:
         _end(str(error), error.exit_status)
     except OSError as error:  # a full disk, a folder that vanished
-        if error.filename is None and hung_up():  # it is of stderr itself
+        if error.filename is None and hung_up():  # stderr itself failed
             _end("", 128 + signal.SIGPIPE)
         _end(str(error), 2 if error.errno == errno.ENAMETOOLONG else 1)
     except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # of which Typer makes a 1
+        if isinstance(ended.__context__, BrokenPipeError):  # Typer would exit with 1
             _end("", 128 + signal.SIGPIPE)
         _drop_unwritten()
         raise
 
 
 def _require_text(arguments: list[str]) -> None:
-    """Paths go into YAML, JSON and pages, which are UTF-8."""
+    """Raise RequestError for arguments that are not UTF-8, as YAML, JSON and pages are."""
     for argument in arguments:
         try:
             argument.encode()
@@ -68,7 +68,7 @@ def _end(message: str, status: int) -> None:
 
 
 def _drop_unwritten() -> None:
-    """Drop what a stream does not take, lest Python tries once more and ends with 120."""
+    """Discard unwritable output, so that Python does not try again and exit with 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -77,22 +77,22 @@ def _drop_unwritten() -> None:
 
 
 def say(text: str) -> None:
-    """Write the answer of a command to standard output."""
+    """Write the output of a command to standard output."""
     try:
         typer.echo(text, nl=False)
     except OSError as error:
         device = stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
-        if device and error.errno == errno.EIO:  # a terminal that is closed, which no longer is one
+        if device and error.errno == errno.EIO:  # a closed terminal
             raise Stopped("", signal.SIGPIPE) from error
         error.filename = "standard output"
         raise
 
 
 def answer(text: Callable[[], str]) -> Callable[[typer.Context, bool], None]:
-    """The callback of an option that prints a text and ends, whatever else is given."""
+    """Return the callback of an option that prints a text and exits."""
 
     def callback(context: typer.Context, asked: bool) -> None:
-        if asked and not context.resilient_parsing:  # as while the shell completes
+        if asked and not context.resilient_parsing:  # during shell completion
             say(text())
             raise typer.Exit()
 
@@ -111,25 +111,24 @@ Version = Annotated[
 
 
 def import_with_tensorflow(module: str) -> ModuleType:
-    """Import a module that needs TensorFlow, without the lines that TensorFlow prints at start.
+    """Import a module that needs TensorFlow, without the lines that TensorFlow prints.
 
-    TensorFlow writes them to the process's stderr from C++ before any setting can stop it. They are
-    kept back, and shown if the import fails.
+    TensorFlow writes them to stderr from C++ before any setting can stop it. They are held back,
+    and shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves it out on CPUs without AVX512-VNNI; with it a step takes two thirds there.
+    # TensorFlow disables oneDNN on CPUs without AVX512-VNNI, where a step takes 2/3 with it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's other projects run on
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the setting of the user
     with ended_at_once(), _stderr_held_back():
         if "keras" not in sys.modules:
-            # It would import these for plots and wrappers that nothing here uses: a third of the
-            # time before anything happens.
+            # Keras would import these for unused plots and wrappers, in a third of the start time.
             with without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
                 importlib.import_module("keras")
         loaded = importlib.import_module(module)
         import tensorflow as tf
 
-        for gpu in tf.config.list_physical_devices("GPU"):  # looks for one, and speaks again
+        for gpu in tf.config.list_physical_devices("GPU"):  # also prints
             tf.config.experimental.set_memory_growth(gpu, True)  # other processes may want some
         tf.get_logger().setLevel("ERROR")
     return loaded
@@ -137,7 +136,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """What is made within it stays for good: looking it over for garbage costs a fifth of it."""
+    """Disable garbage collection for imports, which saves a fifth of their time."""
     gc.disable()
     try:
         yield
@@ -148,7 +147,7 @@ def without_collecting() -> Iterator[None]:
 
 @contextmanager
 def _hidden(*names: str) -> Iterator[None]:
-    """Within it these packages, but for those imported already, seem not to be installed."""
+    """Make packages that are not yet imported seem not to be installed."""
     hidden = [name for name in names if name not in sys.modules]
     modules: dict[str, Any] = sys.modules
     modules.update(dict.fromkeys(hidden))

@@ -1,4 +1,4 @@
-"""Entry points of the commands. They import little, as Ctrl-C may come meanwhile."""
+"""Entry points of the commands. They import little, so that Ctrl-C works from the start."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ from triplet_train.errors import stopping_signals
 
 
 def train() -> None:
-    """`triplet-train`"""
+    """Run `triplet-train`."""
     _start("train")
 
 
 def embed() -> None:
-    """`triplet-embed`"""
+    """Run `triplet-embed`."""
     _start("embed")
 
 
 def evaluate() -> None:
-    """`triplet-eval`"""
+    """Run `triplet-eval`."""
     _start("evaluate")
 
 
@@ -31,12 +31,12 @@ def _start(command: str) -> None:
     with ended_at_once():
         module = import_module(f"triplet_train.cli.{command}")
     for number in stopping_signals():
-        if number != signal.SIGINT:  # which is KeyboardInterrupt
+        if number != signal.SIGINT:  # SIGINT raises KeyboardInterrupt
             signal.signal(number, _stop)
     try:
         module.main()
     except (KeyboardInterrupt, Exception) as error:
-        # A module that is being imported may make an error of another kind of it.
+        # An import that is interrupted may raise another error.
         behind: BaseException | None = error
         while behind:
             if isinstance(behind, KeyboardInterrupt):
@@ -49,7 +49,7 @@ def _start(command: str) -> None:
 
 @contextmanager
 def ended_at_once() -> Iterator[None]:
-    """While modules are imported a signal ends the process itself, as nothing is half written."""
+    """Let a signal end the process at once, since imports leave nothing unfinished."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in stopping_signals()}
     try:
         yield
@@ -59,13 +59,13 @@ def ended_at_once() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, not at once: what is half written is removed on the way."""
+    """End like Ctrl-C: unfinished files are removed first."""
     sys.exit(128 + number)
 
 
 def _open_closed_streams() -> None:
-    """Of `2>&-` and the like; else a file that is opened next takes the number, and the text."""
+    """Open streams closed by `2>&-`. Otherwise the next file gets their number and their output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))

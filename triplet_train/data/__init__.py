@@ -1,1 +1,1 @@
-"""Where images come from, which ones share a batch, and how they reach the device."""
+"""Sources of images, batches, and reading of images to the device."""

@@ -5,19 +5,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-_EPOCHS = 1024  # after which each class has appeared as often as its size asks for
-_FEWEST, _MOST = 4, 16  # steps whose classes are dealt at once
+_EPOCHS = 1024  # period, in which each class appears in proportion to its size
+_FEWEST, _MOST = 4, 16  # steps whose classes are drawn together
 
 
 class _Block(NamedTuple):
-    """Some steps in a row, and how often each class appears in them.
+    """Consecutive steps and the number of appearances of each class in them.
 
     Attributes:
         start: the first step.
-        steps: how many.
-        classes: int64 [n], those that appear.
-        counts: int64 [n], in how many of the steps; together `steps` times P.
-        used: int64 [n], in how many of the steps before.
+        steps: number of steps.
+        classes: int64 [n], classes that appear.
+        counts: int64 [n], appearances of each class; their sum is `steps` times P.
+        used: int64 [n], appearances of each class before `start`.
     """
 
     start: int
@@ -28,33 +28,33 @@ class _Block(NamedTuple):
 
 
 class ClassSchedule:
-    """P distinct classes for every step, in proportion to their sizes as far as that goes.
+    """P distinct classes for every step, drawn in proportion to their sizes if possible.
 
-    How often each class appears in 1,024 epochs is fixed. Half of its appearances, rounded up or
-    down at random, fall into the first half of these, and so on, down to a few steps among which
-    they are dealt out. So a class appears in any epoch as often as in any other, give or take one.
-    To know a step takes the halves that it lies in, and nothing else of what came before.
+    The number of appearances of each class in 1,024 epochs is fixed. Half of them, rounded up or
+    down at random, fall into the first half of these epochs, and so on by bisection, down to a few
+    steps whose classes are drawn together. The appearances of a class in two epochs differ by at
+    most one. A step is computed from the intervals that contain it, independent of other steps.
 
     Args:
-        sizes: integers [C].
+        sizes: integers [C], images of each class.
         classes: P, at most C.
-        epoch: steps.
+        epoch: steps in an epoch.
         seed: decides all draws.
     """
 
     def __init__(self, sizes: np.ndarray, classes: int, epoch: int, seed: int) -> None:
         self._classes, self._seed = classes, seed
-        # In so many steps a class appears about once, and so meets other classes each time.
+        # In this many steps a class appears about once, and so meets other classes each time.
         self._few = min(epoch, max(_FEWEST, min(_MOST, len(sizes) // classes)))
         self._period = _EPOCHS * epoch
         self._counts = appearances(sizes, classes, self._period)
-        self._ahead: list[_Block] = []  # of steps in a row, the first ones last
+        self._ahead: list[_Block] = []  # consecutive blocks, in reverse order
         self._hands: tuple[range, np.ndarray, np.ndarray] = range(0), sizes, sizes
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The classes of a step, and in how many steps before each has been: int64 [P] both.
+        """Return the classes of a step, and in how many steps before each appears: int64 [P] both.
 
-        Steps in order cost O(P log(size / K)) each on average, any other O(C log(steps)).
+        The mean cost is O(P log(size / K)) for steps in order, and O(C log(steps)) for others.
         """
         steps, classes, nth = self._hands
         if step not in steps:
@@ -65,7 +65,7 @@ class ClassSchedule:
         return classes[step - steps.start], nth[step - steps.start]
 
     def _block(self, step: int) -> _Block:
-        """A block that holds `step` and few others."""
+        """Return a block of few steps that contains `step`."""
         ahead = self._ahead
         while ahead and not 0 <= step - ahead[-1].start < ahead[-1].steps:
             ahead.pop()
@@ -80,9 +80,9 @@ class ClassSchedule:
 
 
 def appearances(sizes: np.ndarray, classes: int, steps: int) -> np.ndarray:
-    """In how many of `steps` each class appears: as its size, but at most in all of them.
+    """Return the appearances of each class in `steps`: int64 [C] with sum `steps` times P.
 
-    Int64 [C], together `steps` times P.
+    They are proportional to the sizes, but at most `steps`.
     """
     capped = np.zeros(len(sizes), bool)
     while True:
@@ -93,16 +93,16 @@ def appearances(sizes: np.ndarray, classes: int, steps: int) -> np.ndarray:
         capped |= too_large
     whole, part = np.divmod(rest * room, max(rest.sum(), 1))
     counts = np.where(capped, steps, whole * steps + part * steps // max(rest.sum(), 1))
-    missing = classes * steps - counts.sum()  # less than one for each class that is not in all
+    missing = classes * steps - counts.sum()  # less than one for each class that is not capped
     counts[np.flatnonzero(counts < steps)[:missing]] += 1
     return counts
 
 
 def _halves(block: _Block, seed: int) -> tuple[_Block, _Block]:
-    """Its first half and its second, which has one step more if their number is odd.
+    """Bisect a block. The second half has one step more if the number of steps is odd.
 
-    Systematic sampling: what is left of each class after rounding down is laid end to end in
-    random order, and a class gets one more where a whole number is passed.
+    Systematic sampling: the remainders after rounding down are added up in random order, and a
+    class gets one more appearance if the sum passes an integer at its remainder.
     """
     rng = np.random.default_rng((seed, block.start, block.steps))
     half = block.steps // 2
@@ -128,16 +128,16 @@ def _of_those_that_appear(
 
 
 def _dealt(block: _Block, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The classes of each step, and how often each was used before it: int64 [steps, P] both.
+    """Return the classes of each step, and their appearances before it: int64 [steps, P] both.
 
-    All appearances are laid end to end in random order; each step takes P of them, one stride of
-    `steps` apart. No class appears more often than there are steps, so that the P differ.
+    The appearances of all classes are lined up in random order of the classes. Each step takes P of
+    them at a stride of `steps`. They are distinct, since no class appears more than `steps` times.
     """
     rng = np.random.default_rng((seed, block.start, block.steps))
     order = rng.permutation(len(block.classes))
     points = rng.permutation(block.steps)[:, np.newaxis] + block.steps * np.arange(classes)
     chosen = order[np.searchsorted(np.cumsum(block.counts[order]), points, side="right")]
-    # The appearances of a class side by side, in the order of their steps.
+    # Sort appearances by class, then by step.
     together = np.argsort(chosen, axis=None, kind="stable")
     begin = np.cumsum(block.counts) - block.counts
     nth = np.empty_like(chosen)

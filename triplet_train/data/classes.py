@@ -1,4 +1,4 @@
-"""Which classes of a data set are trained on, and which are held out to be judged."""
+"""The classes to train on, and the held-out classes to evaluate."""
 
 import difflib
 import re
@@ -13,33 +13,33 @@ from triplet_train.errors import RequestError
 from triplet_train.files import in_one_line
 
 ClassSpec = Sequence[int | str]
-_NUMBER = r"\d{1,19}"  # that of a label has no more digits
+_NUMBER = r"\d{1,19}"  # an int64 has no more digits
 
 
 def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
-    """The rows of the classes to train on: `train_classes`, or those that are not `eval_classes`.
+    """Select the images to train on: of `train_classes`, or else of all but `eval_classes`.
 
     Raises:
-        RequestError: classes that there are not, or that are both; or no row is of one.
+        RequestError: a class is unknown or in both lists, or no image is left.
     """
     return _restricted(table, data, "train_classes", "eval_classes")
 
 
 def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
-    """The rows of the classes to judge by: `eval_classes`, or those that are not `train_classes`.
+    """Select the images to evaluate: of `eval_classes`, or else of all but `train_classes`.
 
     Raises:
-        RequestError: classes that there are not, or that are both; or no row is of one.
+        RequestError: a class is unknown or in both lists, or no image is left.
     """
     return _restricted(table, data, "eval_classes", "train_classes")
 
 
 def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> ImageTable:
-    """The rows of the classes in the list `key` of `data`, or else of those not in `other`."""
+    """Select images of the classes in list `key` of `data`, or else of all but list `other`."""
     spec, spec_of_others = getattr(data, key) or [], getattr(data, other) or []
     known, new = table.class_names, table.new_labels
     kept = labels_of(spec, known, f"data.{key}", new_labels=new)
-    # What this split has none of, another may have.
+    # Another split may have classes that this one does not have.
     others = labels_of(spec_of_others, known, f"data.{other}", strict=False, new_labels=new)
     both = sorted(kept & others)
     if both:
@@ -54,8 +54,8 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
             raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
         if not len(rows):
             raise RequestError(
-                f"data.{other}: all images of {table.split} are of these classes, so that none is "
-                f"left for data.{key}"
+                f"data.{other}: all images of {table.split} are of these classes, so none is left "
+                f"for data.{key}"
             )
         chosen = ", ".join(map(str, spec or spec_of_others))
         table = replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
@@ -70,16 +70,16 @@ def labels_of(
     strict: bool = True,
     new_labels: Collection[int] = (),
 ) -> set[int]:
-    """Labels of the classes that `spec` names: by name, by number, or from one number to another.
+    """Return the labels of the classes in `spec`: names, numbers, or ranges of numbers.
 
-    A number is a label; but where the names of all classes are numbers, it is a name. Classes of
-    `new_labels` do not change what a number means.
+    A number is a label, unless the names of all classes are numbers: then it is a name. Classes in
+    `new_labels` do not change the meaning of a number.
 
     >>> sorted(labels_of([0, "dog", "3-4"], {0: "ant", 1: "cat", 2: "dog", 3: "eel", 4: "fox"}, ""))
     [0, 2, 3, 4]
 
     Raises:
-        RequestError: there is no such class, and `strict` is set.
+        RequestError: a class is unknown, and `strict` is set.
     """
     labels_by_name: dict[str, list[int]] = {}
     for label, name in class_names.items():
@@ -109,7 +109,7 @@ def labels_of(
 
 
 def _numbers(labels_by_name: dict[str, list[int]], new_labels: Collection[int]) -> dict[int, int]:
-    """The label that each number means: where all names are numbers, these, else labels."""
+    """Map numbers to labels: numbers are names if all names are numbers, else labels."""
     old = {name: n for name, n in labels_by_name.items() if not set(n).issubset(new_labels)}
     if all(name.isdecimal() and len(labels) == 1 for name, labels in old.items()):
         named = {int(name): labels[0] for name, labels in old.items()}
@@ -120,10 +120,10 @@ def _numbers(labels_by_name: dict[str, list[int]], new_labels: Collection[int]) 
 
 
 def rotated(table: ImageTable) -> ImageTable:
-    """Four rows for each, turned by 0, 90, 180 and 270 degrees, each turn of a class being its own.
+    """Turn each image by 0, 90, 180 and 270 degrees. Each turn of a class is a class of its own.
 
-    As is usual for characters (Santoro et al., 2016, for Omniglot). The label of class c turned by
-    90 r degrees is 4 c + r.
+    This is usual for characters (Santoro et al., 2016, for Omniglot). The label of class c, turned
+    by 90 r degrees, is 4 c + r. The four turns of an image follow each other.
 
     Raises:
         RequestError: the images are not square.

@@ -1,4 +1,4 @@
-"""How batches reach the device: read and prefetched while the device computes."""
+"""Reading and prefetching of batches while the device computes."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,20 +6,20 @@ import tensorflow as tf
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 
-_BLOCK = 16  # steps drawn at once: Python is entered less often, which the step's own calls feel
+_BLOCK = 16  # steps drawn together, as each call of Python delays the training step
 
 
 def training_batches(
     images: ImageTable, batches: PKBatches, start: int, local: range, replicas: int
 ) -> tf.data.Dataset:
-    """The batches of steps `start`, `start + 1`, ... without end, in the shares of `replicas`.
+    """Return the batches of steps `start`, `start + 1`, ... without end, as shares of `replicas`.
 
-    Of each step an element for every replica in `local`, one after the other: replica r has rows
-    r, r + R, r + 2R ... of the batch, so that its share holds as many classes as it can. Only
-    these images are read; the labels are those of the whole batch.
+    A step has an element for every replica in `local`, in order: replica r gets images r, r + R,
+    r + 2R ... of the batch, so that its share holds as many classes as possible. Only these images
+    are read; the labels are those of the whole batch.
 
-    Elements are (images uint8 [P * K / R, H, W, C], labels int64 [P * K]). An image that cannot be
-    read ends them with a tf.errors.OpError.
+    Elements are (images uint8 [P * K / R, H, W, C], labels int64 [P * K]). Iteration raises
+    tf.errors.OpError if an image cannot be read.
     """
     size, share = batches.size, batches.size // replicas
 

@@ -1,4 +1,4 @@
-"""Reading while what was read before is used."""
+"""Reading ahead in a thread."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 def read_ahead(batches: Iterable[T]) -> Iterator[T]:
-    """Yield the batches in order, each read in a thread while the one before it is used.
+    """Yield the batches in order; a thread reads the next one while the last one is used.
 
-    What reading raises is raised in its place, after the batches before it. Where the consumer
-    stops, the batch that is being read is the last.
+    An exception of the reader is raised after the batches before it. If the consumer stops, no
+    further batch is read.
     """
     source = iter(batches)
 

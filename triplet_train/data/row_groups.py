@@ -1,4 +1,4 @@
-"""The rows of a class in a batch, as a pure function of (seed, class, nth time)."""
+"""The images of a class in a batch, as a pure function of (seed, class, nth appearance)."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from triplet_train.data.shuffling import key_of, shuffled
 
 
 class RowGroups:
-    """The rows of each class in groups of K: shuffled passes, cut without regard to their ends.
+    """Groups of K images of each class, cut from shuffled passes over the class.
 
-    A group that a pass leaves open begins with the last rows of that pass. The next pass then
-    begins with rows that are not among them, so that the K rows are distinct. A class of fewer than
-    K rows has a pass for each group, and repeats it.
+    If the end of a pass does not complete a group, the next pass begins with images that are not
+    yet in the group, so that the K images are distinct. A class with fewer than K images has a pass
+    for each group, and repeats images in it.
 
     Args:
-        sizes: integers [C], at least 2.
+        sizes: integers [C], images of each class, at least 2.
         per_class: K.
         seed: at least 0.
     """
@@ -22,13 +22,13 @@ class RowGroups:
         self._sizes, self._per_class, self._seed = sizes, per_class, seed
 
     def rows(self, classes: np.ndarray, nth: np.ndarray) -> np.ndarray:
-        """Numbers of rows within their class, int64 [G, K].
+        """Return indices of images within their class, int64 [G, K].
 
-        Each group needs two passes at most, at O(K) places of each.
+        The cost is O(G K), since a group takes images from at most two passes.
 
         Args:
             classes: int64 [G].
-            nth: int64 [G], how many groups of the class came before.
+            nth: int64 [G], number of earlier groups of the class.
         """
         classes, nth = classes[:, np.newaxis], nth[:, np.newaxis]
         sizes, k = self._sizes[classes], self._per_class
@@ -47,31 +47,31 @@ class RowGroups:
         return rows
 
     def _beginning(self, classes: np.ndarray, passes: np.ndarray) -> np.ndarray:
-        """The first K rows of passes that complete a group: [G, 1] -> int64 [G, K].
+        """Return the first K images of passes that complete a group: [G, 1] -> int64 [G, K].
 
-        Rows that are in the group already come after those that are not. Rows that this pass itself
-        leaves to an open group stay where they are.
+        Images that are already in the group come after the others. Images that this pass leaves to
+        the next incomplete group keep their places.
         """
         sizes, each = self._sizes[classes], np.arange(self._per_class)
         own = shuffled(each, sizes, self._keys(classes, passes))
         ends = np.minimum(sizes - self._open(classes, passes - 1) + each, sizes - 1)
         before = shuffled(ends, sizes, self._keys(classes, passes - 1))
-        of_group = np.arange(len(sizes))[:, np.newaxis] * sizes.max()  # tells their rows apart
+        of_group = np.arange(len(sizes))[:, np.newaxis] * sizes.max()  # keeps groups apart
         late = np.isin(own + of_group, before + of_group).astype(int)
         late[each >= sizes - self._open(classes, passes)] = 2
         return np.take_along_axis(own, np.argsort(late, axis=1, kind="stable"), axis=1)
 
     def _open(self, classes: np.ndarray, passes: np.ndarray) -> np.ndarray:
-        """Number of rows at the end of a pass that belong to a group which the next completes."""
+        """Return the number of images in the incomplete group at the end of a pass."""
         sizes, k = self._sizes[classes], self._per_class
         return np.where(sizes < k, 0, (passes + 1) * sizes % k)
 
     def _keys(self, classes: np.ndarray, passes: np.ndarray) -> np.ndarray:
-        """The keys of their orders: int64 -> uint64, of one shape.
+        """Return the keys of the orders of passes: int64 -> uint64, of one shape.
 
-        A pass has an order of its own, unless it leaves more than `size - K` rows to an open group.
-        They are so many that some have to be among those that the pass before has left, and with
-        the order of that pass all of those are. Over a pass their number grows by `size - K`.
+        A pass has an order of its own, unless it leaves more than `size - K` images to an
+        incomplete group. Some of these must then be images that the previous pass has left, and
+        with the order of that pass all of those are. Their number grows by `size - K` in a pass.
         """
         spare = np.maximum(self._sizes[classes] - self._per_class, 1)
         shared = np.maximum(self._open(classes, passes) - 1, 0) // spare

@@ -1,15 +1,15 @@
-"""Random order without a list to shuffle: what lies at any place of it can be had alone."""
+"""Random permutations whose elements are computed one by one, without a list to shuffle."""
 
 import numpy as np
 
-# With twelve rounds tests find no difference from shuffled lists; with eight, those of five show.
+# Tests find no difference from shuffled lists with 12 rounds; with 8 they do for lists of 5.
 _ROUNDS = 12
 _ODD = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 _OF_ROUND = np.arange(_ROUNDS, dtype=np.uint64) * _ODD[1]
 
 
 def key_of(*numbers: int | np.ndarray) -> np.ndarray:
-    """A hash of some numbers, each at least 0: uint64, in the shape that they broadcast to."""
+    """Hash nonnegative integers to uint64, in the shape to which they broadcast."""
     key: np.ndarray = np.zeros(1, np.uint64)
     for number in numbers:
         key = key + np.asarray(number, np.uint64)
@@ -20,17 +20,17 @@ def key_of(*numbers: int | np.ndarray) -> np.ndarray:
 
 
 def shuffled(places: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The numbers at `places` of a shuffled `range(size)`: int64. Every key is another order.
+    """Return the numbers at `places` of `range(size)` in the random order of a key: int64.
 
-    The numbers fill a grid of about as many rows as columns. The row is shifted by a hash of the
-    column, then the column by a hash of the row, and so on. This is a Feistel network, and permutes
-    the cells. A number that comes to one of the few empty cells goes on until it comes to another
-    cell ("cycle walking", Black and Rogaway, 2002). Expected O(1) for each place.
+    The numbers fill a grid with about as many rows as columns. The row is shifted by a hash of the
+    column, then the column by a hash of the row, and so on. This Feistel network permutes the
+    cells. A number that reaches one of the few empty cells is permuted again until it reaches
+    another cell ("cycle walking", Black and Rogaway, 2002). Expected O(1) for each place.
 
     Args:
-        places: integers, at least 0 and less than their size.
+        places: integers in [0, size).
         sizes: integers, at least 1.
-        keys: uint64; the three shapes broadcast.
+        keys: uint64. The three shapes broadcast.
     """
     shape = np.broadcast_shapes(places.shape, sizes.shape, keys.shape)
     cell, size, key = (_flat(some, shape) for some in (places, sizes, keys))

@@ -1,4 +1,4 @@
-"""What a split holds, in a few lines for people."""
+"""A summary of a split for the user."""
 
 import math
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ _GIB = 2**30
 
 
 def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
-    """Classes with the smallest and the largest, sizes of images, memory. Decodes no image.
+    """Yield lines about classes, sizes of images and memory. Decodes no image.
 
     Args:
-        held: whether the images are to be held in memory.
+        held: the images will be held in memory.
     """
     labels, counts = np.unique(table.labels[table.labels >= 0], return_counts=True)
     if not len(labels):
@@ -42,7 +42,7 @@ def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
 
 
 def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:
-    """The smallest and largest of some images, evenly spaced, and those that are none."""
+    """Yield lines about the sizes of some evenly spaced images, and about unreadable ones."""
     rows = np.unique(np.linspace(0, len(table) - 1, _LOOKED_AT).astype(int))
     sizes, failures = [], []
     for row in rows.tolist():

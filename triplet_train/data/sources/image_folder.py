@@ -60,8 +60,8 @@ class FolderSource:
             raise RequestError(f"data.path: no such folder: {self._root}")
         if data.image_size is None:
             raise RequestError(
-                "data.image_size: images in a folder may be of any size; give the [H, W] to bring "
-                "them to"
+                "data.image_size: images in a folder may vary in size; give the [H, W] to which "
+                "they are resized"
             )
         self.image_shape: Shape = (*data.image_size, data.channels or 3)
         self._decode = make_decode(self.image_shape, data.resize_policy)
