@@ -131,12 +131,13 @@ def finished_run(tmp_path_factory, digits_config):
     """The folder of a small finished run on `digits`, with an empty page. Not to be changed."""
     from triplet_train.console import SILENT
     from triplet_train.jobs import report
-    from triplet_train.jobs.train import run
+    from triplet_train.jobs.train.job import run
     from triplet_train.run.folder import RunFolder
+    from triplet_train.run.request import Request
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
         patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
-        run(digits_config(), RunFolder(folder), SILENT)
+        run(Request(digits_config(), RunFolder(folder)), SILENT)
     (folder / "plots").mkdir()
     return folder

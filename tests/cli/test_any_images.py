@@ -19,8 +19,9 @@ from triplet_train.data.source import open_source
 from triplet_train.data.sources import image_folder
 from triplet_train.embeddings.files import read_table
 from triplet_train.jobs import report
-from triplet_train.jobs.train import run
+from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 
 SMALL = {
     "batch": {"classes": 4, "per_class": 4},
@@ -175,7 +176,7 @@ def unseen(tmp_path_factory, data_dir):
     data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
-        run(Config(data=data, **SMALL), RunFolder(folder), SILENT)
+        run(Request(Config(data=data, **SMALL), RunFolder(folder)), SILENT)
     return folder
 
 

@@ -13,7 +13,7 @@ def growth_in_a_fresh_process():
     tf.config.experimental.set_memory_growth = lambda gpu, on: grown.append(
         (gpu, on, context.context()._initialized)
     )
-    assert import_with_tensorflow("triplet_train.jobs.train").run
+    assert import_with_tensorflow("triplet_train.jobs.train.job").run
     return grown
 
 

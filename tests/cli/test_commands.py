@@ -26,11 +26,13 @@ from triplet_train.data.source import open_source
 from triplet_train.embeddings.files import read_table, write_table
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import Coverage, retrieval_metrics
-from triplet_train.jobs import dry_run, report
-from triplet_train.jobs.run_end import is_finished
+from triplet_train.jobs import report
+from triplet_train.jobs.train import dry_run
+from triplet_train.jobs.train.end import is_finished
 from triplet_train.models.embedder import load_embedder
 from triplet_train.report import plots_folder
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.randomness import step_key
 
@@ -492,7 +494,7 @@ def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_
     more = ["--set", splits, "--set", "embeddings.formats=[npz]", "--resume"]
     request = ["--config", "run/config.yaml", "--run-dir", "run", *more]
     status, out, _ = command(train, *request)
-    assert status == 0 and "train[:1]: no two images share a class" in out
+    assert status == 0 and "train[:1]: no metrics, since no two images share a class" in out
     rows = {path.name: len(read_table(path).ids) for path in (folder / "embeddings").iterdir()}
     assert rows == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
     figures = json.loads((folder / "metrics.json").read_text())
@@ -634,9 +636,10 @@ def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
 def test_damaged_figures_of_a_finished_run_are_made_anew(workplace, command, finished_run):
     shutil.copytree(finished_run, workplace / "run", symlinks=True)
     figures = workplace / "run/metrics.json"
+    finished = Request(load_config("run/config.yaml"), RunFolder(workplace / "run"))
     for damage in ("[]", '{"steps": 20, "splits": 3}'):
         figures.write_text(damage)
-        assert not is_finished(load_config("run/config.yaml"), RunFolder(workplace / "run"))
+        assert not is_finished(finished)
     figures.write_text("{")
     request = ["--config", "run/config.yaml", "--run-dir", "run", "--resume"]
     assert command(train, *request)[0] == 0

@@ -6,8 +6,9 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.console import SILENT
 from triplet_train.jobs import report
-from triplet_train.jobs.train import run
+from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 
 SHEETS = "neighbours_random.png"
 
@@ -19,7 +20,8 @@ def workplace(tmp_path, monkeypatch):
 
 
 def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):
-    run(digits_config("embeddings.splits=['test[:90]']"), RunFolder(workplace / "a run"), SILENT)
+    config = digits_config("embeddings.splits=['test[:90]']")
+    run(Request(config, RunFolder(workplace / "a run")), SILENT)
     page = (workplace / "a run/report.html").read_text()
     assert "<h1>a run: test[:90]</h1>" in page
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["triplet_train.jobs.train"])
+CONTEXT.set_forkserver_preload(["triplet_train.jobs.train.job"])
 
 
 def in_processes(function, *calls):

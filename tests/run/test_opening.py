@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,7 @@ from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
 from triplet_train.run.lock import locked
 from triplet_train.run.opening import opened
-
-NEW = {"resume": False, "overwrite": False}
+from triplet_train.run.request import Request
 
 
 @pytest.fixture
@@ -21,21 +21,22 @@ def run(tmp_path):
     return RunFolder(tmp_path / "run")
 
 
-@pytest.fixture(scope="module")
-def config():
-    return load_config("digits_semihard")
+@pytest.fixture
+def new(run):
+    """A request for a new run."""
+    return Request(load_config("digits_semihard"), run)
 
 
-def test_a_second_process_in_a_run_folder_is_refused(run, config):
-    with opened(run, config, {}, **NEW):
-        second = opened(run, config, {}, resume=False, overwrite=True)
+def test_a_second_process_in_a_run_folder_is_refused(run, new):
+    with opened(new, {}):
+        second = opened(replace(new, overwrite=True), {})
         with pytest.raises(RequestError, match="another process is at work"), second:
             pass
         assert run.config.exists()
 
 
-def test_nothing_but_the_description_is_left_in_a_folder_that_was_opened(run, config):
-    with opened(run, config, {}, **NEW):
+def test_nothing_but_the_description_is_left_in_a_folder_that_was_opened(run, new):
+    with opened(new, {}):
         pass
     assert {path.name for path in run.path.iterdir()} == {"config.yaml", "environment.json"}
 
@@ -46,31 +47,31 @@ def hold(path, held):
         signal.pause()
 
 
-def test_the_lock_of_a_process_that_is_killed_holds_nobody_up(run, config):
+def test_the_lock_of_a_process_that_is_killed_holds_nobody_up(run, new):
     run.path.mkdir()
     context = multiprocessing.get_context("spawn")
     held = context.Event()
     process = context.Process(target=hold, args=(run.path, held))
     process.start()
     assert held.wait(60)
-    with pytest.raises(RequestError, match="another process"), opened(run, config, {}, **NEW):
+    with pytest.raises(RequestError, match="another process"), opened(new, {}):
         pass
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert [path.name for path in run.path.iterdir()] == [run.lock.name]
-    with opened(run, config, {}, **NEW):  # the folder counts as empty
+    with opened(new, {}):  # the folder counts as empty
         pass
     assert run.is_run() and not run.lock.exists()
 
 
-def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(run, config):
-    with opened(run, config, {}, **NEW):
+def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(run, new):
+    with opened(new, {}):
         for entry in run.entries:
             if not entry.exists():
                 entry.write_text("{}")
     for entry in run.entries:
         entry.unlink()
-        check(run, config, resume=False, overwrite=True)
+        check(replace(new, overwrite=True))
         if run.is_run():
             with pytest.raises(RequestError, match="holds a run"):
-                check(run, config, **NEW)
+                check(new)

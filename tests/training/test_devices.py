@@ -15,7 +15,7 @@ from tests.helpers.small_runs import figures, start
 from triplet_train.config import load_config
 from triplet_train.console import SILENT
 from triplet_train.errors import RequestError, RunError, Stopped
-from triplet_train.jobs.dry_run import dry_run
+from triplet_train.jobs.train.dry_run import dry_run
 from triplet_train.training.devices import _require_equal_shares, choose_devices
 
 SGD = [

@@ -1,6 +1,5 @@
 """triplet-train: from a YAML file to a run folder."""
 
-import json
 from glob import escape, glob
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +12,14 @@ from triplet_train.registry import shipped_configs
 
 
 def configurations(incomplete: str) -> list[str]:
-    """What completes --config: shipped ones and YAML files; of folders the shell knows itself."""
+    """Return completions of --config: shipped names and YAML files. The shell completes folders."""
     shipped = [name for name in shipped_configs() if name.startswith(incomplete)]
     return shipped + sorted(glob(f"{escape(incomplete)}*.y*ml"))
 
 
 def schema_text() -> str:
-    """Every key, as YAML."""
-    from triplet_train.config import schema_as_yaml  # takes a moment that --help does without
+    """Return every key as YAML."""
+    from triplet_train.config import schema_as_yaml  # slow, and not needed for --help
 
     return schema_as_yaml()
 
@@ -80,34 +79,24 @@ def train(
       triplet-train --config mnist_hard --set loss.margin=0.3 --run-dir runs/margin_03
       triplet-train --config runs/margin_03/config.yaml --run-dir runs/margin_03 --resume
     """
-    from triplet_train.config import config_name, load_config
-    from triplet_train.embeddings.output import refuse_output
-    from triplet_train.errors import RequestError
-    from triplet_train.run.folder import RunFolder
-    from triplet_train.run.guard import check
+    from triplet_train.jobs.train.request import check_preview, make_request
 
     if preview is not None:
-        if not dry_run:
-            raise RequestError("--preview goes with --dry-run")
-        if preview.suffix != ".png":
-            raise RequestError(f"--preview {preview}: a picture's name ends in .png")
-        refuse_output(preview, folder=False, overwrite=overwrite)
-    overrides = list(set_ or [])
-    if data_dir is not None:
-        overrides.append(
-            f"data.data_dir={json.dumps(str(data_dir.absolute()), ensure_ascii=False)}"
-        )
-    settings = load_config(config, overrides)
-    folder = RunFolder(run_dir or Path("runs") / config_name(config))
-    check(folder, settings, resume=resume, overwrite=overwrite)  # needs no TensorFlow
-    console = Console(quiet)
+        check_preview(preview, dry_run=dry_run, overwrite=overwrite)
+    request = make_request(
+        config,
+        set_ or (),
+        run_dir=run_dir,
+        data_dir=data_dir,
+        resume=resume,
+        overwrite=overwrite,
+    )
     if dry_run:
-        job = import_with_tensorflow("triplet_train.jobs.dry_run")
-        say(job.dry_run(settings, console, preview))
-        return
-    job = import_with_tensorflow("triplet_train.jobs.train")
-    ending = job.run(settings, folder, console, resume=resume, overwrite=overwrite)
-    say(f"{ending}\n")
+        job = import_with_tensorflow("triplet_train.jobs.train.dry_run")
+        say(job.dry_run(request.config, Console(quiet), preview))
+    else:
+        job = import_with_tensorflow("triplet_train.jobs.train.job")
+        say(f"{job.run(request, Console(quiet))}\n")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from triplet_train.errors import RequestError
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.provenance import recorded_digests
+from triplet_train.run.request import Request
 
 # Keys that may change when a run is resumed: the steps stay the same, or (devices, jit_compile)
 # differ by rounding only.
@@ -24,7 +25,7 @@ _MAY_CHANGE = (
 )
 
 
-def check(run: RunFolder, config: Config, *, resume: bool, overwrite: bool) -> None:
+def check(request: Request) -> None:
     """Refuse a request that would lose or mix up a run. Writes nothing.
 
     Raises:
@@ -32,7 +33,8 @@ def check(run: RunFolder, config: Config, *, resume: bool, overwrite: bool) -> N
             cannot be written; or there is no run to resume, or its configuration gives another
             result.
     """
-    if resume and overwrite:
+    run, resume = request.run, request.resume
+    if resume and request.overwrite:
         raise RequestError("--resume and --overwrite exclude each other")
     _require_place(run)
     is_run, is_empty = run.is_run(), _is_empty(run)
@@ -41,17 +43,17 @@ def check(run: RunFolder, config: Config, *, resume: bool, overwrite: bool) -> N
     if resume and is_empty:
         raise RequestError(f"nothing to resume: there is no run in {run}")
     if resume:
-        _require_same_result(run, config)
-    elif is_run and not overwrite:
+        _require_same_result(request)
+    elif is_run and not request.overwrite:
         raise RequestError(
             f"{run} holds a run; give --resume to go on with it, --overwrite to replace it, "
             "or another --run-dir"
         )
 
 
-def changes(run: RunFolder, config: Config) -> dict[str, str]:
-    """Return the keys in which `config` differs from that of the run, with `old -> new`."""
-    before, after = _flat(load_config(str(run.config))), _flat(config)
+def changes(request: Request) -> dict[str, str]:
+    """Return the keys of the run's configuration that the request changes, with `old -> new`."""
+    before, after = _flat(load_config(str(request.run.config))), _flat(request.config)
     return {
         key: f"{before[key]!r} -> {after[key]!r}" for key in before if before[key] != after[key]
     }
@@ -93,17 +95,17 @@ def _is_empty(run: RunFolder) -> bool:
     )
 
 
-def _require_same_result(run: RunFolder, config: Config) -> None:
+def _require_same_result(request: Request) -> None:
     allowed = set(_MAY_CHANGE)
-    if config.train.steps > max(run.saved_steps(), default=0):
+    if request.config.train.steps > max(request.run.saved_steps(), default=0):
         allowed.add("train.steps")
-    changed = changes(run, config)
+    changed = changes(request)
     if changed.keys() - allowed:
         lines = [
             f"{key}: {change}{'  (this key may change)' if key in allowed else ''}"
             for key, change in changed.items()
         ]
-        heading = f"{run} was started with a configuration that gives another result:"
+        heading = f"{request.run} was started with a configuration that gives another result:"
         raise RequestError("\n  ".join([heading, *lines]))
 
 

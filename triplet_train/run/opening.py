@@ -3,24 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from triplet_train.config import Config, to_yaml
+from triplet_train.config import to_yaml
 from triplet_train.files import remove, remove_partial, write_text
-from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check, require_same_images
 from triplet_train.run.lock import locked
 from triplet_train.run.provenance import record_resumption, record_start
+from triplet_train.run.request import Request
 
 
 @contextmanager
 def opened(
-    run: RunFolder,
-    config: Config,
+    request: Request,
     digests: dict[str, str],
     classes: Sequence[str] = (),
     gpus: Sequence[str] = (),
-    *,
-    resume: bool,
-    overwrite: bool,
 ) -> Iterator[None]:
     """Hold the folder for this process within the block, with its description written.
 
@@ -30,19 +26,20 @@ def opened(
     Raises:
         RequestError: see `check` and `require_same_images`; or another process works there.
     """
+    run = request.run
     run.path.mkdir(parents=True, exist_ok=True)
     with locked(run):
-        check(run, config, resume=resume, overwrite=overwrite)  # again, now that nobody else writes
-        if resume:
+        check(request)  # again, now that nobody else writes
+        if request.resume:
             require_same_images(run, digests)
         for folder in (run.path, run.checkpoints, run.embeddings, run.plots, run.tensorboard):
             remove_partial(folder)
-        if overwrite:
+        if request.overwrite:
             for entry in run.entries:
                 remove(entry)
-        if resume:
+        if request.resume:
             record_resumption(run, gpus)
         else:
             record_start(run, digests, classes, gpus)
-        write_text(run.config, to_yaml(config))
+        write_text(run.config, to_yaml(request.config))
         yield

@@ -6,8 +6,9 @@ import numpy as np
 from tests.helpers.tables import table
 from triplet_train.console import SILENT
 from triplet_train.jobs import report
-from triplet_train.jobs.run_end import export_and_evaluate, is_finished
+from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 
 AT_ONCE = 8  # images
 
@@ -15,12 +16,12 @@ AT_ONCE = 8  # images
 def test_a_run_without_a_page_or_its_plots_is_not_finished(tmp_path, finished_run, digits_config):
     run = tmp_path / "run"
     shutil.copytree(finished_run, run, symlinks=True)
-    assert is_finished(digits_config(), RunFolder(run))
+    assert is_finished(Request(digits_config(), RunFolder(run)))
     (run / "plots").rmdir()
-    assert not is_finished(digits_config(), RunFolder(run))
+    assert not is_finished(Request(digits_config(), RunFolder(run)))
     (run / "plots").mkdir()
     (run / "report.html").unlink()
-    assert not is_finished(digits_config(), RunFolder(run))
+    assert not is_finished(Request(digits_config(), RunFolder(run)))
 
 
 def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
@@ -42,6 +43,6 @@ def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
 
     made = table(images, np.arange(120) % 4, split="test")
     object.__setattr__(made, "try_read", tracked)
-    export_and_evaluate(config, RunFolder(run), [made], 1, SILENT)
+    export_and_evaluate(Request(config, RunFolder(run)), [made], 1, SILENT)
     assert len(read) == 120 / AT_ONCE and max(held) <= 3 * AT_ONCE  # read, used, let go
     assert (run / "tensorboard/test.projector/sprite.png").is_file()

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from triplet_train.config import Config
 from triplet_train.console import Console
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import list_exports
@@ -17,10 +16,12 @@ from triplet_train.files import read_text, write_json
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import load_embedder
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 
 
-def is_finished(config: Config, run: RunFolder) -> bool:
-    """Whether all that `config` asks for is there, so that nothing is left to do."""
+def is_finished(request: Request) -> bool:
+    """Return True if the run has all that its configuration asks for."""
+    run, config = request.run, request.config
     if not run.metrics.is_file():
         return False
     try:
@@ -29,24 +30,24 @@ def is_finished(config: Config, run: RunFolder) -> bool:
             final["steps"] == config.train.steps
             and final["splits"].keys() >= set(config.export_splits)
             and final["split"] == config.export_splits[0]
-            and all(path.exists() for path in embedding_files(run, config))
+            and all(path.exists() for path in embedding_files(request))
             and ((run.report.is_file() and run.plots.is_dir()) or "recall_at_1" not in final)
         )
-    except (ValueError, LookupError, TypeError, AttributeError):  # damaged: it is written anew
+    except (ValueError, LookupError, TypeError, AttributeError):  # damaged: written again
         return False
 
 
-def embedding_files(run: RunFolder, config: Config) -> list[Path]:
-    """Return all files, or folders, to which a run exports."""
+def embedding_files(request: Request) -> list[Path]:
+    """Return all files, or folders, to which the run exports."""
     return [
-        run.embedding_file(split, format)
-        for split in config.export_splits
-        for format in config.embeddings.formats
+        request.run.embedding_file(split, format)
+        for split in request.config.export_splits
+        for format in request.config.embeddings.formats
     ]
 
 
 def export_and_evaluate(
-    config: Config, run: RunFolder, exported: list[ImageTable], best_step: int, console: Console
+    request: Request, exported: list[ImageTable], best_step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, evaluate them, and draw the first.
 
@@ -55,6 +56,7 @@ def export_and_evaluate(
     Returns:
         Metrics by split; none for a split without two images of a class.
     """
+    run, config = request.run, request.config
     best = OpenTower(run.embedder, load_embedder(run.embedder), run, config)
     console = console.lenient()
     run.embeddings.mkdir(exist_ok=True)
@@ -62,7 +64,7 @@ def export_and_evaluate(
     metrics: dict[str, dict[str, Any]] = {}
     shown = None
     for table in exported:
-        evaluated = _export(config, run, best, table, best_step, console)
+        evaluated = _export(best, run, config.embeddings.formats, table, best_step, console)
         if table.split == first:
             shown = evaluated
         metrics[table.split] = metrics_as_json(evaluated.result) if evaluated else {}
@@ -79,9 +81,9 @@ def export_and_evaluate(
 
 
 def _export(
-    config: Config,
-    run: RunFolder,
     best: OpenTower,
+    run: RunFolder,
+    formats: list[str],
     images: ImageTable,
     best_step: int,
     console: Console,
@@ -90,7 +92,7 @@ def _export(
 
     All vectors are in memory, but only a batch of images.
     """
-    files = {run.embedding_file(images.split, f): f for f in config.embeddings.formats}
+    files = {run.embedding_file(images.split, format): format for format in formats}
     tables = []
     with best.writing(files, images) as append:
         for rows in best.tables(images, console):

@@ -1,7 +1,7 @@
 """Runs that are killed with SIGKILL and resumed end bit for bit like a run left alone.
 
 About half the kills wait for a checkpoint that is being written; the others come at any moment.
-`KILLS=50 python -m pytest -m slow tests/jobs/test_kill_and_resume.py` takes about two minutes.
+`KILLS=50 python -m pytest -m slow tests/jobs/train/test_kill_and_resume.py` takes two minutes.
 """
 
 import os
@@ -17,6 +17,7 @@ from tests.helpers.run_contents import contents
 from triplet_train.config import load_config
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
 
 KILLS = int(os.environ.get("KILLS", "4"))
 LIFE = 2.5  # seconds that a process takes to the end of the run
@@ -67,10 +68,10 @@ def run_until_killed(config, folder, kills, draw):
 
 def train(config, folder):
     from triplet_train.console import SILENT
-    from triplet_train.jobs.train import run
+    from triplet_train.jobs.train.job import run
 
     folder = RunFolder(folder)
-    run(config, folder, SILENT, resume=folder.is_run())
+    run(Request(config, folder, resume=folder.is_run()), SILENT)
 
 
 def being_written(folder):

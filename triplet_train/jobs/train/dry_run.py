@@ -1,4 +1,4 @@
-"""What a run would do, without doing it."""
+"""Description of a run, without running it."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ from triplet_train.data.source import open_source
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
-from triplet_train.jobs.run_data import require_weights, run_tables
+from triplet_train.jobs.train.images import require_weights, run_images
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
@@ -23,16 +23,16 @@ from triplet_train.training.randomness import step_key
 
 
 def dry_run(config: Config, console: Console, preview: Path | None = None) -> str:
-    """The resolved configuration as YAML, then what a run would do, as YAML comments.
+    """Return the resolved configuration as YAML, and a description of the run as YAML comments.
 
-    Downloads nothing: a set that would have to be is said to be. Writes nothing but the preview.
-    Whether several workers could share a batch is not looked at.
+    Nothing is downloaded, and nothing but the preview is written. The division of a batch among
+    several workers is not checked.
 
     Args:
-        preview: a PNG to write, of the images that the first step gives to the tower.
+        preview: PNG file for the images of the first step, as the tower sees them.
 
     Raises:
-        RequestError: the run would be refused, or a preview needs a set that is not on disk.
+        RequestError: the run would be refused, or the preview needs a data set that is not on disk.
     """
     require_weights(config)
     if kind_of_devices(config) != "multi_worker":  # which would wait for the others
@@ -42,17 +42,17 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     size, part, epochs = batch.size, config.train.microbatch, ""
     facts = [f"data set   {source.name}"]
     if source.ready:
-        images, judged, exported = run_tables(config, source)
+        images, evaluated, exported = run_images(config, source)
         make_batches(config, images.labels)
         epochs = f", {steps * size / len(images):.1f} epochs"
-        held = which_fit([images, judged], config.data)
+        held = which_fit([images, evaluated], config.data)
         facts += _split("train on", images, config, held[0])
-        facts += _split("judge on", judged, config, held[1])
+        facts += _split("evaluate", evaluated, config, held[1])
         facts += [_split("export", table, config, False)[0] for table in exported]
         doubles = source.in_two_classes(config.used_splits)
         facts += [f"{'':11s}{line}" for line in doubles]
     else:
-        facts += ["           not on disk; a run would download it first, and sizes are known then"]
+        facts += [f"{'':11s}not on disk; a run would download it first"]
     tower = build_tower(config.model, source.image_shape, config.train.precision)
     height, width, channels = source.image_shape
     facts += [

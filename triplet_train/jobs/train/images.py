@@ -1,0 +1,90 @@
+"""Images of a run, and what can be refused before any of them is decoded."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from triplet_train.config import Config
+from triplet_train.data.classes import judged_rows, training_rows
+from triplet_train.data.images import ImageTable
+from triplet_train.data.source import Source
+from triplet_train.errors import RequestError
+from triplet_train.evaluation import has_pairs
+from triplet_train.run.folder import embedding_name
+
+_LONGEST = 200  # bytes of a file name; file systems allow 255, and unfinished files have suffixes
+
+
+class RunImages(NamedTuple):
+    """Tables of the images of a run.
+
+    Attributes:
+        training: the training images.
+        evaluated: held-out images that are evaluated during training.
+        exported: a table per split that is exported and evaluated at the end.
+    """
+
+    training: ImageTable
+    evaluated: ImageTable
+    exported: list[ImageTable]
+
+    def digests(self) -> dict[str, str]:
+        """Return digests of the images and labels that determine the result, by key."""
+        return {
+            "data.train_split": self.training.fingerprint(),
+            "data.eval_split": self.evaluated.fingerprint(),
+        }
+
+
+def run_images(config: Config, source: Source) -> RunImages:
+    """Return the images of a run. No image is decoded.
+
+    Raises:
+        RequestError: a split or class does not exist, images have no label, an export cannot be
+            named, or the held-out images allow no evaluation.
+    """
+    data = config.data
+    for split in config.used_splits:
+        source.count(split)
+    _require_names(config.export_splits)
+    first, second = (source.table(s) for s in (data.train_split, data.eval_split))
+    for table in (first, second):
+        if table.labels.min() < 0:
+            raise RequestError(
+                f"data.label_key: {source.name} {table.split} has images without a label, and "
+                "training compares labels"
+            )
+    evaluated = judged_rows(second, data)
+    if not has_pairs(evaluated.labels):
+        raise RequestError(
+            f"data.eval_split: no two images of {data.eval_split} share a class, so there is "
+            "nothing to evaluate; to hold out whole classes instead of images, give "
+            "data.train_classes or data.eval_classes"
+        )
+    if len(np.unique(evaluated.labels)) == 1:
+        raise RequestError(
+            f"data.{'eval_classes' if evaluated.classes else 'eval_split'}: all evaluated images "
+            f"of {data.eval_split} have the same class, so none could be confused with another"
+        )
+    exported = [judged_rows(source.table(split), data) for split in config.export_splits]
+    return RunImages(training_rows(first, data), evaluated, exported)
+
+
+def require_weights(config: Config) -> None:
+    """Raise RequestError if the file of model.weights is missing, before any download."""
+    weights = config.model.weights
+    if weights and not Path(weights).is_file():
+        raise RequestError(f"model.weights: no file {weights}")
+
+
+def _require_names(splits: list[str]) -> None:
+    names = {embedding_name(split, "npz") for split in splits}
+    if len(names) < len(splits):
+        raise RequestError("embeddings.splits: two of the splits would have the same file name")
+    longest = max(names, key=lambda name: len(name.encode()))
+    if len(longest.encode()) > _LONGEST:
+        raise RequestError(
+            f"embeddings.splits: the file name {longest} would be too long; export fewer parts at "
+            "once"
+        )

@@ -1,0 +1,97 @@
+"""A run from beginning to end: data, tower, training, embeddings, metrics."""
+
+import zlib
+from dataclasses import asdict
+
+import keras
+
+from triplet_train.console import SILENT, Console
+from triplet_train.data.batches import PKBatches, make_batches
+from triplet_train.data.caching import cached
+from triplet_train.data.images import ImageTable
+from triplet_train.data.source import open_source
+from triplet_train.embeddings.compute import at_once, make_embed
+from triplet_train.errors import RequestError
+from triplet_train.evaluation import leave_one_out_coverage, retrieval_metrics
+from triplet_train.jobs.train.end import export_and_evaluate, is_finished
+from triplet_train.jobs.train.images import require_weights, run_images
+from triplet_train.jobs.train.text import announce, ending
+from triplet_train.models.tower import build_tower
+from triplet_train.run.guard import changes, check
+from triplet_train.run.opening import opened
+from triplet_train.run.request import Request
+from triplet_train.training.context import Context
+from triplet_train.training.devices import choose_devices, gpu_names
+from triplet_train.training.loop import train
+from triplet_train.training.state import TrainingState
+
+
+def run(request: Request, console: Console) -> str:
+    """Train, export and evaluate. Return the text for the user at the end.
+
+    A request that is wrong is refused before the folder is made. Each worker calls this, but only
+    the chief works in the folder.
+
+    Raises:
+        RequestError: the request is wrong.
+        RunError: the run failed.
+        Stopped: by a signal during training, or because standard error can no longer be written.
+            The last step is saved.
+    """
+    check(request)
+    if request.resume and is_finished(request):
+        return f"{request.run} is finished; nothing to resume"
+    changed = changes(request) if request.resume else {}
+    require_weights(request.config)
+    devices = choose_devices(request.config, console)
+    console = console if devices.chief else SILENT
+    with devices.failures_explained():
+        return _run(Context(**vars(request), devices=devices, console=console), changed)
+
+
+def _run(context: Context, changed: dict[str, str]) -> str:
+    config, run, devices, console = context.config, context.run, context.devices, context.console
+    classes = run.classes() if context.resume else None
+    source = open_source(config.data, console, classes=classes)
+    images = run_images(config, source)
+    digests = images.digests()
+    if not devices.same_everywhere(zlib.crc32(digests["data.train_split"].encode())):
+        raise RequestError("another worker has other images or labels in data.train_split")
+    batches = make_batches(config, images.training.labels)
+    keras.utils.set_random_seed(config.seed)
+    with devices.distribution.scope():
+        tower = build_tower(
+            config.model,
+            source.image_shape,
+            config.train.precision,
+            synchronized=devices.replicas > 1,
+        )
+    if not devices.chief:
+        (training,) = cached([images.training], config.data, console)
+        train(context, tower, training, batches, None)
+        return f"done; the chief writes {run}"
+    training, evaluated = cached([images.training, images.evaluated], config.data, console)
+    with opened(context, digests, source.classes, gpu_names()):
+        announce(context, training, evaluated, batches, changed)
+        if not console.quiet:  # it takes a while
+            for line in source.in_two_classes(config.used_splits):
+                console.say(line)
+        state = _train(context, tower, training, evaluated, batches)
+        metrics = export_and_evaluate(context, images.exported, state.best_step, console)
+    return ending(context, state.best_step, metrics)
+
+
+def _train(
+    context: Context,
+    tower: keras.Model,
+    training: ImageTable,
+    evaluated: ImageTable,
+    batches: PKBatches,
+) -> TrainingState:
+    embed = make_embed(tower, at_once(context.config, evaluated.image_shape))
+    counts = leave_one_out_coverage(evaluated.labels)
+
+    def evaluate() -> dict[str, float]:
+        return retrieval_metrics(embed(evaluated), evaluated.labels) | asdict(counts)
+
+    return train(context, tower, training, batches, evaluate, str(counts))

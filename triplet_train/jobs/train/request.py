@@ -1,0 +1,52 @@
+"""Rules of a request to triplet-train, checked without TensorFlow."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from triplet_train.config import config_name, load_config
+from triplet_train.embeddings.output import refuse_output
+from triplet_train.errors import RequestError
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.guard import check
+from triplet_train.run.request import Request
+
+
+def make_request(
+    config: str,
+    overrides: Sequence[str] = (),
+    *,
+    run_dir: Path | None = None,
+    data_dir: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Request:
+    """Return the request that the options of triplet-train describe.
+
+    Args:
+        config: a YAML file or the name of a shipped configuration.
+        overrides: of keys, as in loss.margin=0.3.
+        run_dir: folder of the run; None: named after the configuration, in runs/.
+        data_dir: of TFDS; overrides data.data_dir.
+
+    Raises:
+        RequestError: the configuration is wrong, or see `check`.
+    """
+    overrides = list(overrides)
+    if data_dir is not None:
+        folder = json.dumps(str(data_dir.absolute()), ensure_ascii=False)
+        overrides.append(f"data.data_dir={folder}")
+    loaded = load_config(config, overrides)
+    run = RunFolder(run_dir or Path("runs") / config_name(config))
+    request = Request(loaded, run, resume, overwrite)
+    check(request)
+    return request
+
+
+def check_preview(preview: Path, *, dry_run: bool, overwrite: bool) -> None:
+    """Raise RequestError if no preview can be written to this file."""
+    if not dry_run:
+        raise RequestError("--preview goes with --dry-run")
+    if preview.suffix != ".png":
+        raise RequestError(f"--preview {preview}: the name of a picture ends in .png")
+    refuse_output(preview, folder=False, overwrite=overwrite)
