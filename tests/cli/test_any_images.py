@@ -171,7 +171,7 @@ def test_a_run_that_trains_and_judges_on_one_split_is_not_resumed_with_other_ima
 
 @pytest.fixture(scope="module")
 def unseen(tmp_path_factory, data_dir):
-    """A run that is judged by the last three digits. Not to be changed."""
+    """A run that is evaluated on the last three digits. Not to be changed."""
     folder = tmp_path_factory.mktemp("runs") / "unseen"
     data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
     with pytest.MonkeyPatch.context() as patch:
@@ -191,14 +191,16 @@ def test_shards_of_what_is_held_out_are_the_whole_in_parts(workplace, command, u
     assert parts.ids == whole.ids and set(whole.labels.tolist()) == {7, 8, 9}
 
 
-def test_a_version_of_the_set_of_the_run_is_judged_by_the_same_classes(workplace, command, unseen):
+def test_a_version_of_the_set_of_the_run_is_evaluated_with_the_same_classes(
+    workplace, command, unseen
+):
     request = ["--checkpoint", unseen, "--quiet"]
     plain = command(evaluate, *request)
     assert plain[0] == 0 and "classes: 7-9" in plain[1]
     assert command(evaluate, *request, "--dataset", "digits:1.0.0") == plain
 
 
-def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, command, data_dir):
+def test_held_out_classes_are_not_trained_on_and_alone_are_evaluated(workplace, command, data_dir):
     write("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
     assert (
         "test, classes all but 0-4: " in command(train, "--config", "unseen.yaml", "--dry-run")[1]
@@ -208,24 +210,24 @@ def test_held_out_classes_are_not_trained_on_and_alone_are_judged(workplace, com
     table = read_table(workplace / "run/embeddings/test.parquet")
     assert set(table.labels.tolist()) == {5, 6, 7, 8, 9}
     assert table.metadata["classes"] == "all but 0-4"
-    judge = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
-    assert "\nclasses: all but 0-4\n" in command(evaluate, *judge)[1]
-    figures = json.loads(Path("x.json").read_text())
-    assert figures["evaluated_classes"] == "all but 0-4" and len(figures["classes"]) == 5
+    request = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
+    assert "\nclasses: all but 0-4\n" in command(evaluate, *request)[1]
+    answer = json.loads(Path("x.json").read_text())
+    assert answer["evaluated_classes"] == "all but 0-4" and len(answer["classes"]) == 5
     of_the_run = json.loads(Path("run/metrics.json").read_text())
-    assert figures["recall_at_1"] == of_the_run["recall_at_1"]
+    assert answer["recall_at_1"] == of_the_run["recall_at_1"]
     assert (
-        command(evaluate, *judge, "--classes", "0-2,4", "--episodes", "20", "--ways", "4")[0] == 0
+        command(evaluate, *request, "--classes", "0-2,4", "--episodes", "20", "--ways", "4")[0] == 0
     )
-    figures = json.loads(Path("x.json").read_text())
-    assert {row["label"] for row in figures["classes"]} == {0, 1, 2, 4}
+    answer = json.loads(Path("x.json").read_text())
+    assert {row["label"] for row in answer["classes"]} == {0, 1, 2, 4}
     request = ["--checkpoint", "run", "--classes", "all", "--output", "all.npz"]
     assert command(embed, *request)[0] == 0
     assert len(read_table(workplace / "all.npz").ids) == 450
 
 
 @pytest.mark.slow
-def test_class_rotations_are_trained_on_exported_and_judged(workplace, command, data_dir):
+def test_class_rotations_are_trained_on_exported_and_evaluated(workplace, command, data_dir):
     write("turned", dataset="digits", data_dir=str(data_dir), class_rotations=True)
     request = ["--config", "turned.yaml", "--run-dir", "run", "--quiet"]
     status, _, err = command(train, *request, "--set", "batch.classes=40")

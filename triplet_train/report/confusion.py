@@ -97,13 +97,13 @@ def matrix_figure(counts: np.ndarray, labels: list[int], class_names: dict[int, 
     axes.grid(True, which="minor", color="white", lw=1.2)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("class of the nearest row")
+    axes.set_xlabel("class of the nearest image")
     axes.set_ylabel("class of the query")
     return figure
 
 
 def pairs_figure(pairs: list[Confusion], class_names: dict[int, str]) -> Figure:
-    """A bar per pair, the hardest on top, with its words above it."""
+    """Draw a bar for each pair, the hardest on top, with its words above it."""
     figure = Figure(figsize=(WIDTH, 0.6 + 0.36 * len(pairs)))
     axes = figure.add_subplot()
     places = np.arange(len(pairs))
