@@ -31,7 +31,6 @@ class Pairs:
             `scale`^2: a query is (-2 q, |q|^2, 1), an image of the gallery (g, 1, |g|^2). The
             squares are reduced by the rounding error, which puts equal vectors at 0 or below.
         query_indices, gallery_indices: int64 [Q] and [G], the caller's indices.
-        gallery_labels: int64 [G].
         starts, ends: int64 [Q], the slice of the gallery with the query's class.
         leave_one_out: the gallery is the queries, and each query leaves itself out.
         scale: a power of two, which scales all lengths to 1 or less without rounding.
@@ -41,7 +40,6 @@ class Pairs:
     gallery: np.ndarray
     query_indices: np.ndarray
     gallery_indices: np.ndarray
-    gallery_labels: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     leave_one_out: bool
@@ -57,7 +55,7 @@ class Pairs:
 
         A key is the float32 of the squared distance, which is computed in float64. Its bits, read
         as an integer, have the order of the numbers. The sign is always plus and gives way to a
-        last bit, 1 for images of the query's class. Ties are so counted against the query: of
+        last bit, 1 for images of the query's class. So ties count against the query: of
         images at equal distance, those of other classes come first. In leave-one-out the query
         itself has an infinite distance.
         """
@@ -149,7 +147,6 @@ def make_pairs(
         np.column_stack([right, np.ones(len(right)), _squares(right)]),
         query_indices,
         gallery_indices,
-        gallery_labels.astype(np.int64),
         np.searchsorted(gallery_labels, query_labels, "left"),
         np.searchsorted(gallery_labels, query_labels, "right"),
         leave_one_out,
