@@ -25,7 +25,7 @@ def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
     return _restricted(table, data, "train_classes", "eval_classes")
 
 
-def judged_rows(table: ImageTable, data: DataConfig) -> ImageTable:
+def evaluated_rows(table: ImageTable, data: DataConfig) -> ImageTable:
     """Select the images to evaluate: of `eval_classes`, or else of all but `train_classes`.
 
     Raises:

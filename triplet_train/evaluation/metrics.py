@@ -13,7 +13,7 @@ from triplet_train.evaluation.verification import FALSE_ACCEPTS, Roc
 
 
 class Source(Enum):
-    """What a metric is computed from, and the arguments and result of its function."""
+    """Input of a metric, with the arguments and result of its function."""
 
     RANKING = auto()  # Ranking of a query -> float
     NEIGHBOURS = auto()  # labels of the nearest [Q, k] and of the queries [Q] -> float64 [Q]

@@ -15,7 +15,7 @@ Names = dict[int, str]
 
 
 def as_text(evaluated: TableEvaluation) -> str:
-    """What was evaluated and left out, the result, and the episodes, if any."""
+    """Describe what was evaluated and left out, the result, and the episodes, if any."""
     about = [f"{key}: {value}" for key, value in evaluated.about.items()]
     parts = [
         "\n".join([*about, *coverage_lines(evaluated)]),

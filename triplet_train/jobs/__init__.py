@@ -1,1 +1,1 @@
-"""What each command does, from beginning to end; here the rooms of the package are joined."""
+"""Jobs: one for each command, from its request to its answer."""

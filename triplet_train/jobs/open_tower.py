@@ -11,7 +11,7 @@ import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
-from triplet_train.data.classes import judged_rows
+from triplet_train.data.classes import evaluated_rows
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_batches
@@ -66,7 +66,7 @@ class OpenTower:
         if split is None:
             own = self.config and _same_set(source.data.dataset, self.config.data.dataset)
             split = self.config.export_splits[0] if self.config and own else "test"
-        return source, judged_rows(source.table(split), source.data)
+        return source, evaluated_rows(source.table(split), source.data)
 
     def _source(self, console: Console, wanted: dict[str, str | None]) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""

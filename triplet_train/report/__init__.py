@@ -8,7 +8,7 @@ from triplet_train.files import plots_name
 
 
 def plots_folder(page: Path) -> Path:
-    """Where the plots of a page lie: plots/ beside report.html, NAME_plots/ beside NAME.html."""
+    """Folder of the plots of a page: plots/ for report.html, NAME_plots/ for NAME.html."""
     return page.with_name(plots_name(page.name))
 
 

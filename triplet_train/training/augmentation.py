@@ -90,7 +90,7 @@ def augmented(
 
 
 def _maps(settings: AugmentConfig, draws: Draws, height: int, width: int) -> tf.Tensor:
-    """Where each pixel of a changed image is read in the given one, as `warp` takes it: [B, 2, 3].
+    """Return the maps for `warp`, [B, 2, 3]: from a pixel of the new image to its place in the old.
 
     The inverse of: flip, shear along x, zoom, rotate counterclockwise, shift. From the centre, with
     x to the right and y down, p' = R Z S F p + t, and so p = F S^-1 Z^-1 R^-1 (p' - t).

@@ -27,7 +27,7 @@ def warp(images: tf.Tensor, maps: tf.Tensor) -> tf.Tensor:
     y = tf.range(height, dtype=tf.float32) - (height - 1) / 2
 
     def read_at(axis: int, size: int) -> tf.Tensor:
-        """Where to read, in pixels from the first one: [n, H, W]."""
+        """Return the place to read, in pixels from the first one, [n, H, W]."""
         by_x, by_y, offset = tf.unstack(maps[:, axis, :, tf.newaxis], axis=1)
         rows = by_y * y + (offset + (size - 1) / 2)
         place = (by_x * x)[:, tf.newaxis, :] + rows[:, :, tf.newaxis]
