@@ -22,7 +22,7 @@ class Source(Enum):
 
 
 class Shown(Flag):
-    """Where a metric is shown besides the list of all metrics."""
+    """Places that show a metric besides the list of all metrics."""
 
     NOWHERE = 0
     HEADLINE = auto()  # first on the page, and with an interval everywhere

@@ -137,7 +137,7 @@ def _rectangles(settings: AugmentConfig, draws: Draws, height: int, width: int) 
 
 
 def _within(sides: list[tf.Tensor], rows: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Whether each pixel lies in its image's rectangle: bool [n, H, W, 1]."""
+    """Mask of the pixels within their image's rectangle, bool [n, H, W, 1]."""
     top, bottom, left, right = (_per_image(side, rows) for side in sides)
     y = tf.range(height, dtype=tf.float32)[:, tf.newaxis, tf.newaxis]
     x = tf.range(width, dtype=tf.float32)[:, tf.newaxis]
