@@ -11,8 +11,7 @@ from triplet_train.evaluation import evaluate, pairs, retrieval_metrics
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import Confusion, confusions
 from triplet_train.evaluation.clustering import nmi
-from triplet_train.evaluation.metrics import Shown, metrics_shown
-from triplet_train.evaluation.neighbours import vote
+from triplet_train.evaluation.metrics import Shown, metrics_shown, vote
 from triplet_train.evaluation.text import result_as_text as as_text
 
 RNG = np.random.default_rng(0)

@@ -13,14 +13,14 @@ from triplet_train.embeddings.output import (
     refuse_output,
 )
 from triplet_train.errors import RequestError
-from triplet_train.jobs.source_options import source_options
+from triplet_train.jobs.source_options import SourceOptions
 from triplet_train.registry import FILES, FOLDERS, FORMATS, either
 
 ENGINES = ("local", "ray")  # jobs/embed/NAME.py has `embed`
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedRequest:
+class EmbedRequest(SourceOptions):
     """The options of triplet-embed, under the same names.
 
     Raises:
@@ -30,19 +30,13 @@ class EmbedRequest:
 
     checkpoint: Path
     output: Path
-    split: str | None = None
     images: Path | None = None
-    dataset: str | None = None
-    image_key: str | None = None
-    label_key: str | None = None
-    classes: str | None = None
     format: str | None = None
     batch_size: int | None = None
     shard: str | None = None
     engine: str = "local"
     strict: bool = False
     any_model: bool = False
-    data_dir: Path | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -70,13 +64,6 @@ class EmbedRequest:
         refuse_output(self.output, folder=folder or in_shards, overwrite=self.overwrite or there)
         if there:
             refuse_output(self.file, folder=False, overwrite=self.overwrite)
-
-    @property
-    def source(self) -> dict[str, str | None]:
-        """The data set to take instead of that of the run."""
-        return source_options(
-            self.dataset, self.data_dir, self.image_key, self.label_key, self.classes
-        )
 
     @property
     def written_format(self) -> str:

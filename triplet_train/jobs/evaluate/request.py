@@ -6,12 +6,12 @@ from pathlib import Path
 from triplet_train.embeddings.output import format_of, refuse_output
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import Episodes
-from triplet_train.jobs.source_options import source_options
+from triplet_train.jobs.source_options import SourceOptions
 from triplet_train.report import plots_folder, refuse_plots
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationRequest:
+class EvaluationRequest(SourceOptions):
     """The options of triplet-eval, under the same names.
 
     Raises:
@@ -20,12 +20,6 @@ class EvaluationRequest:
     """
 
     checkpoint: Path | None = None
-    split: str | None = None
-    dataset: str | None = None
-    data_dir: Path | None = None
-    image_key: str | None = None
-    label_key: str | None = None
-    classes: str | None = None
     any_model: bool = False
     queries: Path | None = None
     gallery: Path | None = None
@@ -65,13 +59,6 @@ class EvaluationRequest:
                 raise RequestError(f"--json and --report both name {self.report}")
             refuse_output(self.report, folder=False, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
-
-    @property
-    def source(self) -> dict[str, str | None]:
-        """The data set to take instead of that of the run."""
-        return source_options(
-            self.dataset, self.data_dir, self.image_key, self.label_key, self.classes
-        )
 
     @property
     def drawn(self) -> Episodes | None:
