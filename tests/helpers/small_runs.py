@@ -19,14 +19,14 @@ PIXELS = RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, Non
 IMAGES = table(PIXELS.astype(np.uint8), LABELS)
 
 
-def figures(recall=0.5):
+def metrics(recall=0.5):
     return {"recall_at_1": recall, "map_at_r": 0.1}
 
 
 def recalls(*values):
     """An evaluation that gives these, one after the other."""
     left = iter(values)
-    return lambda: figures(next(left))
+    return lambda: metrics(next(left))
 
 
 def build_small(model, image_shape, *arguments, **options):
@@ -38,7 +38,7 @@ def build_small(model, image_shape, *arguments, **options):
     return keras.Model(images, build_tower(model, large.shape[1:], *arguments, **options)(large))
 
 
-def start(config, folder, *, resume=False, evaluate=figures, build=build_small, images=IMAGES):
+def start(config, folder, *, resume=False, evaluate=metrics, build=build_small, images=IMAGES):
     """The tower's weights at the end, and the state of training."""
     devices = choose_devices(config)
     if devices.chief:

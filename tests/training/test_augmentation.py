@@ -240,7 +240,7 @@ def test_the_step_gives_the_tower_the_images_of_its_number(monkeypatch, microbat
 
         return looked_at
 
-    for name in ("embed_whole", "embed_in_parts"):
+    for name in ("embed_whole", "embed_in_microbatches"):
         monkeypatch.setattr(step_module, name, looking(getattr(step_module, name)))
     _, _, step = make_with_optimizer(augment=STRONG, microbatch=microbatch, precision=precision)
     step(0)

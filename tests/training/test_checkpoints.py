@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.helpers.small_runs import figures, recalls, start
+from tests.helpers.small_runs import metrics, recalls, start
 from triplet_train.config import ModelConfig, OptimizerConfig
 from triplet_train.console import SILENT
 from triplet_train.errors import RunError
@@ -41,7 +41,7 @@ class Run:
         for weight in self.trained[0].weights:
             weight.assign(np.full(weight.shape, step))
         shutil.rmtree(self.run.checkpoint(step).path, ignore_errors=True)
-        self.state = TrainingState(step, best, figures(), getattr(self, "sha", None))
+        self.state = TrainingState(step, best, metrics(), getattr(self, "sha", None))
         self.checkpoints.save(self.state)
         self.sha = self.state.best_sha256
 
@@ -117,7 +117,7 @@ def test_a_best_tower_that_is_lost_is_taken_back_from_its_copy(saved, lose):
         saved.save(step, best=10)
     lose(saved, 10)
     state = saved.restore()
-    assert (state.step, state.best_step, state.best_metrics) == (30, 10, figures())
+    assert (state.step, state.best_step, state.best_metrics) == (30, 10, metrics())
     assert "step_00000010/embedder.keras" in saved.said[0] and "restored from" in saved.said[0]
     for place in ("", "checkpoints/best"):
         assert (saved.tower(place)[0] == 10).all()
@@ -143,7 +143,7 @@ def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
         saved.restore()
 
 
-def test_a_finished_training_whose_best_is_lost_is_not_judged_again(tmp_path, digits_config):
+def test_a_finished_training_whose_best_is_lost_is_not_evaluated_again(tmp_path, digits_config):
     config = digits_config(
         "batch.classes=4", "train.steps=4", "train.eval_every=2", "train.checkpoint_every=2"
     )
@@ -151,8 +151,8 @@ def test_a_finished_training_whose_best_is_lost_is_not_judged_again(tmp_path, di
     log = (tmp_path / "metrics.jsonl").read_text()
     for tower in (tmp_path, tmp_path / "checkpoints/step_00000002"):
         (tower / "embedder.keras").write_bytes(b"PK half")
-    _, progress = start(config, tmp_path, resume=True, evaluate=None)
-    assert (progress.step, progress.best_step) == (4, 4)
+    _, state = start(config, tmp_path, resume=True, evaluate=None)
+    assert (state.step, state.best_step) == (4, 4)
     assert (tmp_path / "metrics.jsonl").read_text() == log
     assert (tmp_path / "checkpoints/best").resolve().name == "step_00000004"
 

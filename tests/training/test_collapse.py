@@ -8,8 +8,8 @@ from triplet_train.training.collapse import Collapse
 
 def warnings(losses, spread, *overrides):
     watch = Collapse(load_config("mnist_hard", list(overrides)))
-    figures = ({"loss": loss, "embedding_spread": spread} for loss in losses)
-    return [text for step, f in enumerate(figures, 1) if (text := watch.warning(step, f))]
+    metrics = ({"loss": loss, "embedding_spread": spread} for loss in losses)
+    return [text for step, f in enumerate(metrics, 1) if (text := watch.warning(step, f))]
 
 
 def test_a_collapse_is_told_of_once_with_what_to_change():

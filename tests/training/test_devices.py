@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.networks import application
 from tests.helpers.processes import in_processes, set_up
-from tests.helpers.small_runs import figures, start
+from tests.helpers.small_runs import metrics, start
 from triplet_train.config import load_config
 from triplet_train.console import SILENT
 from triplet_train.errors import RequestError, RunError, Stopped
@@ -49,13 +49,13 @@ def digits(*overrides, steps=20):
 
 
 def small_run(config, folder, environment, resume=False, signal_at_10=None):
-    """In a process of its own; the signal comes when step 10 is judged."""
+    """In a process of its own; the signal comes when step 10 is evaluated."""
     set_up(**environment)
 
     def evaluate():
         if signal_at_10:
             os.kill(os.getpid(), signal_at_10)
-        return figures()
+        return metrics()
 
     weights, _ = start(config, folder, resume=resume, evaluate=evaluate)
     return weights

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.small_runs import figures, start
+from tests.helpers.small_runs import metrics, start
 from triplet_train.config import load_config
 from triplet_train.console import SILENT
 from triplet_train.errors import RunError
@@ -32,7 +32,7 @@ def run_on_a_disk_that_fills_up(folder, room=None, resume=False, at_once=False):
 
     def evaluate():
         resource.setrlimit(resource.RLIMIT_FSIZE, (room or before[0], most))
-        return figures()
+        return metrics()
 
     if at_once:
         evaluate()
@@ -79,14 +79,14 @@ def test_a_disk_that_is_full_from_the_start_leaves_a_run_that_resume_begins(tmp_
 def test_a_full_disk_of_tensorboard_s_is_told_as_that_and_not_as_full_memory(tmp_path, small_disk):
     (tmp_path / "tensorboard").symlink_to(small_disk)
     filler = small_disk / "filler"
-    figures = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
+    metrics = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
     with (
         pytest.raises(RunError, match=r"tensorboard cannot be written: .*No space left"),
         RunLog(RunFolder(tmp_path), 0, 100, SILENT) as log,
     ):
         filler.write_bytes(bytes(2**18 - 2**12))
         for step in range(100):
-            log.training(step, figures, 0)
+            log.training(step, metrics, 0)
     filler.unlink()
     for events in small_disk.iterdir():
         events.unlink()

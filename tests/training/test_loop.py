@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tests.helpers.networks import application
 from tests.helpers.run_contents import log_without_clock
-from tests.helpers.small_runs import LABELS, PIXELS, build_small, figures, recalls, start
+from tests.helpers.small_runs import LABELS, PIXELS, build_small, metrics, recalls, start
 from tests.helpers.tables import table
 from triplet_train.console import SILENT
 from triplet_train.data.batches import PKBatches
@@ -37,7 +37,7 @@ EVERYTHING = [
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, digits_config):
-    """The folder of a run that was left alone, not to be changed, its weights and progress."""
+    """The folder of a run that was left alone, not to be changed, its weights and state."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     return folder, *start(digits_config(*EVERYTHING), folder, evaluate=recalls(0.9, 0.2, 0.3))
 
@@ -49,7 +49,7 @@ def stop_at(number):
     def evaluate():
         if next(calls) == number:
             signal.raise_signal(signal.SIGINT)
-        return figures()
+        return metrics()
 
     return evaluate
 
@@ -89,8 +89,8 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     broken = {"folder": tmp_path / "broken", "build": with_augmentation}
     with pytest.raises(Stopped, match=r"stopped at step 5 of 12.*\n.*--resume"):
         start(config, **broken, evaluate=stop_at(1))
-    resumed, progress = start(config, **broken, resume=True)
-    assert progress == best and progress.step == 12
+    resumed, state = start(config, **broken, resume=True)
+    assert state == best and state.step == 12
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
@@ -176,8 +176,8 @@ def test_a_stopped_and_resumed_run_with_a_frozen_backbone_is_bit_identical_too(
 
 
 def test_the_newest_checkpoints_and_the_best_are_kept(whole):
-    run, _, progress = whole
-    assert (progress.best_step, progress.best_metrics) == (4, figures(0.9))
+    run, _, state = whole
+    assert (state.best_step, state.best_metrics) == (4, metrics(0.9))
     checkpoints = Checkpoints(RunFolder(run), None, None, keep=2)
     assert checkpoints.steps() == [4, 9, 12]
     best = run / "checkpoints" / "best"
@@ -201,7 +201,7 @@ def test_resuming_drops_what_the_logs_tell_of_steps_that_are_done_again(
     assert steps == [2, 4, 6, 8, 10, 12]
 
 
-def test_the_log_holds_every_figure_of_every_logged_step(whole):
+def test_the_log_holds_every_metric_of_every_logged_step(whole):
     lines = [json.loads(line) for line in (whole[0] / "metrics.jsonl").read_text().splitlines()]
     training = [line for line in lines if "loss" in line]
     assert [line["step"] for line in training] == [2, 4, 6, 8, 10, 12]
@@ -232,7 +232,7 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
 
 
 def test_what_is_not_finite_is_null_in_the_log(tmp_path):
-    figures = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
+    metrics = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
     with RunLog(RunFolder(tmp_path), 0, 10, SILENT) as log:
-        log.training(5, figures | {"gradient_norm": float("inf")}, seconds_left=0.0)
+        log.training(5, metrics | {"gradient_norm": float("inf")}, seconds_left=0.0)
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["gradient_norm"] is None

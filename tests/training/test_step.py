@@ -202,14 +202,14 @@ def test_the_gradient_norm_is_that_before_the_bound_which_the_update_keeps():
     assert moved == pytest.approx(0.01, rel=1e-4)
 
 
-def test_figures_are_those_of_the_batch_and_the_rate_of_its_step():
+def test_metrics_are_those_of_the_batch_and_the_rate_of_its_step():
     tower, step = make(learning_rate=0.4, warmup_steps=4)
     embeddings = tower(IMAGES, training=True).numpy()
-    figures = step(0)
+    metrics = step(0)
     spread = np.mean(np.sum((embeddings - embeddings.mean(axis=0)) ** 2, axis=1))
-    assert float(figures.embedding_spread) == pytest.approx(spread, abs=1e-6)
+    assert float(metrics.embedding_spread) == pytest.approx(spread, abs=1e-6)
     schedule = learning_rate(OptimizerConfig(learning_rate=0.4, warmup_steps=4), 10)
-    assert float(figures.learning_rate) == pytest.approx(float(schedule(0)))
+    assert float(metrics.learning_rate) == pytest.approx(float(schedule(0)))
     assert float(step(1).learning_rate) == pytest.approx(float(schedule(1)))
 
 
@@ -218,20 +218,20 @@ def test_vectors_that_are_all_zero_have_no_spread_and_no_gradient():
     tower, step = make(learning_rate=0.4, warmup_steps=4)
     for weight in tower.layers[-2].weights:
         weight.assign(np.zeros(weight.shape))
-    figures = step(0)
-    assert float(figures.embedding_spread) == float(figures.gradient_norm) == 0
-    assert float(figures.triplets.loss) == 1  # the margin
+    metrics = step(0)
+    assert float(metrics.embedding_spread) == float(metrics.gradient_norm) == 0
+    assert float(metrics.triplets.loss) == 1  # the margin
 
 
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )
 def test_mixed_precision_trains_and_starts_like_float32(precision):
-    figures = []
+    metrics = []
     for policy in ("float32", precision):
         _, step = make(precision=policy, learning_rate=0.01)
-        figures.append([step(number) for number in range(10)])
-    (exact, *_), (mixed, *_, last) = figures
+        metrics.append([step(number) for number in range(10)])
+    (exact, *_), (mixed, *_, last) = metrics
     assert float(mixed.triplets.loss) == pytest.approx(float(exact.triplets.loss), rel=0.05)
     assert float(mixed.gradient_norm) == pytest.approx(float(exact.gradient_norm), rel=0.2)
     assert float(last.triplets.loss) < 0.9 * float(mixed.triplets.loss)

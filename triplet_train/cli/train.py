@@ -41,13 +41,17 @@ def train(
     ] = None,
     run_dir: Annotated[
         Path | None,
-        typer.Option(help="Where the run goes.  [default: runs/<config name>]"),
+        typer.Option(help="Folder of the run.  [default: runs/<config name>]"),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="TFDS folder; overrides data.data_dir.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in its folder.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in its folder.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would happen; write nothing.")
     ] = False,
@@ -70,7 +74,7 @@ def train(
     ] = False,
     version: Version = False,
 ) -> None:
-    """Train an embedding tower with a triplet loss, as a YAML file says.
+    """Train an embedding tower with a triplet loss, as a YAML file describes it.
 
     \b
     Examples:

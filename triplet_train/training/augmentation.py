@@ -1,4 +1,4 @@
-"""Augmentation: training images changed at random, on the device, within the step."""
+"""Augmentation: random changes of training images, on the device, within the step."""
 
 import math
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from triplet_train.training.warp import warp
 Augment = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 _GEOMETRY = ("rotate", "shift", "zoom", "shear", "flip")
 _TONE = ("contrast", "brightness")
-_MOST_ASPECT = 1 / 0.3  # of a rectangle that is erased, either way; as in Zhong et al.
+_MOST_ASPECT = 1 / 0.3  # of an erased rectangle, height to width; the least is the inverse
 
 
 class Draws(NamedTuple):
-    """Random numbers in [0, 1), float32 [B] each, a place for every row of a batch.
+    """Random numbers in [0, 1), float32 [B] each, one for each image of a batch.
 
-    All are drawn, whatever is switched on: no option changes what another one does.
+    All are always drawn, so that no option changes the effect of another.
     """
 
     rotate: tf.Tensor
@@ -40,12 +40,11 @@ class Draws(NamedTuple):
 
 
 def make_augmentation(settings: AugmentConfig) -> Augment | None:
-    """(images uint8 [n, H, W, C], key, rows [n], B) -> images, as `augment` asks for.
+    """Return a function of (images, key, rows, B) that augments images; None if all is off.
 
-    The key is that of the step, `rows` says which rows of the batch of B these images are. What
-    happens to a row is a function of (seed, step, row), whatever other rows come with it.
-
-    None where nothing is switched on.
+    Its arguments are images, uint8 [n, H, W, C]; the key of the step; the rows [n] of the images in
+    the batch; and the size B of the batch. The change of an image is a function of
+    (seed, step, row), independent of the other images.
     """
     if not any(settings.model_dump().values()):
         return None
@@ -60,18 +59,19 @@ def make_augmentation(settings: AugmentConfig) -> Augment | None:
 def augmented(
     settings: AugmentConfig, images: tf.Tensor, draws: Draws, rows: tf.Tensor
 ) -> tf.Tensor:
-    """Images warped, then changed in contrast and brightness, then erased, by the given numbers.
+    """Warp images, change contrast and brightness, and erase rectangles, by the given numbers.
 
-    In float32 whatever the tower computes in, rounded once. What is off costs nothing.
+    Computed in float32 for any precision of the tower, and rounded once. Costs O(n H W C); an
+    option that is off costs nothing.
 
     Args:
-        images: uint8 [n, H, W, C], of a known shape.
-        draws: of the whole batch, since a sine worked out among other numbers can differ in its
-            last bit.
-        rows: [n], the place in `draws` of each image.
+        images: uint8 [n, H, W, C], of a static shape.
+        draws: for the whole batch, since a sine can differ in its last bit if it is computed
+            together with other numbers.
+        rows: [n], the index of each image in `draws`.
 
     Returns:
-        uint8 [n, H, W, C]. O(n H W C).
+        uint8 [n, H, W, C].
     """
     height, width = images.shape[1:3]
     if any(getattr(settings, key) for key in _GEOMETRY):
@@ -90,10 +90,10 @@ def augmented(
 
 
 def _maps(settings: AugmentConfig, draws: Draws, height: int, width: int) -> tf.Tensor:
-    """Return the maps for `warp`, [B, 2, 3]: from a pixel of the new image to its place in the old.
+    """Return the maps from pixels of the result to pixels of the images, for `warp`, [B, 2, 3].
 
-    The inverse of: flip, shear along x, zoom, rotate counterclockwise, shift. From the centre, with
-    x to the right and y down, p' = R Z S F p + t, and so p = F S^-1 Z^-1 R^-1 (p' - t).
+    They invert: flip, shear along x, zoom, rotate counterclockwise, shift. From the centre, with x
+    to the right and y down, p' = R Z S F p + t, and so p = F S^-1 Z^-1 R^-1 (p' - t).
     """
     angle = math.radians(settings.rotate) * _either_way(draws.rotate)
     cosine, sine = tf.cos(angle), tf.sin(angle)
@@ -115,17 +115,17 @@ def _maps(settings: AugmentConfig, draws: Draws, height: int, width: int) -> tf.
 
 
 def _tone(settings: AugmentConfig, draws: Draws) -> tuple[tf.Tensor, tf.Tensor]:
-    """Factor and offset, [B] each: contrast stretches about the middle grey, brightness adds."""
+    """Return factor and offset, [B] each. Contrast scales about middle grey, brightness adds."""
     factor = 1.0 + settings.contrast * _either_way(draws.contrast)
     added = 255.0 * settings.brightness * _either_way(draws.brightness)
     return factor, 127.5 * (1.0 - factor) + added
 
 
 def _rectangles(settings: AugmentConfig, draws: Draws, height: int, width: int) -> list[tf.Tensor]:
-    """Top, bottom, left and right of what is erased, in whole pixels, float32 [B] each.
+    """Return top, bottom, left and right of the erased rectangles in pixels, float32 [B] each.
 
-    As in Zhong et al., Random Erasing Data Augmentation (2020): area, aspect and place at random,
-    wholly inside. Of no more than the area that was drawn, so that a small one may be of no pixel.
+    Area, aspect and place are random, and the rectangle lies inside the image, after Zhong et al.,
+    Random Erasing Data Augmentation (2020). Its area is at most the drawn one, possibly 0.
     """
     area = settings.erase * draws.erase * float(height * width)
     aspect = tf.exp(math.log(_MOST_ASPECT) * _either_way(draws.erase_aspect))
@@ -137,7 +137,7 @@ def _rectangles(settings: AugmentConfig, draws: Draws, height: int, width: int) 
 
 
 def _within(sides: list[tf.Tensor], rows: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Mask of the pixels within their image's rectangle, bool [n, H, W, 1]."""
+    """Return a mask of the pixels in the rectangle of their image, bool [n, H, W, 1]."""
     top, bottom, left, right = (_per_image(side, rows) for side in sides)
     y = tf.range(height, dtype=tf.float32)[:, tf.newaxis, tf.newaxis]
     x = tf.range(width, dtype=tf.float32)[:, tf.newaxis]
@@ -145,15 +145,15 @@ def _within(sides: list[tf.Tensor], rows: tf.Tensor, height: int, width: int) ->
 
 
 def _per_image(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Of values [B] those of the given rows: [n, 1, 1, 1]."""
+    """Return the values [B] of the given rows, [n, 1, 1, 1]."""
     return tf.gather(values, rows)[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
 def _either_way(draw: tf.Tensor) -> tf.Tensor:
-    """From [0, 1) to [-1, 1)."""
+    """Map [0, 1) to [-1, 1)."""
     return 2.0 * draw - 1.0
 
 
 def _mirror(asked: bool, draw: tf.Tensor) -> tf.Tensor:
-    """-1 in half of the cases where it is asked for, else 1."""
+    """Return -1 for half of the draws if `asked`, else 1."""
     return tf.where(draw < 0.5, -1.0, 1.0) if asked else tf.ones_like(draw)

@@ -192,7 +192,7 @@ def _multi_worker(chief: bool, workers: int) -> Devices:
 
 
 def _require_same_configuration(config: Config, devices: Devices) -> None:
-    """Each worker computes the loss itself, so another margin would train another tower."""
+    """Raise RequestError if the loss of the workers, each of which computes it, may differ."""
     same = config.model_dump_json(exclude={"data": {"data_dir"}})
     if not devices.same_everywhere(zlib.crc32(same.encode())):
         raise RequestError("another worker was started with another configuration")

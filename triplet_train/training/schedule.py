@@ -24,7 +24,7 @@ class Due(NamedTuple):
 
 
 class Schedule:
-    """Each action is due after the multiples of its interval and after the last step.
+    """Intervals of actions: due after the multiples of an interval and after the last step.
 
     Attributes:
         last: the last step of the run.

@@ -32,7 +32,7 @@ def test_classes_that_are_left_out_or_repeat_are_named_before_training(digits_co
     assert "repeat" in lines[2] and lines[2].endswith(": stork")
 
 
-def test_images_that_are_trained_and_judged_on_are_named(digits_config):
+def test_images_that_are_trained_and_evaluated_on_are_named(digits_config):
     config = digits_config("data.eval_split=train[:100]")
     source = open_source(config.data)
     images, held_out = (source.table(s) for s in (config.data.train_split, config.data.eval_split))
