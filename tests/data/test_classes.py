@@ -5,7 +5,7 @@ import pytest
 
 from tests.helpers.tables import pixels, table
 from triplet_train.config import DataConfig
-from triplet_train.data.classes import evaluated_rows, labels_of, rotated, training_rows
+from triplet_train.data.classes import evaluated_images, labels_of, rotated, training_images
 from triplet_train.data.images import shard_of
 from triplet_train.errors import RequestError
 
@@ -55,7 +55,7 @@ def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
     ],
 )
 def test_no_class_is_both_trained_on_and_judged_by(options, trained, judged):
-    for rows, classes in ((training_rows, trained), (evaluated_rows, judged)):
+    for rows, classes in ((training_images, trained), (evaluated_images, judged)):
         some = rows(TABLE, data(**options))
         assert sorted(set(some.labels.tolist())) == list(classes)
         expected = np.flatnonzero(np.isin(LABELS, classes))
@@ -66,12 +66,12 @@ def test_no_class_is_both_trained_on_and_judged_by(options, trained, judged):
 
 def test_classes_to_leave_out_may_be_missing_from_a_split():
     few = table(IMAGES[:3], LABELS[:3])
-    assert training_rows(few, data(eval_classes=["5-9", 77])).labels.tolist() == [0, 1, 2]
+    assert training_images(few, data(eval_classes=["5-9", 77])).labels.tolist() == [0, 1, 2]
 
 
 def test_classes_that_are_both_are_refused_by_name():
     both = data(train_classes=["0-3"], eval_classes=["cat", 3, 5])
-    for rows in (training_rows, evaluated_rows):
+    for rows in (training_images, evaluated_images):
         with pytest.raises(
             RequestError, match=r"2 classes are in data.train_classes too.*: cat, 7"
         ):
@@ -81,12 +81,12 @@ def test_classes_that_are_both_are_refused_by_name():
 def test_a_split_without_any_of_the_classes_is_refused():
     few = table(IMAGES[:2], LABELS[:2], class_names=NAMES)
     with pytest.raises(RequestError, match=r"data\.eval_classes: no image of made"):
-        evaluated_rows(few, data(eval_classes=["fox"]))
+        evaluated_images(few, data(eval_classes=["fox"]))
 
 
 @pytest.mark.parametrize(
     ("key", "rows", "left"),
-    [("eval", training_rows, "train"), ("train", evaluated_rows, "eval")],
+    [("eval", training_images, "train"), ("train", evaluated_images, "eval")],
 )
 def test_a_list_of_all_classes_is_named_as_what_leaves_no_image(key, rows, left):
     with pytest.raises(
@@ -96,7 +96,7 @@ def test_a_list_of_all_classes_is_named_as_what_leaves_no_image(key, rows, left)
 
 
 def test_each_turn_of_a_class_is_a_class_of_its_own():
-    some = evaluated_rows(TABLE, data(eval_classes=[1, 5], class_rotations=True))
+    some = evaluated_images(TABLE, data(eval_classes=[1, 5], class_rotations=True))
     assert len(some) == 4 * 8 and set(some.labels.tolist()) == {4, 5, 6, 7, 20, 21, 22, 23}
     assert some.class_names[4] == "bee@0" and some.class_names[23] == "fox@270"
     assert some.ids[:5] == ["row 1@0", "row 1@90", "row 1@180", "row 1@270", "row 5@0"]
@@ -109,7 +109,7 @@ def test_each_turn_of_a_class_is_a_class_of_its_own():
 
 @pytest.mark.parametrize("shards", [1, 3, 40])
 def test_shards_in_order_are_all_that_was_chosen(shards):
-    some = evaluated_rows(TABLE, data(eval_classes=[1, 5], class_rotations=True))
+    some = evaluated_images(TABLE, data(eval_classes=[1, 5], class_rotations=True))
     parts = [shard_of(some, index, shards) for index in range(1, shards + 1)]
     assert [id_ for part in parts for id_ in part.ids] == some.ids
     np.testing.assert_array_equal(np.concatenate(list(map(pixels, parts))), pixels(some))

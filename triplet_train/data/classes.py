@@ -16,7 +16,7 @@ ClassSpec = Sequence[int | str]
 _NUMBER = r"\d{1,19}"  # an int64 has no more digits
 
 
-def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
+def training_images(table: ImageTable, data: DataConfig) -> ImageTable:
     """Select the images to train on: of `train_classes`, or else of all but `eval_classes`.
 
     Raises:
@@ -25,7 +25,7 @@ def training_rows(table: ImageTable, data: DataConfig) -> ImageTable:
     return _restricted(table, data, "train_classes", "eval_classes")
 
 
-def evaluated_rows(table: ImageTable, data: DataConfig) -> ImageTable:
+def evaluated_images(table: ImageTable, data: DataConfig) -> ImageTable:
     """Select the images to evaluate: of `eval_classes`, or else of all but `train_classes`.
 
     Raises:

@@ -11,7 +11,7 @@ import numpy as np
 
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
-from triplet_train.data.classes import evaluated_rows
+from triplet_train.data.classes import evaluated_images
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_batches
@@ -25,6 +25,7 @@ from triplet_train.embeddings.table import (
     provenance,
 )
 from triplet_train.errors import RequestError
+from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.models.embedder import embedder_file, load_embedder
 from triplet_train.registry import SOURCES
 from triplet_train.run.folder import RunFolder, run_of
@@ -48,30 +49,24 @@ class OpenTower:
     config: Config | None
     any_model: bool = False
 
-    def split(
-        self, split: str | None, console: Console, **wanted: str | None
-    ) -> tuple[Source, ImageTable]:
+    def split(self, request: SplitRequest, console: Console) -> tuple[Source, ImageTable]:
         """Open a data set and those images of a split that are evaluated.
 
-        Args:
-            split: None is the first split that the run exports, or test for another data set.
-            wanted: dataset, data_dir, image_key, label_key and classes (`all`, or as in
-                data.eval_classes, separated by commas); None is as in the run.
+        The default is the first split that the run exports, or test for another data set.
 
         Raises:
             RequestError: no data set is named, or it has no such split or classes, or another
                 number of channels than the tower.
         """
-        source = self._source(console, wanted)
+        source, split = self._source(request, console), request.split
         if split is None:
             own = self.config and _same_set(source.data.dataset, self.config.data.dataset)
             split = self.config.export_splits[0] if self.config and own else "test"
-        return source, evaluated_rows(source.table(split), source.data)
+        return source, evaluated_images(source.table(split), source.data)
 
-    def _source(self, console: Console, wanted: dict[str, str | None]) -> Source:
+    def _source(self, request: SplitRequest, console: Console) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""
-        given: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
-        classes = given.pop("classes", None)
+        given, classes = request.data_set(), request.classes
         if self.config is None and "dataset" not in given:
             raise RequestError(
                 f"{self.file} does not belong to a run; name the data set with --dataset"

@@ -13,7 +13,7 @@ from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.any_folder import any_folder
 from triplet_train.data.caching import cached
-from triplet_train.data.classes import evaluated_rows, labels_of, training_rows
+from triplet_train.data.classes import evaluated_images, labels_of, training_images
 from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import find_images
 from triplet_train.data.same_files import in_two_classes
@@ -132,8 +132,8 @@ def test_classes_too_small_to_divide_are_held_out_whole_as_the_message_says(tmp_
             source(root, split).table(split)
         held_out = source(root, whole, eval_split=whole, eval_classes=["cat"])
         table = held_out.table(whole)
-        assert len(evaluated_rows(table, held_out.data)) == 2
-        assert len(training_rows(table, held_out.data)) == 4
+        assert len(evaluated_images(table, held_out.data)) == 2
+        assert len(training_images(table, held_out.data)) == 4
 
 
 def test_a_folder_is_refused_where_it_or_its_images_are_missing(tmp_path):

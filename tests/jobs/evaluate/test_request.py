@@ -34,8 +34,7 @@ def test_what_contradicts_itself_is_refused_at_the_first_rule_that_it_breaks(opt
 
 def test_options_become_a_data_set_and_episodes():
     request = EvaluationRequest(checkpoint=RUN, data_dir=Path("sets"), episodes=20, shots=3)
-    chosen = {name: value for name, value in request.source.items() if value is not None}
-    assert chosen == {"data_dir": "sets"}
+    assert request.data_set() == {"data_dir": "sets"}
     assert request.drawn == Episodes(20, ways=5, shots=3, seed=0)
     assert EvaluationRequest(queries=QUERIES).drawn is None
 

@@ -65,7 +65,7 @@ def _images(
 ) -> tuple[ImageTable, list[str]]:
     """Return the images with lines about them; `compare` looks for files in two classes."""
     if request.images is None:
-        source, table = opened.split(request.split, console, **request.source)
+        source, table = opened.split(request, console)
         doubles = source.in_two_classes([table.split]) if compare else []
     else:
         policy = opened.config.data.resize_policy if opened.config else "pad"

@@ -13,15 +13,15 @@ from triplet_train.embeddings.output import (
     refuse_output,
 )
 from triplet_train.errors import RequestError
-from triplet_train.jobs.source_options import SourceOptions
+from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.registry import FILES, FOLDERS, FORMATS, either
 
 ENGINES = ("local", "ray")  # jobs/embed/NAME.py has `embed`
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbedRequest(SourceOptions):
-    """The options of triplet-embed, under the same names.
+class EmbedRequest(SplitRequest):
+    """Options of triplet-embed, under the same names.
 
     Raises:
         RequestError: an unknown format or engine, options that exclude each other, or an output
@@ -40,8 +40,9 @@ class EmbedRequest(SourceOptions):
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        folder, source = FORMATS[self.written_format].folder, self.source
-        if self.images is not None and (self.split or any(source.values())):
+        folder = FORMATS[self.written_format].folder
+        super().__post_init__()
+        if self.images is not None and self.names_a_split:
             raise RequestError("--split, --dataset and the like do not go with --images")
         if self.engine not in ENGINES:
             raise RequestError(f"--engine {self.engine}: expected {either(ENGINES)}")

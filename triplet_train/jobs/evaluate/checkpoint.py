@@ -14,7 +14,7 @@ def evaluate_checkpoint(request: EvaluationRequest, console: Console) -> TableEv
     """
     assert request.checkpoint is not None
     opened = open_tower(request.checkpoint, any_model=request.any_model)
-    source, images = opened.split(request.split, console, **request.source)
+    source, images = opened.split(request, console)
     if not console.quiet:
         for note in (*images.notes, *source.in_two_classes([images.split])):
             console.say(note)

@@ -6,12 +6,12 @@ from pathlib import Path
 from triplet_train.embeddings.output import format_of, refuse_output
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import Episodes
-from triplet_train.jobs.source_options import SourceOptions
+from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.report import plots_folder, refuse_plots
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationRequest(SourceOptions):
+class EvaluationRequest(SplitRequest):
     """The options of triplet-eval, under the same names.
 
     Raises:
@@ -36,8 +36,8 @@ class EvaluationRequest(SourceOptions):
             raise RequestError("give either --checkpoint or --queries")
         if self.gallery is not None and self.queries is None:
             raise RequestError("--gallery goes with --queries")
-        source = self.source.values()
-        if self.queries is not None and (self.split or self.any_model or any(source)):
+        super().__post_init__()
+        if self.queries is not None and (self.any_model or self.names_a_split):
             raise RequestError(
                 "--split, --dataset and the like go with --checkpoint, not --queries"
             )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from triplet_train.config import Config
-from triplet_train.data.classes import evaluated_rows, training_rows
+from triplet_train.data.classes import evaluated_images, training_images
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source
 from triplet_train.errors import RequestError
@@ -55,7 +55,7 @@ def run_images(config: Config, source: Source) -> RunImages:
                 f"data.label_key: {source.name} {table.split} has images without a label, and "
                 "training compares labels"
             )
-    evaluated = evaluated_rows(second, data)
+    evaluated = evaluated_images(second, data)
     if not has_pairs(evaluated.labels):
         raise RequestError(
             f"data.eval_split: no two images of {data.eval_split} share a class, so there is "
@@ -67,8 +67,8 @@ def run_images(config: Config, source: Source) -> RunImages:
             f"data.{'eval_classes' if evaluated.classes else 'eval_split'}: all evaluated images "
             f"of {data.eval_split} have the same class, so none could be confused with another"
         )
-    exported = [evaluated_rows(source.table(split), data) for split in config.export_splits]
-    return RunImages(training_rows(first, data), evaluated, exported)
+    exported = [evaluated_images(source.table(split), data) for split in config.export_splits]
+    return RunImages(training_images(first, data), evaluated, exported)
 
 
 def require_weights(config: Config) -> None:

@@ -1,0 +1,47 @@
+"""Options that name a split of a data set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from triplet_train.errors import RequestError
+from triplet_train.registry import SOURCES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRequest:
+    """The options that name a split, under the same names. None is as in the run of the tower.
+
+    `classes` is `all`, or classes as in data.eval_classes, separated by commas.
+
+    Raises:
+        RequestError: the data set is a kind of folder.
+    """
+
+    split: str | None = None
+    dataset: str | None = None
+    data_dir: Path | None = None
+    image_key: str | None = None
+    label_key: str | None = None
+    classes: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset in SOURCES:
+            raise RequestError(
+                f"--dataset {self.dataset}: embed a folder with triplet-embed --images"
+            )
+
+    @property
+    def names_a_split(self) -> bool:
+        """True if any of the options is given."""
+        return any((self.split, self.classes, *self.data_set().values()))
+
+    def data_set(self) -> dict[str, Any]:
+        """Return the keys of `data` that name the data set and its features, if given."""
+        given = {
+            "dataset": self.dataset,
+            "data_dir": None if self.data_dir is None else str(self.data_dir),
+            "image_key": self.image_key,
+            "label_key": self.label_key,
+        }
+        return {key: value for key, value in given.items() if value is not None}
