@@ -11,9 +11,14 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 
-from triplet_train.embeddings.files import read_table, write_table, writing
+from triplet_train.embeddings.files import (
+    list_exports,
+    read_table,
+    write_table,
+    writing,
+    writing_all,
+)
 from triplet_train.embeddings.formats import projector
-from triplet_train.embeddings.formats.projector import list_exports
 from triplet_train.embeddings.output import part_name
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
@@ -122,6 +127,21 @@ def test_shards_belong_together_where_they_are_of_the_same_rows_wherever_these_l
             read(first, second)
 
 
+def test_several_files_are_written_at_once_or_none(tmp_path, table):
+    files = {tmp_path / file_name: file_name[2:] for file_name in ("x.npz", "x.h5")}
+    with pytest.raises(ZeroDivisionError), writing_all(files, 4, table.metadata) as append:
+        append(table)
+        raise ZeroDivisionError
+    assert not any(tmp_path.iterdir())
+    with writing_all(files, 4, table.metadata) as append:
+        append(rows_of(table, slice(0, 4)))
+        append(rows_of(table, slice(4, 6)))
+    for path, format in files.items():
+        assert_same(read_table(path), table)
+        list_exports(tmp_path, format)
+    assert set(tmp_path.iterdir()) == set(files)
+
+
 def test_pandas_reads_the_parquet(tmp_path, table):
     write_table(table, tmp_path / "x.parquet", "parquet")
     frame = pd.read_parquet(tmp_path / "x.parquet")
@@ -163,7 +183,7 @@ def test_tensorboard_shows_all_exports_of_a_folder_with_their_images(tmp_path, t
     images = np.zeros((6, 4, 4, 1), np.uint8)
     for split in ("test", "train"):
         write_table(replace(table, images=images), tmp_path / "x" / split, "projector")
-    list_exports(tmp_path / "x")
+    list_exports(tmp_path / "x", "projector")
     plugin = ProjectorPlugin(TBContext(logdir=str(tmp_path / "x")))
     plugin._update_configs()
     (config,) = plugin._configs.values()

@@ -1,5 +1,6 @@
 """`image_folder`: a folder with a subfolder for each class."""
 
+import functools
 import hashlib
 import re
 import unicodedata
@@ -67,7 +68,7 @@ class FolderSource:
         self._decode = make_decode(self.image_shape, data.resize_policy)
         self._split_folders = bool(_parse(data.train_split)[0])
         self._found = find_images(self._root)
-        self._paths_of: dict[str, list[str]] = {}
+        self._paths = functools.cache(self._find_paths)
         self._of_run = classes is not None
         if classes is None:
             splits = (data.train_split, data.eval_split)
@@ -122,13 +123,8 @@ class FolderSource:
         folder, _, _ = _parse(split)
         return [path for path in paths if not folder or path.startswith(f"{folder}/")]
 
-    def _paths(self, split: str) -> list[str]:
-        """Return the paths of `split`, sorted."""
-        if split not in self._paths_of:
-            self._paths_of[split] = self._find_paths(split)
-        return self._paths_of[split]
-
     def _find_paths(self, split: str) -> list[str]:
+        """Return the paths of `split`, sorted."""
         folder, begin, end = _parse(split)
         if bool(folder) != self._split_folders:
             raise RequestError(
