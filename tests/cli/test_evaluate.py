@@ -19,12 +19,6 @@ COUNTS = {
 }
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def test_a_checkpoint_and_its_exported_file_are_evaluated_alike(workplace, command, finished_run):
     status, out, _ = command(evaluate, "--checkpoint", finished_run, "--json", "a.json")
     assert status == 0 and "recall_at_1" in out

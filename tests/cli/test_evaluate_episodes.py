@@ -14,12 +14,6 @@ from triplet_train.evaluation.episodes import Episodes, evaluate_episodes
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def small_file(workplace):
     """Classes a of 20 rows, b of 5 and c of 1, and two rows without a label."""
     names = [*(["a"] * 20 + ["b"] * 5 + ["c"]), "", ""]

@@ -1,7 +1,5 @@
 """report.html: of a run, and of what triplet-eval judges."""
 
-import pytest
-
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.console import SILENT
@@ -11,12 +9,6 @@ from triplet_train.run.folder import RunFolder
 from triplet_train.run.request import Request
 
 SHEETS = "neighbours_random.png"
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from triplet_train.files import naming, read_json
+from triplet_train.files import naming, plots_name, read_json
 from triplet_train.registry import FORMATS
 
 _RUN_FILES = ("config.yaml", "environment.json")  # a folder with both is a run folder
@@ -60,7 +60,7 @@ class RunFolder:
         self.metrics_log = path / "metrics.jsonl"
         self.metrics = path / "metrics.json"
         self.report = path / "report.html"
-        self.plots = path / "plots"
+        self.plots = path / plots_name(self.report.name)
         self.checkpoints = path / _CHECKPOINTS
         self.best = self.checkpoints / "best"
         self.embedder = path / EMBEDDER

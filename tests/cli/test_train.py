@@ -1,0 +1,126 @@
+"""triplet-train: files that a run writes, and lines that it prints."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.helpers.commands import small_run
+from tests.helpers.tables import pixels
+from triplet_train.cli.train import main as train
+from triplet_train.config import load_config
+from triplet_train.data.source import open_source
+from triplet_train.embeddings.files import read_table
+from triplet_train.evaluation import METRICS, Coverage, retrieval_metrics
+from triplet_train.models.embedder import load_embedder
+from triplet_train.run.folder import RunFolder
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
+
+METRIC_NAMES = {metric.name for metric in METRICS}
+
+
+COUNTS = {
+    *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
+    "rows_without_label",
+}
+
+
+def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_dir):
+    status, out, err = command(train, *small_run(data_dir))
+    assert status == 0
+    folder = workplace / "runs" / "digits_semihard"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "metrics.json",
+        "checkpoints",
+        "embedder.keras",
+        "embeddings",
+        "plots",
+        "tensorboard",
+        "report.html",
+    }
+    # --overwrite takes these, and the rows of a batch that failed.
+    assert names | {"failed_batch.json"} == {path.name for path in RunFolder(folder).entries}
+    assert {p.name for p in (folder / "embeddings").iterdir()} == {"test.parquet", "test.npz"}
+    assert (folder / "tensorboard/test.projector/sprite.png").exists()
+    assert (
+        "test.projector/vectors.tsv" in (folder / "tensorboard/projector_config.pbtxt").read_text()
+    )
+    figures = json.loads((folder / "metrics.json").read_text())
+    more = {"step", "steps", "split", "splits", "intervals", "thresholds", *COUNTS}
+    assert set(figures) == METRIC_NAMES | more and figures["split"] == "test"
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
+    assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
+    assert "step 20/20" in err and "images/s" in err and "left" in err
+
+    # The resolved configuration alone makes the same run again.
+    again = ["--config", folder / "config.yaml", "--run-dir", "again", "--quiet"]
+    status, out, err = command(train, *again)
+    assert (status, err) == (0, "")
+    first, second = (read_table(f / "embeddings/test.npz") for f in (folder, workplace / "again"))
+    np.testing.assert_array_equal(first.embeddings, second.embeddings)
+
+
+def test_a_folder_that_is_not_a_run_is_never_replaced(workplace, command, data_dir):
+    (workplace / "thesis.txt").write_text("years of work")
+    status, _, err = command(train, *small_run(data_dir, "--run-dir", ".", "--overwrite"))
+    assert status == 2 and "other than a run" in err
+    assert [path.name for path in workplace.iterdir()] == ["thesis.txt"]
+
+
+def test_judging_and_exporting_take_images_as_they_are(workplace, command, data_dir):
+    strong = "augment={rotate: 90, shift: 0.5, flip: both, contrast: 0.9, erase: 0.9}"
+    more = ["--set", strong, "--set", "train.steps=2", "--set", "embeddings.formats=[npz]"]
+    assert command(train, *small_run(data_dir, *more))[0] == 0
+    run = workplace / "runs/digits_semihard"
+    tower = load_embedder(run)
+    source = open_source(load_config(str(run / "config.yaml")).data)
+    exported, judged = (source.table(split) for split in ("test", "train[85%:]"))
+    table = read_table(run / "embeddings/test.npz")
+    np.testing.assert_allclose(table.embeddings, tower(pixels(exported)), atol=1e-6)
+    figures = retrieval_metrics(tower(pixels(judged)).numpy(), judged.labels)
+    logged = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {key: logged[key] for key in figures} == pytest.approx(figures, abs=1e-6)
+
+
+def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace, command, data_dir):
+    part = "test[:12]"
+    changes = [f"data.eval_split={part}", f"embeddings.splits=['{part}']", "train.steps=1"]
+    changes += ["embeddings.formats=[npz]"]
+    options = [word for change in changes for word in ("--set", change)]
+    status, out, err = command(train, *small_run(data_dir, *options))
+    assert status == 0, err
+    expected = Coverage(5, 2, 7, 7)  # 3, 6 and seven digits that are there once
+    assert f"  ({expected})  best so far" in err
+    assert f"  ({expected})\n" in out
+    run = workplace / "runs/digits_semihard"
+    last_line = (run / "metrics.jsonl").read_text().splitlines()[-1]
+    for found in (json.loads((run / "metrics.json").read_text()), json.loads(last_line)):
+        assert Coverage.of_counts(found) == expected
+
+
+def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, command, data_dir):
+    more = ["optimizer.name=sgd", "optimizer.learning_rate=1e38", "train.steps=1"]
+    options = [part for key in more for part in ("--set", key)]
+    status, _, err = command(train, *small_run(data_dir, *options))
+    assert status == 1 and "finite" in err and "step 1" in err and "Traceback" not in err
+    assert "the newest good checkpoint is runs/digits_semihard/checkpoints/step_00000000" in err
+    kept = (workplace / "runs/digits_semihard/checkpoints").iterdir()
+    assert [path.name for path in kept] == ["step_00000000"]
+
+
+def test_a_damaged_data_set_is_named(workplace, command, data_dir):
+    sets = workplace / "sets"
+    shutil.copytree(data_dir, sets)
+    (file,) = sets.rglob("digits-train.tfrecord-00000-of-00001")
+    file.write_bytes(file.read_bytes()[:5000])
+    status, _, err = command(train, *small_run(sets))
+    assert status == 1 and "digits/1.0.0 train[:85%] cannot be read" in err
+    assert not (workplace / "runs").exists() and "Traceback" not in err
