@@ -44,7 +44,7 @@ class EpisodeResult:
     """Result of `evaluate_episodes`.
 
     Attributes:
-        asked: the request.
+        request: as given.
         accuracy: mean of `per_episode`.
         interval: ends of its 95 % interval, the mean +- 1.96 standard errors, as in few-shot
             papers; it may exceed 1. It measures the variation over other episodes of these images.
@@ -56,7 +56,7 @@ class EpisodeResult:
         per_episode: float64 [episodes], the accuracy of each.
     """
 
-    asked: Episodes
+    request: Episodes
     accuracy: float
     interval: tuple[float, float]
     queries_per_class: tuple[int, int]
@@ -65,7 +65,9 @@ class EpisodeResult:
     per_episode: np.ndarray
 
 
-def evaluate_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episodes) -> EpisodeResult:
+def evaluate_episodes(
+    embeddings: np.ndarray, labels: np.ndarray, request: Episodes
+) -> EpisodeResult:
     """Accuracy of the nearest class mean in random episodes.
 
     An episode draws N classes with equal probability, and of each class K support images and up to
@@ -97,28 +99,28 @@ def evaluate_episodes(embeddings: np.ndarray, labels: np.ndarray, asked: Episode
         RequestError: fewer classes than ways have K + 1 images.
     """
     members = class_indices(labels)
-    usable = [rows for rows in members if len(rows) > asked.shots]
-    if len(usable) < asked.ways:
+    usable = [rows for rows in members if len(rows) > request.shots]
+    if len(usable) < request.ways:
         raise RequestError(
-            f"{asked.ways}-way {asked.shots}-shot episodes need {asked.ways} classes of at least "
-            f"{asked.shots + 1} images, and there are {len(usable)}"
+            f"{request.ways}-way {request.shots}-shot episodes need {request.ways} classes of at "
+            f"least {request.shots + 1} images, and there are {len(usable)}"
         )
     accuracies = np.array(
         [
-            _accuracy(embeddings, draw(usable, asked, number), asked.shots)
-            for number in range(asked.episodes)
+            _accuracy(embeddings, draw(usable, request, number), request.shots)
+            for number in range(request.episodes)
         ]
     )
     mean = float(accuracies.mean())
-    reach = _95_PERCENT * float(accuracies.std(ddof=1)) / asked.episodes**0.5
-    queries = [min(len(rows) - asked.shots, asked.queries_per_class) for rows in usable]
+    reach = _95_PERCENT * float(accuracies.std(ddof=1)) / request.episodes**0.5
+    queries = [min(len(rows) - request.shots, request.queries_per_class) for rows in usable]
     return EpisodeResult(
-        asked,
+        request,
         mean,
         (mean - reach, mean + reach),
         (min(queries), max(queries)),
         len(usable),
-        [int(labels[rows[0]]) for rows in members if len(rows) <= asked.shots],
+        [int(labels[rows[0]]) for rows in members if len(rows) <= request.shots],
         accuracies,
     )
 
@@ -129,7 +131,7 @@ def class_indices(labels: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def draw(members: list[np.ndarray], asked: Episodes, number: int) -> list[np.ndarray]:
+def draw(members: list[np.ndarray], request: Episodes, number: int) -> list[np.ndarray]:
     """Draw episode `number`: the indices of images of each of N distinct classes.
 
     The first K images of a class are the support, the others the queries; all are distinct.
@@ -137,9 +139,9 @@ def draw(members: list[np.ndarray], asked: Episodes, number: int) -> list[np.nda
     Args:
         members: the indices of the images of each class that can be drawn, at least K + 1 each.
     """
-    rng = np.random.default_rng((asked.seed, number))
-    chosen = [members[place] for place in rng.choice(len(members), asked.ways, replace=False)]
-    wanted = asked.shots + asked.queries_per_class
+    rng = np.random.default_rng((request.seed, number))
+    chosen = [members[place] for place in rng.choice(len(members), request.ways, replace=False)]
+    wanted = request.shots + request.queries_per_class
     return [rng.choice(rows, min(wanted, len(rows)), replace=False) for rows in chosen]
 
 

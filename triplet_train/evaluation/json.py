@@ -51,12 +51,12 @@ def _episodes_as_json(result: EpisodeResult, names: dict[int, str]) -> dict[str,
     """All but the accuracy of each episode."""
     fewest, most = result.queries_per_class
     return {
-        "ways": result.asked.ways,
-        "shots": result.asked.shots,
+        "ways": result.request.ways,
+        "shots": result.request.shots,
         "queries_per_class": most,
         "fewest_queries_per_class": fewest,
-        "episodes": result.asked.episodes,
-        "seed": result.asked.seed,
+        "episodes": result.request.episodes,
+        "seed": result.request.seed,
         "accuracy": result.accuracy,
         "interval": result.interval,
         "classes": result.classes,

@@ -38,8 +38,8 @@ class TableEvaluation:
     run: RunFolder | None = None
 
     @property
-    def searched(self) -> EmbeddingTable:
-        """The table to which `result.neighbours` refers: the gallery, or else the queries."""
+    def searched_table(self) -> EmbeddingTable:
+        """The gallery, or in leave-one-out the queries; `result.neighbours` refers to it."""
         return self.queries if self.gallery is None else self.gallery
 
 
@@ -74,7 +74,7 @@ def evaluate_tables(
     embeddings, labels = tables[0].embeddings, tables[0].labels
     try:
         # First, because it takes seconds and refuses too few classes.
-        found = None if episodes is None else evaluate_episodes(embeddings, labels, episodes)
+        drawn = None if episodes is None else evaluate_episodes(embeddings, labels, episodes)
         arrays = [part for table in tables for part in (table.embeddings, table.labels)]
         result = evaluate(*arrays, progress=progress)
     except RequestError as error:
@@ -87,7 +87,7 @@ def evaluate_tables(
         tables[1] if gallery else None,
         names,
         replace(result, coverage=counts),
-        found,
+        drawn,
         None if unlabelled else images,  # whose indices would differ
         run,
     )

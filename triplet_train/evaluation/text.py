@@ -83,15 +83,15 @@ def queries_of_each(result: EpisodeResult) -> str:
 
 def _episodes(result: EpisodeResult, names: Names) -> str:
     """The accuracy with its interval, and the classes that are in no episode."""
-    asked = result.asked
+    request = result.request
     lines = [
-        f"{asked.ways}-way {asked.shots}-shot accuracy {result.accuracy:.4f} "
-        f"+- {result.accuracy - result.interval[0]:.4f} ({asked.episodes:,} episodes drawn from "
-        f"{result.classes:,} classes, {queries_of_each(result)}, seed {asked.seed})"
+        f"{request.ways}-way {request.shots}-shot accuracy {result.accuracy:.4f} "
+        f"+- {result.accuracy - result.interval[0]:.4f} ({request.episodes:,} episodes drawn from "
+        f"{result.classes:,} classes, {queries_of_each(result)}, seed {request.seed})"
     ]
     if result.left_out_labels:
         lines.append(
-            f"  left out, having fewer than {asked.shots + 1} images: "
+            f"  left out, having fewer than {request.shots + 1} images: "
             f"{len(result.left_out_labels):,} of the classes "
             f"({listed([names[label] for label in result.left_out_labels])})"
         )

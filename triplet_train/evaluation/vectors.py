@@ -94,8 +94,7 @@ def evaluate(
     counter = PairCounter(pairs)
     result = search(pairs, lambda done: progress("evaluating", done), counter.see)
     labels = query_labels[result.query_indices]
-    searched_labels = query_labels if gallery_labels is None else np.asarray(gallery_labels)
-    near = searched_labels[result.neighbours]
+    near = np.asarray(query_labels if gallery_labels is None else gallery_labels)[result.neighbours]
     per_query = result.per_query | {
         metric.name: metric.compute(near, labels) for metric in metrics_from(Source.NEIGHBOURS)
     }

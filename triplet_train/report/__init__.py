@@ -1,4 +1,4 @@
-"""Pictures, and one page that holds them."""
+"""Plots of an evaluation, and the page that shows them."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ def plots_folder(page: Path) -> Path:
 
 
 def refuse_plots(folder: Path, *, overwrite: bool) -> None:
-    """Raises RequestError if `folder` is there and may not be replaced by the plots of a page."""
+    """Raise RequestError if a folder of plots cannot be made, or may not be replaced."""
     if os.path.lexists(folder) and not folder.is_dir():
-        raise RequestError(f"{folder} is a file, and the place of the page's plots")
+        raise RequestError(f"{folder} is a file; the plots of the page need a folder of this name")
     if folder.is_dir() and not overwrite:
         raise RequestError(f"{folder} exists; give --overwrite to replace it")
     if folder.is_dir() and any(path.suffix != ".png" for path in folder.iterdir()):
-        raise RequestError(f"{folder} is a folder of something else, which is not replaced")
+        raise RequestError(f"{folder} is a folder with other content, which is not replaced")

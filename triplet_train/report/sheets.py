@@ -25,7 +25,7 @@ _FRAMES = "Blue with a check: of the query's class. Orange, dashed, with a cross
 def hits(evaluated: TableEvaluation) -> np.ndarray:
     """Bool [Q', at most 5]: True where a nearest image has the query's class."""
     result = evaluated.result
-    labels = evaluated.searched.labels[result.neighbours[:, :NEIGHBOURS]]
+    labels = evaluated.searched_table.labels[result.neighbours[:, :NEIGHBOURS]]
     return labels == evaluated.queries.labels[result.query_indices][:, np.newaxis]
 
 
@@ -115,7 +115,7 @@ def sheet_figure(evaluated: TableEvaluation, images: Images, positions: np.ndarr
         for column in range(right.shape[1]):
             left, good = _left(column + 1), right[position, column]
             near = result.neighbours[position, column]
-            name = short_name(int(evaluated.searched.labels[near]), names, 9)
+            name = short_name(int(evaluated.searched_table.labels[near]), names, 9)
             distance = result.neighbour_distances[position, column]
             color, dashes = (BLUE, "-") if good else (ORANGE, (0, (3, 1.5)))
             _draw(axes, left, top, images[near], color, dashes)

@@ -40,18 +40,18 @@ def _row(metric: Metric, evaluated: TableEvaluation) -> MetricRow:
 
 
 def _episodes_row(result: EpisodeResult) -> MetricRow:
-    asked = result.asked
-    examples = "example" if asked.shots == 1 else f"mean of {asked.shots} examples"
+    request = result.request
+    examples = "example" if request.shots == 1 else f"mean of {request.shots} examples"
     left_out = len(result.left_out_labels)
     return MetricRow(
-        f"{asked.ways}-way {asked.shots}-shot",
+        f"{request.ways}-way {request.shots}-shot",
         f"{result.accuracy:.4f}",
         _between(result.interval),
-        f"share of queries that are nearest to the {examples} of their class, of {asked.ways} "
-        f"classes; over {asked.episodes:,} random episodes, as is the interval, drawn from "
+        f"share of queries that are nearest to the {examples} of their class, of {request.ways} "
+        f"classes; over {request.episodes:,} random episodes, as is the interval, drawn from "
         f"{result.classes:,} classes"
         + (f" ({left_out:,} more have too few images)" if left_out else "")
-        + f"; {queries_of_each(result)}, seed {asked.seed}",
+        + f"; {queries_of_each(result)}, seed {request.seed}",
     )
 
 
@@ -96,7 +96,7 @@ def worst_rows(evaluated: TableEvaluation) -> list[tuple[str, str, str, str]]:
     for position in worst_queries(evaluated):
         query, nearest = result.query_indices[position], result.neighbours[position, 0]
         own = name_of(int(evaluated.queries.labels[query]), names)
-        other = name_of(int(evaluated.searched.labels[nearest]), names)
+        other = name_of(int(evaluated.searched_table.labels[nearest]), names)
         distance = f"{result.neighbour_distances[position, 0]:.3f}"
         rows.append((evaluated.queries.ids[query], own, other, distance))
     return rows
