@@ -1,6 +1,7 @@
 """What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+from tests.helpers.commands import SMALL, empty_page
 from triplet_train.cli.command import without_collecting
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a job in the background of a script
@@ -97,8 +99,23 @@ def command(capfd, monkeypatch):
 
 
 @pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty folder in which the test's commands work."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def without_pages(monkeypatch):
+    """Save seconds a run; tests/jobs/test_report.py has whole pages."""
+    from triplet_train.jobs import report
+
+    monkeypatch.setattr(report, "write_page", empty_page)
+
+
+@pytest.fixture
 def without_tsne(monkeypatch):
-    """Saves seconds a page; the page of a run in tests/cli/test_report.py has one."""
+    """Save seconds a page; the page of a run in tests/jobs/test_report.py has one."""
     from triplet_train.report import maps
 
     monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 10_000)
@@ -110,17 +127,8 @@ def digits_config(data_dir):
     from triplet_train.config import load_config
 
     def make(*overrides):
-        small = [
-            f"data.data_dir='{data_dir}'",
-            "batch.per_class=4",
-            "model.filters=[8]",
-            "model.embedding_dim=16",
-            "loss.strategy=naive",  # which is compiled soonest
-            "train.steps=20",
-            "train.log_every=5",
-            "train.eval_every=10",
-            "train.checkpoint_every=10",
-        ]
+        where = f"data.data_dir='{data_dir}'"
+        small = [where, *SMALL, "train.log_every=5"]
         return load_config("digits_semihard", [*small, *overrides])
 
     return make
@@ -136,8 +144,13 @@ def finished_run(tmp_path_factory, digits_config):
     from triplet_train.run.request import Request
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    with pytest.MonkeyPatch.context() as patch:  # saves seconds; tests/cli/test_report.py has one
-        patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "write_page", empty_page)
         run(Request(digits_config(), RunFolder(folder)), SILENT)
-    (folder / "plots").mkdir()
     return folder
+
+
+@pytest.fixture
+def run_copy(tmp_path, finished_run):
+    """The folder `run` below the test's own: a copy of the small finished run, to be changed."""
+    return shutil.copytree(finished_run, tmp_path / "run", symlinks=True)

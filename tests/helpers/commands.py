@@ -1,5 +1,12 @@
-"""Options of small runs on `digits`."""
+"""Arguments of the commands, for runs of a second on the data set `digits`."""
 
+from triplet_train.evaluation.metrics import METRICS
+
+METRIC_NAMES = {metric.name for metric in METRICS}
+COUNTS = {
+    *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
+    "rows_without_label",
+}
 SMALL = [
     "batch.per_class=4",
     "model.filters=[8]",
@@ -9,8 +16,24 @@ SMALL = [
     "train.eval_every=10",
     "train.checkpoint_every=10",
 ]
+# Of the copy that the fixture `run_copy` makes.
+RUN = ["--config", "run/config.yaml", "--run-dir", "run"]
+RESUME = [*RUN, "--resume"]
+
+
+def changed(*overrides):
+    """Options that change the configuration: `--set KEY=VALUE` for each override."""
+    return [part for override in overrides for part in ("--set", override)]
 
 
 def small_run(data_dir, *more):
-    options = [part for key in SMALL for part in ("--set", key)]
-    return ["--config", "digits_semihard", "--data-dir", data_dir, *options, *more]
+    """Arguments of triplet-train for the small run, and `more`."""
+    return ["--config", "digits_semihard", "--data-dir", data_dir, *changed(*SMALL), *more]
+
+
+def empty_page(evaluated, file, title):
+    """Stand in for the page of a run and its folder of plots, which take seconds."""
+    from triplet_train.report import plots_folder
+
+    file.touch()
+    plots_folder(file).mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""triplet-train --dry-run, with and without a preview."""
+"""A dry run and its preview: they describe the run and write nothing else."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 import yaml
 from PIL import Image
 
-from tests.helpers.commands import small_run
+from tests.helpers.commands import changed, small_run
 from tests.helpers.networks import application
 from triplet_train.cli.train import main as train
 from triplet_train.data.batches import make_batches
@@ -15,6 +15,9 @@ from triplet_train.errors import RequestError
 from triplet_train.jobs.train import dry_run
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.randomness import step_key
+
+PREVIEW = ["--dry-run", "--preview", "sheet.png"]
+AUGMENT = "augment={rotate: 30, erase: 0.3}"
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(workplace, command):
@@ -50,19 +53,13 @@ def test_a_dry_run_shows_progress_unless_it_is_to_be_quiet(
     assert asked == [False, True]
 
 
-PREVIEW = ["--dry-run", "--preview", "sheet.png"]
-
-
-AUGMENT = ["--set", "augment={rotate: 30, erase: 0.3}"]
-
-
 def test_a_preview_shows_the_images_that_the_first_step_gives_to_the_tower(
     workplace, command, data_dir, digits_config
 ):
-    status, out, _ = command(train, *small_run(data_dir, *AUGMENT, *PREVIEW))
+    status, out, _ = command(train, *small_run(data_dir, *changed(AUGMENT), *PREVIEW))
     assert status == 0 and "augment    rotate 30.0, erase 0.3\n" in out and "sheet.png" in out
     assert [path.name for path in workplace.iterdir()] == ["sheet.png"]
-    config = digits_config("augment={rotate: 30, erase: 0.3}")
+    config = digits_config(AUGMENT)
     images = open_source(config.data).table(config.data.train_split)
     rows = make_batches(config, images.labels).rows(0)
     augment = make_augmentation(config.augment)
@@ -85,7 +82,7 @@ def test_a_preview_is_replaced_only_with_overwrite(workplace, command, data_dir)
 
 
 def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workplace, command):
-    request = ["--set", "data.dataset=mnist", *PREVIEW]
+    request = [*changed("data.dataset=mnist"), *PREVIEW]
     status, _, err = command(train, *small_run(workplace / "sets", *request))
     assert status == 2 and "--preview needs the images of mnist/3.0.1" in err
     assert not any(workplace.iterdir())
@@ -95,7 +92,7 @@ def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workp
 def test_a_dry_run_says_what_is_trained_of_a_tower_with_a_frozen_backbone(workplace, command):
     application("MobileNet", channels=1).save_weights("some.weights.h5")
     model = "model={tower: MobileNet, weights: some.weights.h5, freeze_backbone: true}"
-    more = ["--set", model, "--set", "data.image_size=[32,32]", "--dry-run"]
+    more = [*changed(model, "data.image_size=[32,32]"), "--dry-run"]
     status, out, err = command(train, *small_run(workplace / "sets", *more))
     assert (status, err) == (0, "")
     assert "tower      MobileNet: 32 x 32 x 1 -> 64, 3,293,888 parameters, 65,600 trained\n" in out

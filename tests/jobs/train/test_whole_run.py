@@ -1,4 +1,4 @@
-"""triplet-train: files that a run writes, and lines that it prints."""
+"""A run from its configuration to its last file."""
 
 import json
 import shutil
@@ -6,26 +6,17 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.helpers.commands import small_run
+from tests.helpers.commands import COUNTS, METRIC_NAMES, RESUME, changed, small_run
 from tests.helpers.tables import pixels
 from triplet_train.cli.train import main as train
 from triplet_train.config import load_config
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.files import read_table
-from triplet_train.evaluation import METRICS, Coverage, retrieval_metrics
+from triplet_train.evaluation import Coverage, retrieval_metrics
 from triplet_train.models.embedder import load_embedder
 from triplet_train.run.folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
-
-
-METRIC_NAMES = {metric.name for metric in METRICS}
-
-
-COUNTS = {
-    *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
-    "rows_without_label",
-}
+pytestmark = pytest.mark.usefixtures("without_pages")
 
 
 def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_dir):
@@ -68,16 +59,9 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
     np.testing.assert_array_equal(first.embeddings, second.embeddings)
 
 
-def test_a_folder_that_is_not_a_run_is_never_replaced(workplace, command, data_dir):
-    (workplace / "thesis.txt").write_text("years of work")
-    status, _, err = command(train, *small_run(data_dir, "--run-dir", ".", "--overwrite"))
-    assert status == 2 and "other than a run" in err
-    assert [path.name for path in workplace.iterdir()] == ["thesis.txt"]
-
-
 def test_judging_and_exporting_take_images_as_they_are(workplace, command, data_dir):
     strong = "augment={rotate: 90, shift: 0.5, flip: both, contrast: 0.9, erase: 0.9}"
-    more = ["--set", strong, "--set", "train.steps=2", "--set", "embeddings.formats=[npz]"]
+    more = changed(strong, "train.steps=2", "embeddings.formats=[npz]")
     assert command(train, *small_run(data_dir, *more))[0] == 0
     run = workplace / "runs/digits_semihard"
     tower = load_embedder(run)
@@ -94,8 +78,7 @@ def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace,
     part = "test[:12]"
     changes = [f"data.eval_split={part}", f"embeddings.splits=['{part}']", "train.steps=1"]
     changes += ["embeddings.formats=[npz]"]
-    options = [word for change in changes for word in ("--set", change)]
-    status, out, err = command(train, *small_run(data_dir, *options))
+    status, out, err = command(train, *small_run(data_dir, *changed(*changes)))
     assert status == 0, err
     expected = Coverage(5, 2, 7, 7)  # 3, 6 and seven digits that are there once
     assert f"  ({expected})  best so far" in err
@@ -106,10 +89,24 @@ def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace,
         assert Coverage.of_counts(found) == expected
 
 
+def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_figures(
+    workplace, command, run_copy
+):
+    shutil.rmtree(run_copy / "embeddings")
+    splits = "embeddings.splits=['test[:90%]', 'test[90%:]', 'train[:1]']"
+    more = changed(splits, "embeddings.formats=[npz]")
+    status, out, _ = command(train, *RESUME, *more)
+    assert status == 0 and "train[:1]: no metrics, since no two images share a class" in out
+    rows = {path.name: len(read_table(path).ids) for path in (run_copy / "embeddings").iterdir()}
+    assert rows == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
+    figures = json.loads((run_copy / "metrics.json").read_text())
+    assert figures["recall_at_1"] == figures["splits"]["test[:90%]"]["recall_at_1"]
+    assert figures["splits"]["train[:1]"] == {}
+
+
 def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, command, data_dir):
-    more = ["optimizer.name=sgd", "optimizer.learning_rate=1e38", "train.steps=1"]
-    options = [part for key in more for part in ("--set", key)]
-    status, _, err = command(train, *small_run(data_dir, *options))
+    more = changed("optimizer.name=sgd", "optimizer.learning_rate=1e38", "train.steps=1")
+    status, _, err = command(train, *small_run(data_dir, *more))
     assert status == 1 and "finite" in err and "step 1" in err and "Traceback" not in err
     assert "the newest good checkpoint is runs/digits_semihard/checkpoints/step_00000000" in err
     kept = (workplace / "runs/digits_semihard/checkpoints").iterdir()

@@ -1,0 +1,70 @@
+"""A finished run that is given more to do, or has lost a part of its end."""
+
+import pytest
+
+from tests.helpers.commands import RESUME, changed, small_run
+from triplet_train.cli.train import main as train
+from triplet_train.config import load_config
+from triplet_train.embeddings.files import read_table
+from triplet_train.jobs import report
+from triplet_train.jobs.train.end import is_finished
+from triplet_train.run.folder import RunFolder
+from triplet_train.run.request import Request
+
+pytestmark = pytest.mark.usefixtures("without_pages")
+
+
+@pytest.mark.slow
+def test_a_finished_run_goes_on_when_it_is_given_more_steps(
+    workplace, command, data_dir, finished_run
+):
+    constant = changed("optimizer.schedule=constant")
+    whole = ["--run-dir", "whole", *constant, *changed("train.steps=30")]
+    assert command(train, *small_run(data_dir, *whole))[0] == 0
+    assert command(train, *small_run(data_dir, "--run-dir", "run", *constant))[0] == 0
+    more = ["--run-dir", "run", "--resume", *constant, "--set"]
+    status, _, err = command(train, *small_run(data_dir, *more, "train.steps=10"))
+    assert status == 2 and "train.steps: 20 -> 10" in err
+    status, _, err = command(train, *small_run(data_dir, *more, "train.steps=30"))
+    assert status == 0 and "another train.steps: 20 -> 30" in err and "warning" not in err
+    tables = [read_table(workplace / name / "embeddings/test.npz") for name in ("run", "whole")]
+    assert (tables[0].embeddings == tables[1].embeddings).all()
+    assert load_config("run/config.yaml").train.steps == 30
+    status, out, _ = command(train, *small_run(data_dir, *more, "train.steps=30"))
+    assert status == 0 and "finished" in out
+
+
+def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, run_copy):
+    status, _, err = command(train, *RESUME, *changed("embeddings.splits=['train[:30]']"))
+    assert status == 0 and "another embeddings.splits" in err and "step 20/20" not in err
+    assert len(read_table(run_copy / "embeddings/train_-30.npz").ids) == 30
+
+
+def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
+    workplace, command, run_copy, monkeypatch
+):
+    request = [*RESUME, *changed("embeddings.splits=['train[:30]']")]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(report, "write_page", interrupted)
+        assert command(train, *request)[0] == 130
+    assert not (run_copy / "report.html").exists()
+    status, out, _ = command(train, *request)
+    assert status == 0 and "nothing to resume" not in out
+    assert (run_copy / "report.html").exists()
+
+
+def test_damaged_figures_of_a_finished_run_are_made_anew(
+    workplace, command, finished_run, run_copy
+):
+    figures = run_copy / "metrics.json"
+    finished = Request(load_config("run/config.yaml"), RunFolder(run_copy))
+    for damage in ("[]", '{"steps": 20, "splits": 3}'):
+        figures.write_text(damage)
+        assert not is_finished(finished)
+    figures.write_text("{")
+    assert command(train, *RESUME)[0] == 0
+    assert figures.read_bytes() == (finished_run / "metrics.json").read_bytes()
