@@ -155,7 +155,7 @@ def test_what_is_no_image_of_a_class_is_left_out_and_said(splits):
     table = source(splits).table("train")
     assert len(table) == 3
     assert [note.removeprefix("left out: ") for note in table.notes] == [
-        f"1 images that lie in no class's folder of {splits}/train",
+        f"1 images outside the folders of classes in {splits}/train",
         f"1 class folders without images in {splits}/train: empty",
         f"2 files in {splits}/train whose names do not end in .bmp, .gif, .jpeg, .jpg, .png or "
         ".webp: no suffix (1), .txt (1)",
@@ -213,8 +213,8 @@ def test_a_run_keeps_its_list_of_classes_whatever_comes_into_the_folder(splits):
     assert train.class_names == {0: "ant", 1: "bee", 2: "cat", 3: "aaa"}
     (note,) = [note for note in train.notes if "the run" in note]
     assert note == (
-        f"the run began without 1 of the classes in {splits}/train, which are numbered after its "
-        "own: aaa"
+        f"1 classes in {splits}/train are new since the run began, and numbered after its "
+        "classes: aaa"
     )
 
 

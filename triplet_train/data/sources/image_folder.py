@@ -160,7 +160,7 @@ class FolderSource:
         folders = sorted({PurePosixPath(path).parts[0] for path in self._found.folders})
         return (
             f"{self._root} has no folder {folder!r}; it has {', '.join(folders[:10]) or 'none'}"
-            f"{' ...' if len(folders) > 10 else ''}. If these are classes, cut splits of them, "
+            f"{' ...' if len(folders) > 10 else ''}. If these are classes, use shares as splits, "
             "as in data.train_split: 90% and data.eval_split: -10%"
         )
 
@@ -172,13 +172,13 @@ class FolderSource:
         notes = []
         if new and self._of_run:
             notes.append(
-                f"the run began without {len(new):,} of the classes in {place}, which are "
-                f"numbered after its own: {listed(new)}"
+                f"{len(new):,} classes in {place} are new since the run began, and numbered "
+                f"after its classes: {listed(new)}"
             )
         stray = [path for path in found.images if not self._class_of(path)]
         if stray:
             notes.append(
-                f"left out: {len(stray):,} images that lie in no class's folder of {place}"
+                f"left out: {len(stray):,} images outside the folders of classes in {place}"
             )
         full = {str(parent) for path in found.images for parent in PurePosixPath(path).parents}
         full.update(found.twice)
