@@ -27,14 +27,14 @@ from triplet_train.data.caching import which_fit
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.embeddings.files import read_table
 from triplet_train.errors import CommandError
-from triplet_train.jobs import report
 from triplet_train.training.collapse import Collapse
 from triplet_train.training.devices import Devices, fewer_at_a_time
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
-# A block of Python, a named block of YAML, or one indented line; Ray is in tests/cli/test_embed.py.
+# A block of Python, a named block of YAML, or one indented line.
+# tests/jobs/embed/test_ray.py is about Ray.
 STEPS = re.compile(
     r"^```python\n(.*?)^```$|[Aa]\s+file\s+`(\S+)`:\n\n```yaml\n(.*?)^```$|^    (\S[^\n]*)$",
     re.MULTILINE | re.DOTALL,
@@ -78,9 +78,8 @@ def follow(page, command, *more, **names):
 
 @pytest.mark.slow
 def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run(
-    workplace, command, mnist_dir, finished_run, monkeypatch
+    workplace, command, mnist_dir, finished_run, monkeypatch, without_pages
 ):
-    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     os.mkdir("photos")
     Image.new("L", (28, 28)).save("photos/seven.png")
@@ -114,8 +113,7 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
 
 
 @pytest.mark.slow
-def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch):
-    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
+def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, without_pages):
     classes = ("ring", "cross", "square", "disc")
     paths = [f"{name}/{number}.jpg" for name in classes for number in range(6)]
     make_folder(workplace / "photos", [f"{s}/{path}" for s in ("train", "test") for path in paths])

@@ -1,5 +1,9 @@
 """Arguments of the commands, for runs of a second on the data set `digits`."""
 
+from pathlib import Path
+
+import yaml
+
 from triplet_train.evaluation.metrics import METRICS
 
 METRIC_NAMES = {metric.name for metric in METRICS}
@@ -37,3 +41,19 @@ def empty_page(evaluated, file, title):
 
     file.touch()
     plots_folder(file).mkdir(exist_ok=True)
+
+
+def configuration(**data):
+    """A configuration of eight steps with this section `data`."""
+    return {
+        "data": data,
+        "batch": {"classes": 4, "per_class": 4},
+        "model": {"filters": [8], "embedding_dim": 8},
+        "loss": {"strategy": "naive"},  # which is compiled soonest
+        "train": {"steps": 8, "log_every": 4, "eval_every": 4},
+    }
+
+
+def write_configuration(name, **data):
+    """Write such a configuration to `NAME.yaml`."""
+    Path(f"{name}.yaml").write_text(yaml.safe_dump(configuration(**data)))

@@ -6,17 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.helpers.commands import COUNTS, METRIC_NAMES
 from tests.helpers.made_files import embedding_file
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.embeddings.files import read_table, write_table
-from triplet_train.evaluation.metrics import METRICS, Source, metrics_from
-
-METRIC_NAMES = {metric.name for metric in METRICS}
-COUNTS = {
-    *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
-    "rows_without_label",
-}
+from triplet_train.evaluation.metrics import Source, metrics_from
 
 
 def test_a_checkpoint_and_its_exported_file_are_evaluated_alike(workplace, command, finished_run):

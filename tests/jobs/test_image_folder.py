@@ -1,45 +1,22 @@
-"""The commands on folders, on held-out classes, and on sets that are not held in memory."""
-
-import json
-from pathlib import Path
+"""A folder of images, through every command."""
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from tests.helpers.made_sets import Plain, make_folder
+from tests.helpers.commands import write_configuration
+from tests.helpers.made_sets import make_folder
+from tests.helpers.run_contents import log_without_clock
 from tests.helpers.tables import pixels
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
-from triplet_train.config import Config, DataConfig
-from triplet_train.console import SILENT
+from triplet_train.config import DataConfig
 from triplet_train.data.source import open_source
 from triplet_train.data.sources import image_folder
 from triplet_train.embeddings.files import read_table
-from triplet_train.jobs import report
-from triplet_train.jobs.train.job import run
-from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
 
-SMALL = {
-    "batch": {"classes": 4, "per_class": 4},
-    "model": {"filters": [8], "embedding_dim": 8},
-    "loss": {"strategy": "naive"},  # which is compiled soonest
-    "train": {"steps": 8, "log_every": 4, "eval_every": 4},
-}
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
-    return tmp_path
-
-
-def write(name, **data):
-    Path(f"{name}.yaml").write_text(yaml.safe_dump({"data": data} | SMALL))
+pytestmark = pytest.mark.usefixtures("without_pages")
 
 
 @pytest.fixture
@@ -52,16 +29,10 @@ def photos(workplace, data_dir):
             file = workplace / "photos" / f"digit {label}" / f"{row}.jpg"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).resize((20 + row % 9, 15 + row % 7)).save(file)
-    write("photos", dataset="image_folder", path="photos", train_split="70%", eval_split="-30%")
+    write_configuration(
+        "photos", dataset="image_folder", path="photos", train_split="70%", eval_split="-30%"
+    )
     return workplace
-
-
-def without_clock(run):
-    lines = [json.loads(line) for line in (Path(run) / "metrics.jsonl").open()]
-    return [
-        {k: v for k, v in line.items() if k not in ("images_per_second", "data_wait")}
-        for line in lines
-    ]
 
 
 def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos, command):
@@ -81,7 +52,7 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
             train, *request, "--set", f"data.cache={cache}", "--run-dir", cache, "--quiet"
         )
         assert (status, err) == (0, "")
-    assert without_clock("memory") == without_clock("1 KiB")
+    assert log_without_clock(photos / "memory") == log_without_clock(photos / "1 KiB")
     tables = [
         read_table(photos / run / "embeddings/last-30%.parquet") for run in ("memory", "1 KiB")
     ]
@@ -167,81 +138,3 @@ def test_a_run_that_trains_and_judges_on_one_split_is_not_resumed_with_other_ima
     make_folder(photos / "photos", ["digit 1/extra.png"])
     status, _, err = command(train, *request, "--set", "train.steps=16", "--resume")
     assert status == 2 and "other images or labels in data.train_split" in err
-
-
-@pytest.fixture(scope="module")
-def unseen(tmp_path_factory, data_dir):
-    """A run that is evaluated on the last three digits. Not to be changed."""
-    folder = tmp_path_factory.mktemp("runs") / "unseen"
-    data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
-        run(Request(Config(data=data, **SMALL), RunFolder(folder)), SILENT)
-    return folder
-
-
-def test_shards_of_what_is_held_out_are_the_whole_in_parts(workplace, command, unseen):
-    request = ["--checkpoint", unseen, "--split", "test[:40]", "--output", "parts.npz", "--quiet"]
-    for shard in range(1, 4):
-        status, _, err = command(embed, *request, "--shard", f"{shard}/3")
-        assert status == 0, err
-    request[request.index("parts.npz")] = "whole.npz"
-    assert command(embed, *request)[0] == 0
-    parts, whole = (read_table(workplace / name) for name in ("parts.npz", "whole.npz"))
-    assert parts.ids == whole.ids and set(whole.labels.tolist()) == {7, 8, 9}
-
-
-def test_a_version_of_the_set_of_the_run_is_evaluated_with_the_same_classes(
-    workplace, command, unseen
-):
-    request = ["--checkpoint", unseen, "--quiet"]
-    plain = command(evaluate, *request)
-    assert plain[0] == 0 and "classes: 7-9" in plain[1]
-    assert command(evaluate, *request, "--dataset", "digits:1.0.0") == plain
-
-
-def test_held_out_classes_are_not_trained_on_and_alone_are_evaluated(workplace, command, data_dir):
-    write("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
-    assert (
-        "test, classes all but 0-4: " in command(train, "--config", "unseen.yaml", "--dry-run")[1]
-    )
-    request = ["--config", "unseen.yaml", "--run-dir", "run", "--quiet"]
-    assert command(train, *request)[0] == 0
-    table = read_table(workplace / "run/embeddings/test.parquet")
-    assert set(table.labels.tolist()) == {5, 6, 7, 8, 9}
-    assert table.metadata["classes"] == "all but 0-4"
-    request = ["--checkpoint", "run", "--json", "x.json", "--overwrite", "--quiet"]
-    assert "\nclasses: all but 0-4\n" in command(evaluate, *request)[1]
-    answer = json.loads(Path("x.json").read_text())
-    assert answer["evaluated_classes"] == "all but 0-4" and len(answer["classes"]) == 5
-    of_the_run = json.loads(Path("run/metrics.json").read_text())
-    assert answer["recall_at_1"] == of_the_run["recall_at_1"]
-    assert (
-        command(evaluate, *request, "--classes", "0-2,4", "--episodes", "20", "--ways", "4")[0] == 0
-    )
-    answer = json.loads(Path("x.json").read_text())
-    assert {row["label"] for row in answer["classes"]} == {0, 1, 2, 4}
-    request = ["--checkpoint", "run", "--classes", "all", "--output", "all.npz"]
-    assert command(embed, *request)[0] == 0
-    assert len(read_table(workplace / "all.npz").ids) == 450
-
-
-@pytest.mark.slow
-def test_class_rotations_are_trained_on_exported_and_evaluated(workplace, command, data_dir):
-    write("turned", dataset="digits", data_dir=str(data_dir), class_rotations=True)
-    request = ["--config", "turned.yaml", "--run-dir", "run", "--quiet"]
-    status, _, err = command(train, *request, "--set", "batch.classes=40")
-    assert (status, err) == (0, "")
-    table = read_table(workplace / "run/embeddings/test.parquet")
-    assert len(table.ids) == 4 * 450 and {"3@0", "3@90", "3@180", "3@270"} < set(table.label_names)
-
-
-def test_a_set_without_labels_is_embedded_and_not_trained_on(workplace, command, finished_run):
-    Plain(data_dir=workplace / "sets").download_and_prepare()
-    where = ["--dataset", "plain", "--data-dir", "sets"]
-    status, _, err = command(embed, "--checkpoint", finished_run, *where, "--output", "x.npz")
-    assert status == 0 and "have no label" in err
-    assert read_table(workplace / "x.npz").labels.tolist() == [-1] * 7
-    write("plain", dataset="plain", data_dir="sets", train_split="test")
-    status, _, err = command(train, "--config", "plain.yaml")
-    assert status == 2 and "data.label_key" in err and not Path("runs").exists()
