@@ -1,4 +1,4 @@
-"""What the tests share. TensorFlow is imported once, and one small run serves all who read one."""
+"""Shared fixtures. TensorFlow is imported once, and one small run serves all who read one."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(items):
-    """Tests with processes of their own first, side by side: a worker has one server of them."""
+    """Run tests that start processes first, side by side: each worker has one fork server."""
     starting = {"in_processes", "run_until_killed"}
     items.sort(key=lambda item: starting.isdisjoint(vars(item.module)))
 
@@ -52,7 +52,7 @@ def pretrained():
 
 @pytest.fixture(scope="session")
 def mnist_dir(tmp_path_factory):
-    """A TFDS folder that holds MNIST: links, as an index of labels is kept beside the files."""
+    """A TFDS folder with MNIST as links, since the index of labels is written beside the files."""
     folder = SHARED / "tfds"
     if not (folder / "mnist").is_dir():
         pytest.skip(f"no MNIST in {folder}")
@@ -83,7 +83,7 @@ def small_disk(tmp_path_factory):
 
 @pytest.fixture
 def command(capfd, monkeypatch):
-    """Runs a command in this process: `command(main, *arguments)` -> (status, stdout, stderr)."""
+    """Run a command in this process: `command(main, *arguments)` -> (status, stdout, stderr)."""
 
     def run(main, *arguments):
         monkeypatch.setattr(
@@ -123,7 +123,7 @@ def without_tsne(monkeypatch):
 
 @pytest.fixture(scope="session")
 def digits_config(data_dir):
-    """Overrides that make the demo's configuration a matter of seconds."""
+    """The demo's configuration, small enough to train in seconds: `digits_config(*overrides)`."""
     from triplet_train.config import load_config
 
     def make(*overrides):

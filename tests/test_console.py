@@ -1,4 +1,4 @@
-"""The bar of a terminal, made with a stream that says it is one."""
+"""The progress bar, on a stream that poses as a terminal."""
 
 import io
 import sys
@@ -19,11 +19,11 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def on_terminal(monkeypatch):
-    """What a function writes to a terminal; pytest sets stderr anew after fixtures."""
+    """Run a function and return the text it writes to a terminal."""
 
     def run(function):
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "stderr", Terminal())
+            patch.setattr(sys, "stderr", Terminal())  # here, as pytest sets it after fixtures
             function()
             return sys.stderr.getvalue()
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "triplet_train"
+ROOT = Path(__file__).parents[1]
+FILES = sorted(
+    file for folder in ("triplet_train", "tests") for file in (ROOT / folder).rglob("*.py")
+)
 ODD = re.compile(r"(What|Whether|How|Which|Where|When|Who|Why|As|The same)\b")
 
 
-@pytest.mark.parametrize(
-    "file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE))
-)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_a_docstring_begins_with_a_verb_or_with_the_noun_that_is_returned(file):
     nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)

@@ -1,4 +1,4 @@
-"""Writing beside and renaming, whoever else writes there and whatever happens meanwhile."""
+"""Writing beside and renaming, with other writers at work and with interruptions."""
 
 import os
 import shutil

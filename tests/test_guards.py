@@ -1,4 +1,4 @@
-"""What the package must not do with data, read in its source: run what is in them."""
+"""The source of the package has no call that would run code from data."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pages of the documentation are executed from top to bottom, as their reader would."""
+"""Pages of the documentation are executed from top to bottom."""
 
 import os
 import re

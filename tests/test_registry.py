@@ -1,4 +1,4 @@
-"""A name in the registry is all that the schema, the help and the documentation need of it."""
+"""A name in the registry is all that the schema, the help and the documentation need."""
 
 import inspect
 import re

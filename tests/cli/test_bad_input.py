@@ -1,4 +1,4 @@
-"""Whatever is wrong: one message that names it, no traceback, and nothing written."""
+"""Every mistake gives one message that names it, no traceback, and writes nothing."""
 
 import os
 import pickle
@@ -48,7 +48,7 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, finished_run, data_dir):
-    """A folder with all that the table names. Nothing is written there, so that one serves all."""
+    """A folder with everything that the table names. No test writes there, so all share it."""
     place = tmp_path_factory.mktemp("place")
     os.symlink(finished_run, place / "run")
     os.symlink(data_dir, place / "sets")
@@ -183,7 +183,7 @@ def _cut(file, half):
 
 
 def everything_in(*folders):
-    """Paths with sizes and times; of links themselves."""
+    """Paths with their sizes and times; a link counts as itself."""
     paths = (path for folder in folders for path in folder.rglob("*"))
     return {path: (path.lstat().st_size, path.lstat().st_mtime_ns) for path in paths}
 

@@ -2,7 +2,7 @@ from tests.helpers.processes import in_processes
 
 
 def growth_in_a_fresh_process():
-    """What is set of GPUs that are not there, and whether TensorFlow's runtime was up by then."""
+    """Memory growth as set on made-up GPUs, each with the state of TensorFlow's runtime by then."""
     import tensorflow as tf
     from tensorflow.python.eager import context
 

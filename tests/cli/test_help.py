@@ -1,4 +1,4 @@
-"""What helps to type a command: examples, the schema, completion by the shell."""
+"""Help with typing a command: examples, the schema, completion by the shell."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def test_every_command_tells_the_version(command, name):
 
 
 def completed(words, folder):
-    """What bash is told for the last word of the line `words`."""
+    """Completions that bash gets for the last word of the line `words`."""
     program = Path(sys.executable).with_name("triplet-train")
     environment = os.environ | {
         "_TRIPLET_TRAIN_COMPLETE": "complete_bash",

@@ -1,4 +1,4 @@
-"""Whatever stands in a configuration, the answer is a `Config` or a `RequestError`."""
+"""Any text at all is loaded as a `Config` or refused with a `RequestError`."""
 
 import contextlib
 
@@ -46,7 +46,7 @@ def file(tmp_path_factory):
 
 
 def load(file, content):
-    """Raises AssertionError alone: where a `Config` does not load again from what it gives."""
+    """Load the text, and again the YAML of its `Config`: an AssertionError if the two differ."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
     try:
         config = load_config(str(file))

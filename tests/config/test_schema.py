@@ -1,4 +1,4 @@
-"""What --schema prints: every key, as the schema has it."""
+"""Output of --schema: every key, as the schema has it."""
 
 import yaml
 

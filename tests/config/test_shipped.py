@@ -1,4 +1,4 @@
-"""Every shipped configuration says how it is run and what it gives, and can be checked."""
+"""Every shipped configuration names its command and its results, and these can be checked."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def reproduced(folder, *names):
 
 
 def keep_runs(folder, name, *deviations):
-    """Write the metrics of runs that are so many standard deviations from the promised ones."""
+    """Write metrics of runs that lie so many standard deviations from the promised ones."""
     for seed, deviation in enumerate(deviations):
         run = folder / f"{name}-{seed}"
         run.mkdir(parents=True)

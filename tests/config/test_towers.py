@@ -1,4 +1,4 @@
-"""What a configuration may say of each tower."""
+"""Keys of a configuration that each tower takes."""
 
 import keras
 import pytest

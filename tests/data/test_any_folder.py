@@ -46,7 +46,7 @@ def test_a_tree_is_read_by_path_with_a_class_per_folder(tree):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 100])
-def test_batches_of_any_size_hold_every_row_once(tree, size):
+def test_batches_of_any_size_hold_every_image_once(tree, size):
     _, batches = read_all(tree, size=size)
     assert max(map(len, batches)) <= size
     assert [i for batch in batches for i in batch.ids] == find_images(tree).images

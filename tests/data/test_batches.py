@@ -26,7 +26,7 @@ def requests(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(requests(), st.integers(0, 300))
-def test_a_batch_holds_p_distinct_classes_and_k_distinct_rows_of_each(request, step):
+def test_a_batch_holds_p_distinct_classes_and_k_distinct_images_of_each(request, step):
     sizes, p, k, seed = request
     labels = labels_of(sizes)
     rows = PKBatches(labels, classes=p, per_class=k, seed=seed).rows(step).reshape(p, k)
@@ -40,7 +40,9 @@ def test_a_batch_holds_p_distinct_classes_and_k_distinct_rows_of_each(request, s
 
 @settings(max_examples=30, deadline=None)
 @given(requests(), st.integers(1, 60))
-def test_at_any_time_rows_of_a_class_have_been_used_equally_often_give_or_take_one(request, steps):
+def test_at_any_time_images_of_a_class_have_been_used_equally_often_give_or_take_one(
+    request, steps
+):
     sizes, p, k, seed = request
     labels = labels_of(sizes)
     batches = PKBatches(labels, classes=p, per_class=k, seed=seed)
@@ -82,7 +84,7 @@ def test_any_batch_of_large_groups_can_be_had_whatever_came_before(step):
     assert len(set(rows)) == 2400 and (np.unique(labels[rows], return_counts=True)[1] == 1200).all()
 
 
-def test_over_a_run_every_row_is_used_about_equally_often_however_unequal_the_classes():
+def test_over_a_run_every_image_is_used_about_equally_often_however_unequal_the_classes():
     sizes = np.random.default_rng(1).integers(4, 60, 100)
     labels = labels_of(sizes)
     batches = PKBatches(labels, classes=8, per_class=4, seed=0)

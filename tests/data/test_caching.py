@@ -24,7 +24,7 @@ def data(cache="auto"):
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """The same digits in both file formats, and colour files in folders."""
+    """Sources: digits in both file formats of TFDS, and colour files in folders."""
     place = tmp_path_factory.mktemp("sets")
     for format in ("tfrecord", "array_record"):
         Digits(data_dir=place / format, file_format=format).download_and_prepare()

@@ -46,7 +46,7 @@ def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
 
 
 @pytest.mark.parametrize(
-    ("options", "trained", "judged"),
+    ("options", "trained", "evaluated"),
     [
         ({}, range(6), range(6)),
         ({"train_classes": ["0-2"]}, [0, 1, 2], [3, 4, 5]),
@@ -54,8 +54,8 @@ def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
         ({"train_classes": [0, 1], "eval_classes": ["cat"]}, [0, 1], [2]),
     ],
 )
-def test_no_class_is_both_trained_on_and_judged_by(options, trained, judged):
-    for rows, classes in ((training_images, trained), (evaluated_images, judged)):
+def test_no_class_is_both_trained_on_and_evaluated_on(options, trained, evaluated):
+    for rows, classes in ((training_images, trained), (evaluated_images, evaluated)):
         some = rows(TABLE, data(**options))
         assert sorted(set(some.labels.tolist())) == list(classes)
         expected = np.flatnonzero(np.isin(LABELS, classes))

@@ -1,4 +1,4 @@
-"""A read that fails for a moment gives the right images, one that fails for good a line."""
+"""A read that fails for a moment gives the right images; one that fails for good, a message."""
 
 import os
 from errno import EIO

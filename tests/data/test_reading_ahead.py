@@ -1,4 +1,4 @@
-"""Reading ahead gives what reading in turn gives, and no more than one batch of it early."""
+"""Reading ahead gives the batches of reading in turn, at most one of them early."""
 
 import threading
 
@@ -9,7 +9,7 @@ from triplet_train.errors import RunError
 
 
 class Batches:
-    """Three numbers, of which one may be a failure; says when each is asked for."""
+    """Three numbers, one of which may be a failure; a record of when each is asked for."""
 
     def __init__(self, failing=None):
         self.failing = failing

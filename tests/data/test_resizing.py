@@ -1,4 +1,4 @@
-"""Policies for images of another ratio, the same from files and from data sets."""
+"""Policies for images of another aspect ratio, the same for files and for data sets."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ DISC = np.where((Y - 19.5) ** 2 + (X - 39.5) ** 2 < 15**2, 255, 100).astype(np.u
 
 
 def fits(image, shape, policy, folder):
-    """By both ways."""
+    """Both ways of resizing an image."""
     Image.fromarray(image[..., 0]).save(folder / "x.png")
     yield make_resize(shape, policy)(image).numpy()
     yield make_decode(shape, policy)(folder / "x.png")

@@ -15,7 +15,7 @@ def groups_of(size, per_class, numbers, seed=0):
 
 
 def require_shuffled_passes(size, per_class, groups):
-    """Groups from the first on: each of distinct rows, and `size` rows in a row all of them."""
+    """Assert that each group has distinct rows, and each pass of `size` rows has every row once."""
     assert all(len(set(group)) == per_class for group in groups)
     stream = [row for group in groups for row in group]
     for start in range(0, len(stream) - size + 1, size):

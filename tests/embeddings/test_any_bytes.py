@@ -1,4 +1,4 @@
-"""Whatever bytes an embedding file holds, the answer is a whole table or a `RequestError`."""
+"""An embedding file of any bytes gives a whole table or a `RequestError`."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=FORMATS)
 def whole(request, place):
-    """A file's format, its bytes, and the places of those that may be others."""
+    """A file's format, its bytes, and the positions of bytes that may differ."""
     file = embedding_file(place / f"whole.{request.param}", [0, 0, 1, 1, 2, -1], seed=3, split="x")
     content = file.read_bytes()
     places = np.flatnonzero(np.frombuffer(content, np.uint8))  # most of an HDF5 file is empty

@@ -1,4 +1,4 @@
-"""How many images go through a tower at a time, and what is said where these are too many."""
+"""Images that go through a tower at a time, and the message where they are too many."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from triplet_train.errors import RunError
 
 
 @pytest.mark.parametrize("microbatch, size", [("null", 512), ("8", 8), ("1000", 512)])
-def test_what_bounds_training_bounds_judging_too(microbatch, size):
+def test_what_bounds_training_bounds_evaluation_too(microbatch, size):
     small = ["batch.classes=10", "batch.per_class=200", f"train.microbatch={microbatch}"]
     assert at_once(load_config("digits_semihard", small), (8, 8, 1)) == size
     assert at_once(None, (8, 8, 1)) == 512

@@ -1,4 +1,4 @@
-"""Every writer on a disk that fills up: an error that names file and cause, and nothing is left."""
+"""Every writer on a disk that fills up: an error names the file and the cause; no file is left."""
 
 import errno
 import resource
@@ -15,7 +15,7 @@ from triplet_train.registry import FILES, FORMATS
 
 @contextmanager
 def room_in_a_file(size):
-    """Within it no file grows larger than `size` bytes."""
+    """Keep every file from growing larger than `size` bytes."""
     _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
     try:

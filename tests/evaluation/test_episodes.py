@@ -75,7 +75,7 @@ def test_an_episode_holds_distinct_classes_and_of_each_distinct_rows(request, nu
     for rows in episode:
         assert (labels[rows] == labels[rows[0]]).all()
         available = (labels == labels[rows[0]]).sum()
-        # So no support row is among the queries, and there is at least one of these.
+        # So no support image is among the queries, and there is at least one of these.
         assert len(set(rows.tolist())) == len(rows) > asked.shots
         assert len(rows) == min(asked.shots + asked.queries_per_class, available)
 
@@ -95,7 +95,7 @@ def test_what_is_said_of_the_classes_is_so(request):
 
 
 def outcomes(x):
-    """Accuracy of each 2-way 1-shot episode of classes of three rows, all equally likely."""
+    """Accuracy of each 2-way 1-shot episode of classes of three images, all equally likely."""
     for one, other in combinations(range(len(x) // 3), 2):
         for supports in product(range(3), range(3)):
             rows = [[3 * c, 3 * c + 1, 3 * c + 2] for c in (one, other)]
@@ -105,7 +105,7 @@ def outcomes(x):
             yield np.mean(right)
 
 
-LINE = np.array([0, 1.1, 2.3, 2, 3.6, 5.2, 4, 6.1, 8.3])  # three classes of three rows
+LINE = np.array([0, 1.1, 2.3, 2, 3.6, 5.2, 4, 6.1, 8.3])  # three classes of three images
 EXPECTED = np.mean(list(outcomes(LINE)))
 
 
@@ -129,7 +129,7 @@ def test_the_interval_holds_the_expected_accuracy_19_times_in_20():
 
 
 def test_the_accuracy_can_be_worked_out_by_hand():
-    # Of the first class one row is far off, nearer to the other class.
+    # Of the first class one image is far off, nearer to the other class.
     x = np.array([0, 0, 100, 10, 10, 10])[:, np.newaxis]
     y = np.array([7, 7, 7, 4, 4, 4])
     found = evaluate_episodes(x, y, Episodes(300, 2))
@@ -163,7 +163,7 @@ def test_a_tower_that_maps_all_images_to_one_point_earns_nothing(shots):
         assert evaluate_episodes(x, y, Episodes(20, 5, shots)).accuracy == 0
 
 
-def test_equal_means_of_different_rows_are_equal_whatever_the_rounding():
+def test_equal_means_of_different_images_are_equal_whatever_the_rounding():
     x = np.array([0.1, 0.2, 0.3, 0.3, 0.2, 0.1], np.float32)
     x = np.concatenate([x, x])[:, np.newaxis]
     y = np.repeat([0, 1], 6)
@@ -206,7 +206,7 @@ def test_the_first_episodes_of_many_are_those_of_few_and_another_seed_gives_othe
     assert (other[:-1] != many[1:]).any()  # not the same episodes, moved by one
 
 
-def test_another_order_of_the_rows_gives_other_episodes_of_the_same_expected_accuracy():
+def test_another_order_of_the_images_gives_other_episodes_of_the_same_expected_accuracy():
     x, y = clouds([30] * 6)
     order = np.random.default_rng(1).permutation(len(y))
     one, other = (

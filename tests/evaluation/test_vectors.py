@@ -16,7 +16,7 @@ from triplet_train.evaluation.text import result_as_text as as_text
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(120, 4)), RNG.integers(0, 6, 120) * 10
-Y[7] = 5  # a class with one row
+Y[7] = 5  # a class with one image
 GALLERY, GALLERY_LABELS = RNG.normal(size=(70, 4)), RNG.integers(0, 5, 70) * 10
 SIDES = {"leave-one-out": (X, Y), "gallery": (X, Y, GALLERY, GALLERY_LABELS)}
 
@@ -112,7 +112,7 @@ def test_the_same_vectors_are_always_evaluated_the_same_in_any_order(monkeypatch
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120 * 50)
     other = evaluate(X[order], Y[order])
     assert (one.metrics, one.intervals) == (again.metrics, again.intervals)
-    for name in one.metrics.keys() - {"nmi"}:  # k-means starts from rows by their number
+    for name in one.metrics.keys() - {"nmi"}:  # k-means starts from images by their number
         assert other.metrics[name] == pytest.approx(one.metrics[name])
     assert other.thresholds == pytest.approx(one.thresholds)
 
@@ -154,7 +154,7 @@ def test_nmi_of_many_classes_and_of_equal_vectors_is_told_without_a_warning():
         assert nmi(np.ones((20, 2)), np.arange(20) % 2) == 0
 
 
-def test_a_gallery_smaller_than_ten_rows_gives_as_many_neighbours():
+def test_a_gallery_smaller_than_ten_images_gives_as_many_neighbours():
     found = evaluate(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1]))
     assert found.neighbours.shape == found.neighbour_distances.shape == (3, 4)
     assert found.metrics["precision_at_10"] == pytest.approx(0.2)

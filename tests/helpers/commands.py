@@ -44,7 +44,7 @@ def empty_page(evaluated, file, title):
 
 
 def configuration(**data):
-    """A configuration of eight steps with this section `data`."""
+    """A configuration of eight steps with the given section `data`."""
     return {
         "data": data,
         "batch": {"classes": 4, "per_class": 4},

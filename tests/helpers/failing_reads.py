@@ -1,4 +1,4 @@
-"""Reads that fail as on a disk in a network, or with too many files open: once, or from now on."""
+"""Reads that fail as on a network disk or with too many open files: once, or from now on."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ FOR_GOOD = 10**9
 
 @contextmanager
 def failing(owner, name, number=errno.EIO, times=1, after=0, kind=OSError):
-    """Within it `owner.name` raises at some of its calls. Yields a list that grows by those."""
+    """Make some calls of `owner.name` raise. Yields a list to which each such call is added."""
     real, calls, failed = getattr(owner, name), [], []
 
     def fails(*arguments, **options):

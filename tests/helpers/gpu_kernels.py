@@ -1,4 +1,4 @@
-"""Which operations of a traced function a GPU would leave to the host.
+"""Operations of a traced function that a GPU would leave to the host.
 
 TensorFlow registers its kernels for GPUs on machines without one too.
 """
@@ -13,12 +13,11 @@ _OF_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
 
 def left_to_the_host(graph):
-    """A line for each operation of `graph`, and of the functions that it calls, that has no kernel
-    for its types on a GPU, or has one that keeps what it reads or writes in the host's memory.
+    """A line for each operation of `graph`, and of functions in it, that a GPU leaves to the host.
 
-    What may be on the host, as it costs no transfer that waits for the GPU: scalars, shapes (at
-    most 8 numbers, or what BroadcastGradientArgs makes of two of them), handles of variables and
-    lists of tensors. Arguments of the function and its calls have no kernels of their own.
+    It has no kernel for its types on a GPU, or one that works in the host's memory. Left out are
+    operations on scalars, shapes (at most 8 numbers, or results of BroadcastGradientArgs), handles
+    of variables and lists of tensors: these need no transfer that waits for the GPU.
     """
     return [
         f"{operation.type} {operation.name}: {reason}"
@@ -29,7 +28,7 @@ def left_to_the_host(graph):
 
 
 def pinned(graph):
-    """The operations that someone has given a device."""
+    """Operations that are placed on a device by hand."""
     parts = _graphs(graph, {}).values()
     return [each.name for part in parts for each in part.get_operations() if each.device]
 
@@ -78,7 +77,7 @@ def _fits(operation, kernel):
 
 
 def _named(operation):
-    """Each input and output with the name of its argument, of which there may be several."""
+    """Pairs of an argument's name and a tensor; an argument may have several tensors."""
     definition = operation.op_def
     for arguments, tensors in (
         (definition.input_arg, list(operation.inputs)),

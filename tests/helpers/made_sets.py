@@ -10,7 +10,7 @@ CLASSES = ("ant", "bee", "cat")
 
 
 def picture(number, height, width, channels=3):
-    """A picture like no other: uint8 [height, width, channels]."""
+    """A picture unlike any other: uint8 [height, width, channels]."""
     return np.random.default_rng(number).integers(0, 256, (height, width, channels), np.uint8)
 
 
@@ -67,7 +67,7 @@ class Plain(tfds.core.GeneratorBasedBuilder):
 
 
 class Broken(tfds.core.GeneratorBasedBuilder):
-    """Nine images of which one is none, and two without a label among labelled ones."""
+    """Nine images: one is not an image at all, and two have no label."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -93,7 +93,7 @@ class Broken(tfds.core.GeneratorBasedBuilder):
 
 
 def make_folder(root, paths, size=(8, 8)):
-    """Colour images at `paths`, each like no other."""
+    """Write colour images at `paths`, each unlike any other."""
     for number, path in enumerate(paths):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture(number, *size)).save(root / path)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def application(name, channels=3):
-    """At random weights, its moving averages those of some images, so that features differ."""
+    """A network of random weights, whose moving averages are those of images: features differ."""
     network = getattr(keras.applications, name)(
         include_top=False, weights=None, pooling="avg", input_shape=(32, 32, channels)
     )
@@ -18,7 +18,7 @@ def application(name, channels=3):
 
 
 class TooLarge:
-    """Takes the place of a tower for which there is not enough memory."""
+    """A tower that needs more memory than there is."""
 
     input_shape = (None, 4, 4, 1)
 

@@ -1,4 +1,4 @@
-"""Fresh processes in a moment, forked from one that has imported TensorFlow but not run it."""
+"""Fresh processes that start at once, forked from one that has imported TensorFlow."""
 
 import multiprocessing
 import os
@@ -10,7 +10,7 @@ CONTEXT.set_forkserver_preload(["triplet_train.jobs.train.job"])
 
 
 def in_processes(function, *calls):
-    """What `function(*arguments)` returns or raises in a process each, per tuple in `calls`."""
+    """Results or errors of `function(*arguments)`, in one process per tuple in `calls`."""
     with ExitStack() as stack:
         pools = [stack.enter_context(ProcessPoolExecutor(1, CONTEXT)) for _ in calls]
         futures = [pool.submit(function, *call) for pool, call in zip(pools, calls, strict=True)]
@@ -18,7 +18,7 @@ def in_processes(function, *calls):
 
 
 def set_up(logical_cpus=1, **environment):
-    """Called first in such a process."""
+    """Set up TensorFlow in such a process, before anything else."""
     os.environ.update(environment, TF_CPP_MIN_LOG_LEVEL="3")
     import tensorflow as tf
 

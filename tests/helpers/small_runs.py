@@ -24,13 +24,13 @@ def metrics(recall=0.5):
 
 
 def recalls(*values):
-    """An evaluation that gives these, one after the other."""
+    """An evaluation that returns these recalls, one after the other."""
     left = iter(values)
     return lambda: metrics(next(left))
 
 
 def build_small(model, image_shape, *arguments, **options):
-    """The tower; one of keras.applications behind an enlargement to the size that it takes."""
+    """The tower; one of keras.applications gets its images enlarged to the size that it takes."""
     if model.tower not in APPLICATIONS:
         return build_tower(model, image_shape, *arguments, **options)
     images = keras.Input(image_shape, dtype="uint8")

@@ -6,7 +6,7 @@ from triplet_train.data.images import ImageTable
 
 
 def table(images, labels, ids=None, class_names=None, split="made", name="made"):
-    """Of images in memory, uint8 [N, H, W, C]; a row is named by its number."""
+    """A table of images in memory, uint8 [N, H, W, C]; the ids are the numbers of the images."""
     return ImageTable(
         name,
         split,

@@ -66,7 +66,7 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
 def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
     photos, command, monkeypatch
 ):
-    """Between what is trained on and what is judged, too."""
+    """Images for training and for evaluation are compared, too."""
     looked_for, look = [], image_folder.in_two_classes
 
     def counted(folder, classes, *console):
@@ -79,13 +79,13 @@ def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
     source = open_source(
         DataConfig(dataset="image_folder", path="photos", image_size=(8, 8), train_split="70%")
     )
-    trained, judged = (source.table(split).ids for split in ("70%", "-30%"))
-    (photos / "photos" / judged[-1]).write_bytes((photos / "photos" / trained[0]).read_bytes())
-    pair = f"{trained[0]} = {judged[-1]}"  # of the first class and the last
+    trained, evaluated = (source.table(split).ids for split in ("70%", "-30%"))
+    (photos / "photos" / evaluated[-1]).write_bytes((photos / "photos" / trained[0]).read_bytes())
+    pair = f"{trained[0]} = {evaluated[-1]}"  # of the first class and the last
     said = f"1 image files are in two classes, byte for byte: {pair}\n"
     assert command(train, *request, "--dry-run")[1].count(said) == 1
     assert command(train, *request)[2].count(said) == 1
-    assert [len(classes) for classes in looked_for] == [len(trained) + len(judged)] * 2
+    assert [len(classes) for classes in looked_for] == [len(trained) + len(evaluated)] * 2
     for split, times in ((":", 1), ("-30%", 0)):
         answers = [
             command(evaluate, "--checkpoint", "run", "--split", split),
@@ -100,7 +100,7 @@ def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
 def test_a_run_goes_on_with_the_images_it_began_with_wherever_they_are_and_no_others(
     photos, command
 ):
-    """Though the run lies in their folder, with pictures of its own."""
+    """The run lies in the folder of the images and has pictures of its own."""
     request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--quiet"]
     assert command(train, *request, "--run-dir", "photos/runs/1")[0] == 0
     make_folder(photos / "photos/runs/1/plots", ["map.png"])
@@ -126,7 +126,7 @@ def test_a_run_goes_on_with_the_images_it_began_with_wherever_they_are_and_no_ot
 
 
 @pytest.mark.slow
-def test_a_run_that_trains_and_judges_on_one_split_is_not_resumed_with_other_images(
+def test_a_run_that_trains_and_evaluates_on_one_split_is_not_resumed_with_other_images(
     photos, command
 ):
     sizes = ["--set", "data.image_size=[8, 8]", "--set", "batch.classes=3"]

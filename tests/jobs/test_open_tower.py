@@ -1,4 +1,4 @@
-"""Towers in runs, in checkpoints and in files of their own, with the data set of each."""
+"""Towers of runs, of checkpoints and of files, and the data set that goes with each."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What reads after training ends in one line where it cannot, and leaves nothing."""
+"""A read that fails after training gives one line and leaves no file."""
 
 import io
 import os
@@ -26,7 +26,7 @@ from triplet_train.run.folder import RunFolder
 
 
 def refused(use):
-    """That `use` ends with an image's name and the cause."""
+    """Assert that `use` raises an error with an image's name and the cause."""
     with (
         failing(os, "pread", times=FOR_GOOD),
         pytest.raises(RunError, match=r"digits-test.*__\d+ cannot be read: .*Input/output"),

@@ -1,4 +1,4 @@
-"""report.html: of a run, and of what triplet-eval judges."""
+"""Pages of a run and of an evaluation."""
 
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate

@@ -24,10 +24,10 @@ def test_every_strategy_that_mines_is_compared_with_its_loop():
 
 @st.composite
 def batches(draw, metric):
-    """(points, labels, their scale, whether no two are equally far apart), of 1 to 10 rows.
+    """Draw (points, labels, scale of the points, whether all distances differ), of 1 to 10 points.
 
-    From one class to as many as rows, and with coincident points, with a row of zeros, on a grid
-    where different pairs are exactly as far apart, or with none of that.
+    The batch has from one class to a class per point. Some points coincide, one is zero, all lie
+    on a grid where different pairs are exactly as far apart, or none of that.
     """
     size = draw(st.integers(1, 10))
     classes = draw(st.integers(1, size))
@@ -47,7 +47,7 @@ def batches(draw, metric):
 
 
 def short_and_long_forms():
-    """How many batches of which metric and type: the long form 200 of each."""
+    """Yield (metric, type, number of batches); the long form has 200 batches of each."""
     for metric, dtype in itertools.product(METRICS, DTYPES):
         if dtype == "float32" or (metric, dtype) == ("L2", "float64"):
             yield metric, dtype, 20
@@ -165,7 +165,7 @@ def test_naive_is_the_formula_over_explicit_rows():
     assert float(triplet_loss(*np.zeros((3, 0, 4)))) == 0
 
 
-def test_naive_gradients_of_coincident_and_of_zero_rows_are_finite():
+def test_naive_gradients_of_coincident_and_of_zero_vectors_are_finite():
     for metric in METRICS:
         x = tf.constant([[[0.0, 0.0]] * 3, [[1.0, 2.0]] * 3])
         with tf.GradientTape() as tape:

@@ -47,7 +47,7 @@ def test_the_configuration_describes_the_tower():
 
 @pytest.fixture(scope="module")
 def unit_length():
-    """What a tower does after its dense layer: vectors [N, 8] to length one."""
+    """The last layers of a tower: they scale vectors [N, 8] to length one."""
     tower = build_tower(ModelConfig(filters=[2], embedding_dim=8), (4, 4, 1))
     return keras.Model(tower.layers[-2].output, tower.output)
 
@@ -61,7 +61,7 @@ def value_and_gradient(model, x, pull):
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_a_zero_vector_has_no_gradient_and_every_other_its_own(unit_length, xla):
-    """Zero vectors among others, and such as are so short that their squares vanish."""
+    """Some vectors are zero, some so short that their squares vanish."""
     random = np.random.default_rng(0)
     lengths = np.array([1, 0, *(10.0**n for n in range(-30, 13)), 0, 1])[:, np.newaxis]
     directions, pull = random.normal(size=(2, len(lengths), 8))
@@ -100,7 +100,7 @@ def test_a_residual_stage_is_two_blocks_and_where_it_halves_the_image_a_projecti
 
 
 def test_a_residual_block_adds_what_comes_in():
-    """With the second normalisation of each block at zero a stage passes its input on."""
+    """With the second normalisation of each block at zero, a stage returns its input."""
     tower = build_tower(ModelConfig(tower="resnet", filters=[4]), (8, 8, 1))
     first, *_, last = (layer for layer in tower.layers if type(layer).__name__ == "ReLU")
     for add in (layer for layer in tower.layers if type(layer).__name__ == "Add"):
@@ -118,7 +118,7 @@ def test_any_number_of_blocks_fits_any_image(tower):
 
 
 def vectors_where_this_package_is_missing(file):
-    """In a process of its own, from which all of the package is taken."""
+    """Vectors of a saved tower in a process that cannot import this package."""
     for name in [name for name in sys.modules if name.split(".")[0] == "triplet_train"]:
         sys.modules[name] = None  # any import of it fails
     keras.saving.get_custom_objects().clear()

@@ -6,7 +6,7 @@ from triplet_train.report.page import write_report
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory):
-    """The page of a report of eight hostile class names, with all there can be."""
+    """The page of a report with every section and eight hostile class names."""
     file = tmp_path_factory.mktemp("report") / "report.html"
     write_report(make(8, 4), file)
     return file

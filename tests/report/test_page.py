@@ -27,7 +27,7 @@ SECTIONS = [
 
 
 class Parsed(HTMLParser):
-    """The tags of a page, its words, and what it would fetch."""
+    """The tags and words of a page, and the addresses that it would fetch."""
 
     def __init__(self, file):
         super().__init__()
@@ -50,7 +50,7 @@ class Parsed(HTMLParser):
 
 @pytest.fixture
 def without_maps(monkeypatch):
-    """For speed."""
+    """Leave out the maps, for speed."""
     monkeypatch.setattr(page, "map_plots", lambda contents: ([], ""))
 
 

@@ -25,7 +25,7 @@ from triplet_train.report.style import name_of, plot_style, png, short_name
 
 @pytest.fixture(autouse=True)
 def strict():
-    """As on a page, and a warning is an error: of a missing letter, of a division by zero."""
+    """Draw in the style of the page, and raise every warning as an error."""
     with plot_style(), warnings.catch_warnings():
         warnings.simplefilter("error")
         matplotlib.rcParams["figure.dpi"] = 50  # for speed
@@ -74,7 +74,7 @@ def test_tsne_is_left_out_with_a_sentence_where_there_are_too_few_vectors():
     assert "t-SNE" not in remark
 
 
-def test_rows_for_a_map_are_drawn_evenly_by_class_and_always_the_same():
+def test_images_for_a_map_are_drawn_evenly_by_class_and_always_the_same():
     labels = np.repeat([7, 3, 5], [5_000, 10, 500])
     rows = balanced_sample(labels, 1_000)
     assert (np.diff(rows) > 0).all()

@@ -1,4 +1,4 @@
-"""Paths of a run, and what is read from its files."""
+"""Paths of a run, and the values read from its files."""
 
 import os
 

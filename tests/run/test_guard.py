@@ -1,4 +1,4 @@
-"""A run is never lost or mixed up: what would do so is refused before anything is written."""
+"""A request that would lose or mix up a run is refused before anything is written."""
 
 import os
 

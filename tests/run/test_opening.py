@@ -1,4 +1,4 @@
-"""A run folder is opened by one process, and never in place of something else."""
+"""A run folder is opened by one process at a time, and never replaces something else."""
 
 import multiprocessing
 import os

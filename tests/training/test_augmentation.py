@@ -174,7 +174,7 @@ def test_rectangles_lie_everywhere_and_reach_every_edge():
 
 
 @pytest.mark.parametrize("replicas", [2, 3, 5])
-def test_a_row_of_a_share_is_bit_for_bit_that_of_the_whole_batch(replicas):
+def test_an_image_of_a_share_is_bit_for_bit_that_of_the_whole_batch(replicas):
     images = 255 * (noise(45, 64, 64, 3) // 128)  # steep, so that the last bit of a place shows
     whole = augment(STRONG, images)
     for replica in range(replicas):
@@ -183,7 +183,7 @@ def test_a_row_of_a_share_is_bit_for_bit_that_of_the_whole_batch(replicas):
         np.testing.assert_array_equal(share, whole[rows])
 
 
-def test_another_step_seed_or_row_gives_another_image():
+def test_another_step_seed_or_position_gives_another_image():
     images = np.repeat(noise(1, 8, 8, 1), 20, axis=0)
     first = augment(STRONG, images)
     np.testing.assert_array_equal(first, augment(STRONG, images))

@@ -34,7 +34,7 @@ def config_of(*changes, **train):
 
 @pytest.fixture
 def as_on_a_gpu(monkeypatch):
-    """Several steps a call on the CPU, as many as 7; the ranges that were made."""
+    """Make up to 7 steps a call on the CPU; returns the ranges of steps that were made."""
     monkeypatch.setattr(Devices, "one_gpu", True)
     monkeypatch.setattr(calls, "gpu_memory", lambda: 2**20)
     monkeypatch.setattr(calls, "_MOST", 7)
@@ -53,7 +53,7 @@ def as_on_a_gpu(monkeypatch):
 
 @pytest.fixture
 def op_determinism():
-    """Whether it is on; off in the end, as the tests to come share the process."""
+    """Tell whether deterministic operations are on. They end off, since tests share a process."""
     yield of_tensorflow.is_op_determinism_enabled
     of_tensorflow.disable_op_determinism()
 

@@ -1,4 +1,4 @@
-"""What a run has to go back to, whatever was damaged, deleted or half done."""
+"""Checkpoints that a run goes back to after damage, deletion or a partial write."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def trained():
 
 
 class Run:
-    """Saves, damages and restores the checkpoints of a folder."""
+    """A folder of checkpoints, to be saved, damaged and restored."""
 
     def __init__(self, folder, trained):
         self.run, self.trained, self.said = RunFolder(folder), trained, []

@@ -49,7 +49,7 @@ def digits(*overrides, steps=20):
 
 
 def small_run(config, folder, environment, resume=False, signal_at_10=None):
-    """In a process of its own; the signal comes when step 10 is evaluated."""
+    """Train in a process of its own, which gets the signal when step 10 is evaluated."""
     set_up(**environment)
 
     def evaluate():

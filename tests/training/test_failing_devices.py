@@ -23,7 +23,7 @@ def config_of(*overrides):
 
 
 def out_of_memory_at(number, make):
-    """What makes steps, the one with this number from 0 on failing."""
+    """A function that makes steps, of which this one, counted from 0, fails."""
 
     def make_failing(*arguments, **options):
         step = make(*arguments, **options)

@@ -27,7 +27,7 @@ CONFIG = [
 
 
 def run_on_a_disk_that_fills_up(folder, room=None, resume=False, at_once=False):
-    """`room`: what can be written to a file, in bytes, from the evaluation of step 10 on."""
+    """Train; from the evaluation of step 10 on a file can hold `room` bytes."""
     _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def evaluate():

@@ -119,7 +119,7 @@ def test_augmentation_does_so_by_each_option_alone(option, with_a_gpu):
 
 
 def of_two_replicas(cases):
-    """In a process of its own, whose two devices are on the CPU."""
+    """Operations that a step on two devices leaves to the host, from a process of its own."""
     set_up(logical_cpus=2)
     devices = tf.config.list_logical_devices("CPU")
     distribution = tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -43,7 +43,7 @@ def whole(tmp_path_factory, digits_config):
 
 
 def stop_at(number):
-    """An evaluation during whose nth call Ctrl-C is pressed."""
+    """An evaluation that sends Ctrl-C during its nth call."""
     calls = iter(range(1, 100))
 
     def evaluate():

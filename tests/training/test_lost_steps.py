@@ -11,7 +11,7 @@ NOW_AND_THEN = ([STOOD_STILL] * 88 + [MADE]) * 2 + [STOOD_STILL] * 94
 
 
 def told(steps, state=None, precision="float32"):
-    """The failure that ends these steps, or what is said after them, and the state.
+    """The failure that ends these steps, or the lines after them, and the state.
 
     With a failure comes its advice.
     """

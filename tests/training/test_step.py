@@ -59,7 +59,7 @@ MADE = {}
 
 
 def make(**options):
-    """The tower and the step as they were made, of the same options once only."""
+    """The tower and the step; the same options are made only once."""
     key = repr(sorted(options.items()))
     if key not in MADE:
         tower, optimizer, step = make_with_optimizer(**options)

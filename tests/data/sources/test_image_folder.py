@@ -1,4 +1,4 @@
-"""A folder of images, a folder for each class: what is read, left out, and refused."""
+"""A folder of images with one folder per class: files that are read, left out and refused."""
 
 import os
 import unicodedata
@@ -230,7 +230,7 @@ def test_a_run_keeps_its_list_of_classes_whatever_comes_into_the_folder(splits):
 def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration(
     tmp_path, more, classes, labels
 ):
-    """With all names numbers, 5-7 are names; one that is none would make them labels."""
+    """5-7 means names while all class names are numbers, and labels otherwise."""
     make_folder(tmp_path, [f"train/{name}/1.png" for name in ("3", "5", "7")])
     kept = source(tmp_path).classes
     make_folder(tmp_path, [f"train/{more}/1.png"])
@@ -276,7 +276,7 @@ def test_a_file_in_two_classes_is_noticed_between_the_splits_of_a_run(
 
 
 def test_the_files_in_two_classes_are_those_that_comparing_every_pair_finds(tmp_path):
-    """Of few sizes, small and large, of which some differ in their last byte only."""
+    """Files of few sizes, small and large; some differ in their last byte only."""
     random, classes = np.random.default_rng(0), {}
     for number in range(600):
         size, end = random.choice([0, 9, 9_000]), random.integers(9, dtype=np.uint8)

@@ -39,14 +39,14 @@ def test_digits_are_the_images_of_scikit_learn_every_one_once(digits):
     assert [len(split) for split in splits] == [TRAIN_IMAGES, 1797 - TRAIN_IMAGES]
     original = load_digits()
     ours = np.concatenate([pixels(s).reshape(len(s), 64) for s in splits])
-    # TFDS shuffles rows within a split when it writes them, so compare as multisets.
+    # TFDS shuffles images within a split when it writes them, so compare as multisets.
     expected = np.rint(original.data * (255 / 16)).astype(np.uint8)
     assert sorted(map(bytes, ours)) == sorted(map(bytes, expected))
     labels = np.concatenate([s.labels for s in splits])
     assert np.bincount(labels).tolist() == np.bincount(original.target).tolist()
 
 
-def test_images_stay_uint8_and_rows_have_the_ids_of_tfds_in_its_order(digits, data_dir):
+def test_images_stay_uint8_and_have_the_ids_of_tfds_in_its_order(digits, data_dir):
     images = digits.table("test[10:30]")
     assert pixels(images).dtype == np.uint8 and pixels(images).shape == (20, 8, 8, 1)
     assert images.labels.dtype == np.int64
@@ -187,7 +187,7 @@ def test_grey_digits_in_colour_are_three_times_the_same(data_dir):
     np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=3))
 
 
-def test_a_set_without_a_label_has_rows_without_one_and_says_so(made):
+def test_a_set_without_a_label_has_images_without_one_and_says_so(made):
     source = open_source(DataConfig(dataset="plain", data_dir=str(made)))
     table = source.table("test")
     assert table.labels.tolist() == [-1] * 7 and "have no label" in table.notes[0]
@@ -255,7 +255,7 @@ def test_an_image_that_cannot_be_decoded_is_named_with_the_cause(made):
         table.size_of(bad)
 
 
-def test_rows_without_a_label_beside_those_with_one_have_no_name(made):
+def test_images_without_a_label_beside_those_with_one_have_no_name(made):
     table = open_source(DataConfig(dataset="broken", data_dir=str(made), image_size=(8, 8))).table(
         "unlabelled"
     )

@@ -1,4 +1,4 @@
-"""triplet-eval --episodes: what it says, writes and refuses."""
+"""Episodes of triplet-eval: text, JSON, page and messages."""
 
 import json
 from html import unescape
@@ -15,7 +15,7 @@ from triplet_train.evaluation.episodes import Episodes, evaluate_episodes
 
 @pytest.fixture
 def small_file(workplace):
-    """Classes a of 20 rows, b of 5 and c of 1, and two rows without a label."""
+    """A file with classes a of 20 images, b of 5 and c of 1, and two images without a label."""
     names = [*(["a"] * 20 + ["b"] * 5 + ["c"]), "", ""]
     labels = np.array([0] * 20 + [1] * 5 + [2] + [-1] * 2)
     vectors = np.random.default_rng(0).normal(size=(28, 3)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""triplet-eval: evaluation of runs and files, as text and as JSON."""
+"""Evaluation of runs and of files, as text and as JSON."""
 
 import json
 from dataclasses import replace
@@ -97,7 +97,7 @@ def test_files_of_others_need_no_metadata_to_be_evaluated(workplace, command):
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
 def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
-    """Evaluated as if one file had numbered them all, whatever each file calls them."""
+    """Two files that number their classes differently are evaluated like one numbering."""
     everything = ("0001", "0002", "0003", "0007", "0009")
     found = embedding_file(workplace / f"q.{suffix}", [0, 0, 1, 2], names=("0002", "0007", "0009"))
     searched = embedding_file(

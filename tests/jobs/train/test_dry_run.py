@@ -1,4 +1,4 @@
-"""A dry run and its preview: they describe the run and write nothing else."""
+"""A dry run describes the run and writes nothing but the preview."""
 
 import numpy as np
 import pytest

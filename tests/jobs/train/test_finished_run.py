@@ -57,14 +57,14 @@ def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
     assert (run_copy / "report.html").exists()
 
 
-def test_damaged_figures_of_a_finished_run_are_made_anew(
+def test_damaged_metrics_of_a_finished_run_are_made_anew(
     workplace, command, finished_run, run_copy
 ):
-    figures = run_copy / "metrics.json"
+    metrics = run_copy / "metrics.json"
     finished = Request(load_config("run/config.yaml"), RunFolder(run_copy))
     for damage in ("[]", '{"steps": 20, "splits": 3}'):
-        figures.write_text(damage)
+        metrics.write_text(damage)
         assert not is_finished(finished)
-    figures.write_text("{")
+    metrics.write_text("{")
     assert command(train, *RESUME)[0] == 0
-    assert figures.read_bytes() == (finished_run / "metrics.json").read_bytes()
+    assert metrics.read_bytes() == (finished_run / "metrics.json").read_bytes()

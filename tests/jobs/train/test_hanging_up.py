@@ -1,4 +1,4 @@
-"""A terminal that is closed while a run is at work, whose hanging up the run survives."""
+"""A run survives the closing of its terminal."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from triplet_train.training import loop
 
 @pytest.fixture
 def closed_before(monkeypatch):
-    """Makes standard error a terminal that is closed just before a module's function is called."""
+    """Make standard error a terminal that is closed just before a module's function is called."""
     master, slave = os.openpty()
     terminal = os.fdopen(slave, "w", buffering=1)
 
@@ -53,7 +53,7 @@ def test_a_run_whose_terminal_is_closed_before_it_begins_ends_as_by_sigpipe(
 def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
     tmp_path, digits_config, closed_before
 ):
-    """There is a bar, and no line but at the last step."""
+    """The run writes a bar, but no line before its last step."""
     closed_before(loop, "Clock")
     config = digits_config("train.eval_every=20", "train.checkpoint_every=20")
     with pytest.raises(Stopped, match="stopped at step 6 of 20") as stopped:

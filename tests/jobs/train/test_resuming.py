@@ -25,7 +25,7 @@ def resume_after(damage, command, run_copy):
 def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
     workplace, command, data_dir, monkeypatch
 ):
-    judge = loop._evaluate
+    evaluate = loop._evaluate
     request = small_run(data_dir, *changed("train.eval_every=5"))
     for number, ends_with, step, more in (
         (signal.SIGINT, 130, 6, []),
@@ -34,7 +34,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
 
         def send_signal(*arguments, number=number):
             signal.raise_signal(number)
-            return judge(*arguments)
+            return evaluate(*arguments)
 
         with monkeypatch.context() as patch:
             patch.setattr(loop, "_evaluate", send_signal)

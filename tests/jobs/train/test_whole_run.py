@@ -36,16 +36,16 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
         "tensorboard",
         "report.html",
     }
-    # --overwrite takes these, and the rows of a batch that failed.
+    # --overwrite takes these, and the list of a batch that failed.
     assert names | {"failed_batch.json"} == {path.name for path in RunFolder(folder).entries}
     assert {p.name for p in (folder / "embeddings").iterdir()} == {"test.parquet", "test.npz"}
     assert (folder / "tensorboard/test.projector/sprite.png").exists()
     assert (
         "test.projector/vectors.tsv" in (folder / "tensorboard/projector_config.pbtxt").read_text()
     )
-    figures = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads((folder / "metrics.json").read_text())
     more = {"step", "steps", "split", "splits", "intervals", "thresholds", *COUNTS}
-    assert set(figures) == METRIC_NAMES | more and figures["split"] == "test"
+    assert set(metrics) == METRIC_NAMES | more and metrics["split"] == "test"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
     assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
@@ -59,19 +59,19 @@ def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_d
     np.testing.assert_array_equal(first.embeddings, second.embeddings)
 
 
-def test_judging_and_exporting_take_images_as_they_are(workplace, command, data_dir):
+def test_evaluation_and_export_take_images_as_they_are(workplace, command, data_dir):
     strong = "augment={rotate: 90, shift: 0.5, flip: both, contrast: 0.9, erase: 0.9}"
     more = changed(strong, "train.steps=2", "embeddings.formats=[npz]")
     assert command(train, *small_run(data_dir, *more))[0] == 0
     run = workplace / "runs/digits_semihard"
     tower = load_embedder(run)
     source = open_source(load_config(str(run / "config.yaml")).data)
-    exported, judged = (source.table(split) for split in ("test", "train[85%:]"))
+    exported, evaluated = (source.table(split) for split in ("test", "train[85%:]"))
     table = read_table(run / "embeddings/test.npz")
     np.testing.assert_allclose(table.embeddings, tower(pixels(exported)), atol=1e-6)
-    figures = retrieval_metrics(tower(pixels(judged)).numpy(), judged.labels)
+    metrics = retrieval_metrics(tower(pixels(evaluated)).numpy(), evaluated.labels)
     logged = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    assert {key: logged[key] for key in figures} == pytest.approx(figures, abs=1e-6)
+    assert {key: logged[key] for key in metrics} == pytest.approx(metrics, abs=1e-6)
 
 
 def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace, command, data_dir):
@@ -89,7 +89,7 @@ def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace,
         assert Coverage.of_counts(found) == expected
 
 
-def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_figures(
+def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_image_without_metrics(
     workplace, command, run_copy
 ):
     shutil.rmtree(run_copy / "embeddings")
@@ -97,11 +97,11 @@ def test_two_slices_of_a_split_are_exported_to_two_files_and_a_lone_row_without_
     more = changed(splits, "embeddings.formats=[npz]")
     status, out, _ = command(train, *RESUME, *more)
     assert status == 0 and "train[:1]: no metrics, since no two images share a class" in out
-    rows = {path.name: len(read_table(path).ids) for path in (run_copy / "embeddings").iterdir()}
-    assert rows == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
-    figures = json.loads((run_copy / "metrics.json").read_text())
-    assert figures["recall_at_1"] == figures["splits"]["test[:90%]"]["recall_at_1"]
-    assert figures["splits"]["train[:1]"] == {}
+    sizes = {path.name: len(read_table(path).ids) for path in (run_copy / "embeddings").iterdir()}
+    assert sizes == {"test_-90%.npz": 405, "test_90%-.npz": 45, "train_-1.npz": 1}
+    metrics = json.loads((run_copy / "metrics.json").read_text())
+    assert metrics["recall_at_1"] == metrics["splits"]["test[:90%]"]["recall_at_1"]
+    assert metrics["splits"]["train[:1]"] == {}
 
 
 def test_weights_that_are_not_finite_fail_the_run_and_are_not_kept(workplace, command, data_dir):

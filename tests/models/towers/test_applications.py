@@ -53,7 +53,7 @@ def weights(mobilenet, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def efficientnet():
-    """As it is published: with the standard deviation where Keras expects the variance."""
+    """The network as published: with the standard deviation where Keras expects the variance."""
     network = application("EfficientNetB0")
     (layer,) = (la for la in network.layers if isinstance(la, keras.layers.Normalization))
     deviation = np.array([0.229, 0.224, 0.225])
