@@ -23,14 +23,14 @@ def test_two_writers_of_one_file_do_not_meet_even_with_the_same_process_number(t
     assert content(tmp_path) == {"x.txt": "the first"}
 
 
-def test_what_is_written_has_the_permissions_of_any_other_file(tmp_path):
+def test_a_written_file_has_the_permissions_of_any_other_file(tmp_path):
     with replacing(tmp_path / "file") as beside:
         beside.touch()
     (tmp_path / "other").touch()
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
-def test_what_a_killed_process_left_is_known_by_its_name_and_removed(tmp_path):
+def test_partial_files_of_a_killed_process_are_known_by_their_names_and_removed(tmp_path):
     with replacing(tmp_path / "x.npz") as beside:
         beside.touch()
         (now,) = tmp_path.iterdir()

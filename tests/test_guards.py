@@ -47,11 +47,11 @@ def offences(source):
         "eval(text)",
     ],
 )
-def test_an_offence_is_seen(source):
+def test_a_forbidden_call_is_found(source):
     assert list(offences(source))
 
 
-def test_nothing_that_is_read_can_run():
+def test_data_that_is_read_cannot_run():
     sources = list(Path(triplet_train.__file__).parent.rglob("*.py"))
     assert len(sources) > 50
     assert not [

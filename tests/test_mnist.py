@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.helpers.commands import changed
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.train import main as train
 from triplet_train.embeddings.files import read_table
@@ -13,9 +14,8 @@ from triplet_train.embeddings.files import read_table
 @pytest.mark.slow
 def test_a_few_steps_on_mnist_give_embeddings_worth_having(tmp_path, command, mnist_dir):
     run = tmp_path / "run"
-    short = ["train_split=train[:5000]", "eval_split=train[5000:5500]"]
-    options = [part for key in short for part in ("--set", f"data.{key}")]
-    options += ["--set", "train.steps=60", "--set", "embeddings.splits=['test[:1000]']"]
+    short = ["data.train_split=train[:5000]", "data.eval_split=train[5000:5500]"]
+    options = changed(*short, "train.steps=60", "embeddings.splits=['test[:1000]']")
     request = ["--config", "mnist_semihard", "--data-dir", mnist_dir, "--run-dir", run, *options]
     status, _, err = command(train, *request)
     assert status == 0, err

@@ -40,7 +40,7 @@ def test_the_schema_is_printed_without_a_configuration(command):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_tells_the_version(command, name):
+def test_every_command_prints_the_version(command, name):
     assert command(MAINS[name], "--version") == (0, f"triplet-train {__version__}\n", "")
 
 
@@ -67,7 +67,7 @@ def test_the_shell_completes_configurations_by_name_and_by_file(tmp_path):
     assert completed("triplet-train --schema --over", tmp_path) == ["--overwrite"]
 
 
-def test_the_shell_is_told_how_to_complete(command, monkeypatch):
+def test_the_script_for_completion_is_printed(command, monkeypatch):
     monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
     status, out, _ = command(train.main, "--show-completion")
     assert status == 0 and "complete -o default -F" in out

@@ -75,7 +75,7 @@ def test_a_signal_that_comes_during_the_imports_ends_the_command_without_a_trace
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_a_module_makes_another_error_of_ends_the_command_all_the_same(number):
+def test_a_signal_that_a_module_turns_into_another_error_still_ends_the_command(number):
     code = f"""try:
         signal.raise_signal({number:d})
     except BaseException as error:
@@ -111,7 +111,7 @@ def test_an_answer_that_nobody_reads_ends_a_command_as_sigpipe_would(unread):
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
 
 
-def test_an_answer_that_cannot_be_written_is_told_with_the_cause():
+def test_an_answer_that_cannot_be_written_is_reported_with_the_cause():
     with open("/dev/full", "wb") as full:
         ended = run(TRAIN, "--schema", stdout=full, stderr=subprocess.PIPE, text=True)
     assert ended.returncode == 1
@@ -119,7 +119,7 @@ def test_an_answer_that_cannot_be_written_is_told_with_the_cause():
     assert ended.stderr.count("\n") == 1
 
 
-def test_an_error_that_nobody_reads_has_its_status_all_the_same(unread):
+def test_an_error_that_nobody_reads_keeps_its_exit_status(unread):
     assert run(TRAIN, "--config", "missing.yaml", stderr=unread).returncode == 2
 
 
@@ -143,7 +143,7 @@ def test_a_line_that_nobody_reads_ends_a_command_unless_it_may_be_missed(unread,
     assert (ended.returncode, ended.stdout) == (status, b"" if status else b"an answer")
 
 
-def test_what_is_said_to_a_closed_stream_goes_into_no_file_that_is_opened_next(tmp_path):
+def test_text_for_a_closed_stream_goes_into_no_file_that_is_opened_next(tmp_path):
     code = """with replacing(Path("x.npz")) as beside, beside.open("wb") as file:
         file.write(b"vectors")
         os.write(2, b"a line from C++")

@@ -51,7 +51,7 @@ def test_every_error_is_listed_at_once_with_path_value_and_nearest_name(tmp_path
     assert len(lines) - 1 == len(expected)
 
 
-def test_a_configuration_that_is_nowhere_is_refused_with_the_nearest_shipped_one():
+def test_a_missing_configuration_is_refused_with_the_nearest_shipped_one():
     assert "did you mean digits_semihard?" in message("digit_semihard.yaml")
 
 

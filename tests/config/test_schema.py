@@ -28,7 +28,7 @@ def test_the_printed_schema_is_the_configuration_of_all_defaults():
     assert Config.model_validate(printed) == Config.model_validate({"data": {"dataset": "digits"}})
 
 
-def test_the_printed_schema_tells_types_limits_and_meanings_and_fits_a_terminal():
+def test_the_printed_schema_gives_types_limits_and_meanings_and_fits_a_terminal():
     printed = schema_as_yaml()
     assert max(map(len, printed.splitlines())) <= 100
     for line in (

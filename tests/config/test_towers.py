@@ -20,7 +20,7 @@ def test_the_names_are_those_of_keras_applications():
 
 
 @pytest.mark.parametrize("tower", RESOLVED)
-def test_what_is_not_given_is_what_the_tower_has_and_the_resolved_configuration_loads_again(
+def test_keys_not_given_take_the_tower_s_defaults_and_the_resolved_configuration_loads_again(
     tmp_path, tower
 ):
     config = load_config("digits_semihard", [f"model={{tower: {tower}}}"])
@@ -38,6 +38,6 @@ def test_a_frozen_backbone_survives_the_round_trip_with_an_absolute_path(tmp_pat
     assert load_config(str(tmp_path / "config.yaml")) == config
 
 
-def test_a_configuration_from_before_there_were_other_towers_means_what_it_meant():
+def test_a_configuration_older_than_the_choice_of_towers_keeps_its_meaning():
     old = {"tower": "cnn", "embedding_dim": 64, "filters": [32, 64], "batch_norm": False}
     assert ModelConfig(**old, dropout=0.0) == ModelConfig()

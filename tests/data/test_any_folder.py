@@ -69,7 +69,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("suffix, mode", KINDS)
-def test_every_kind_and_mode_gives_what_the_tower_takes(tmp_path, suffix, mode):
+def test_every_kind_and_mode_of_image_is_converted_for_the_tower(tmp_path, suffix, mode):
     Image.fromarray(pixels(12, 10, 3)).convert(mode).save(tmp_path / f"x.{suffix}")
     for shape in ((8, 8, 1), (12, 10, 3), (30, 20, 3)):
         image = make_decode(shape, "pad")(tmp_path / f"x.{suffix}")
@@ -94,7 +94,7 @@ def test_a_photograph_is_turned_the_way_its_camera_was_held(tmp_path):
     )
 
 
-def test_what_cannot_be_read_is_listed_with_its_path_and_the_others_are_given(tree):
+def test_unreadable_images_are_listed_with_their_paths_and_the_others_are_read(tree):
     whole = (tree / "cat/a.png").read_bytes()
     bad = {
         "cat/cut.png": whole[: len(whole) // 2],
@@ -114,7 +114,7 @@ def test_what_cannot_be_read_is_listed_with_its_path_and_the_others_are_given(tr
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_no_damage_ends_in_anything_but_a_line(tmp_path):
+def test_a_damaged_image_is_read_or_listed(tmp_path):
     for kind in ("png", "jpg", "gif", "webp", "bmp"):
         Image.fromarray(pixels(9, 9, 3)).save(tmp_path / f"whole.{kind}")
         whole = (tmp_path / f"whole.{kind}").read_bytes()
@@ -149,7 +149,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
             any_folder(folder, (8, 8, 1), "pad")
 
 
-def test_a_pipe_or_a_device_in_place_of_an_image_is_no_image_and_is_not_waited_for(tmp_path):
+def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         os.mkfifo(tmp_path / name / "pipe.png")

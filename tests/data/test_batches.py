@@ -78,7 +78,7 @@ def test_batches_of_several_steps_are_those_of_each():
 
 
 @pytest.mark.parametrize("step", [1700, 10**6, 10**9])
-def test_any_batch_of_large_groups_can_be_had_whatever_came_before(step):
+def test_any_batch_of_large_groups_can_be_drawn_without_the_earlier_ones(step):
     labels = labels_of([1801] * 3)
     rows = PKBatches(labels, classes=2, per_class=1200, seed=0).rows(step)
     assert len(set(rows)) == 2400 and (np.unique(labels[rows], return_counts=True)[1] == 1200).all()

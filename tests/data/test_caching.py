@@ -76,7 +76,7 @@ def test_the_budget_is_that_of_all_tables_together():
     assert which_fit([large, small], data("600 B")) == [False, True]
 
 
-def test_what_has_to_be_in_memory_and_does_not_fit_is_refused(monkeypatch):
+def test_images_that_must_be_in_memory_and_do_not_fit_are_refused(monkeypatch):
     images = table(np.zeros((60, 8, 8, 1), np.uint8), np.arange(60))
 
     class Little:

@@ -38,7 +38,7 @@ def test_classes_are_named_by_number_by_name_or_by_range(spec, labels):
 
 
 @pytest.mark.parametrize("spec", [[6], ["bea"], ["6-9"], ["5-1"], [-1], [""], ["1-"]])
-def test_a_class_that_is_not_there_is_refused_with_those_that_are(spec):
+def test_an_unknown_class_is_refused_with_the_known_ones(spec):
     with pytest.raises(RequestError, match=r"data\.eval_classes: there is no .*numbered 0 to 5"):
         labels_of([0, *spec], NAMES, "data.eval_classes")
     with pytest.raises(RequestError, match="did you mean 'bee'"):

@@ -156,7 +156,7 @@ def test_images_of_any_folder_that_fail_once_are_embedded_and_for_good_are_liste
                 images(strict=True)
 
 
-def test_sizes_that_cannot_be_looked_up_are_told(place):
+def test_sizes_that_cannot_be_looked_up_are_reported(place):
     table = table_of(place, "folder")
     with failing(Image, "open", times=FOR_GOOD):
         told = "\n".join(summary(table, DataConfig(dataset="digits"), held=True))

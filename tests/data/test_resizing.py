@@ -27,7 +27,7 @@ def test_both_ways_agree(tmp_path, policy):
         assert np.abs(one.astype(int) - other).mean() < 4
 
 
-def test_pad_keeps_all_of_it_and_the_ratio(tmp_path):
+def test_pad_keeps_the_whole_image_and_its_ratio(tmp_path):
     for image in fits(DISC, (20, 20, 1), "pad", tmp_path):
         assert not image[:5].any() and not image[15:].any() and image[5:15].all()
         white = image[..., 0] > 200
@@ -41,7 +41,7 @@ def test_crop_keeps_the_ratio_and_fills_the_image(tmp_path):
         assert white.any(0).sum() > 12
 
 
-def test_resize_fills_the_image_with_all_of_it(tmp_path):
+def test_resize_fills_the_image_with_the_whole_picture(tmp_path):
     for image in fits(DISC, (20, 20, 1), "resize", tmp_path):
         white = image[..., 0] > 200
         assert image.all() and white.any(1).sum() > 1.7 * white.any(0).sum()
@@ -49,7 +49,7 @@ def test_resize_fills_the_image_with_all_of_it(tmp_path):
 
 @pytest.mark.parametrize("policy", ["pad", "crop", "resize"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (3, 2)])
-def test_no_size_is_too_odd(tmp_path, policy, size):
+def test_images_of_odd_sizes_are_taken(tmp_path, policy, size):
     image = np.full((*size, 1), 200, np.uint8)
     for fitted in fits(image, (7, 5, 1), policy, tmp_path):
         assert fitted.shape == (7, 5, 1) and fitted.max() == 200

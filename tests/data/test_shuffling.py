@@ -15,7 +15,7 @@ def test_every_number_comes_once_in_an_order_that_each_key_has_for_itself():
         assert size < 8 or len(np.unique(orders, axis=0)) == 20
 
 
-def test_any_place_can_be_had_alone_beside_those_of_other_lists():
+def test_any_place_can_be_drawn_alone_and_beside_those_of_other_lists():
     sizes, keys = np.array(MANY), key_of(3, np.arange(len(MANY)))
     places = np.random.default_rng(0).integers(sizes)
     together = shuffled(places, sizes, keys)

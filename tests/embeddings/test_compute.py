@@ -14,7 +14,7 @@ from triplet_train.errors import RunError
 
 
 @pytest.mark.parametrize("microbatch, size", [("null", 512), ("8", 8), ("1000", 512)])
-def test_what_bounds_training_bounds_evaluation_too(microbatch, size):
+def test_the_microbatch_of_training_bounds_evaluation_too(microbatch, size):
     small = ["batch.classes=10", "batch.per_class=200", f"train.microbatch={microbatch}"]
     assert at_once(load_config("digits_semihard", small), (8, 8, 1)) == size
     assert at_once(None, (8, 8, 1)) == 512
@@ -47,7 +47,7 @@ def test_vectors_are_the_same_whatever_the_batches_and_in_order():
     np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), whole)
 
 
-def test_too_little_memory_is_said_with_what_takes_less():
+def test_too_little_memory_is_reported_with_settings_that_take_less():
     embed = make_embed(TooLarge(), 2)
     message = "memory for 2 images at a time: .*OOM.*train.microbatch, or --batch-size"
     with pytest.raises(RunError, match=message) as error:

@@ -58,7 +58,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("format", FILES)
-def test_what_is_written_is_read_back_bit_for_bit(tmp_path, table, format):
+def test_a_written_table_is_read_back_bit_for_bit(tmp_path, table, format):
     path = tmp_path / f"x.{format}"
     write_table(table, path, format)
     back = read_table(path)

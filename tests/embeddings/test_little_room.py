@@ -38,7 +38,7 @@ def table(rows, width=16):
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_full_disk_is_told_and_what_was_there_stays(small_disk, format, overwrite):
+def test_a_full_disk_is_reported_and_the_old_file_stays(small_disk, format, overwrite):
     file = small_disk / f"x.{format}"
     if overwrite:
         write_table(table(10), file, format)
@@ -54,7 +54,7 @@ def test_a_full_disk_is_told_and_what_was_there_stays(small_disk, format, overwr
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_disk_that_is_full_at_any_place_of_the_file_is_told(tmp_path, format):
+def test_a_disk_that_fills_up_anywhere_in_the_file_is_reported(tmp_path, format):
     rows = table(1500)
     write_table(rows, tmp_path / "x", format)
     file = tmp_path / ("x/vectors.tsv" if format == "projector" else "x")

@@ -7,7 +7,7 @@ from triplet_train.evaluation import Coverage, evaluate, leave_one_out_coverage
 
 
 @pytest.mark.parametrize("classes", [2, 10, 30])
-def test_what_is_left_out_is_known_before_there_are_vectors(classes):
+def test_coverage_is_known_before_there_are_vectors(classes):
     rng = np.random.default_rng(classes)
     labels = np.append(rng.integers(0, classes, 40), [97, 97, 98])
     vectors = rng.normal(size=(43, 3))
@@ -18,7 +18,7 @@ def test_what_is_left_out_is_known_before_there_are_vectors(classes):
     assert evaluate(vectors, labels).coverage == expected
 
 
-def test_of_a_gallery_the_classes_count_that_it_has():
+def test_only_the_classes_of_a_gallery_count():
     rng = np.random.default_rng(0)
     x, gallery = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
     found = evaluate(x, np.array([0, 1, 1, 2, 2, 2, 3]), gallery, np.array([2, 2, 1, 9, 9]))

@@ -82,7 +82,7 @@ def test_an_episode_holds_distinct_classes_and_of_each_distinct_rows(request, nu
 
 @settings(max_examples=60, deadline=None)
 @given(requests())
-def test_what_is_said_of_the_classes_is_so(request):
+def test_the_counts_of_classes_and_queries_are_right(request):
     sizes, asked = request
     x, y = clouds(sizes)
     found = evaluate_episodes(x, y, asked)
@@ -114,7 +114,7 @@ def line(episodes, seed):
     return evaluate_episodes(x, np.repeat([0, 1, 2], 3), Episodes(episodes, 2, seed=seed))
 
 
-def test_over_many_episodes_the_mean_is_that_of_all_that_are_possible():
+def test_the_mean_over_many_episodes_is_that_of_all_possible_ones():
     found = line(2000, seed=0)
     assert 0.5 < EXPECTED < 0.9
     error = (found.accuracy - found.interval[0]) / 1.96
@@ -148,14 +148,14 @@ def test_a_class_is_its_mean_and_not_its_nearest_example():
     assert set(found.per_episode) == {0.5, 1.0}
 
 
-def test_classes_that_lie_apart_are_told_apart_without_error():
+def test_well_separated_classes_are_distinguished_without_error():
     x, y = clouds([20] * 8, spread=1e-3)
     found = evaluate_episodes(x, y, Episodes(50, 8))
     assert (found.accuracy, found.interval) == (1, (1, 1))
 
 
 @pytest.mark.parametrize("shots", [1, 3, 7])
-def test_a_tower_that_maps_all_images_to_one_point_earns_nothing(shots):
+def test_a_tower_that_maps_all_images_to_one_point_has_zero_accuracy(shots):
     point = np.random.default_rng(0).normal(size=33)
     y = np.arange(90) % 5
     for length in (0, 1e-20, 1, 1e18):
@@ -180,7 +180,7 @@ def test_equal_means_of_different_images_are_equal_whatever_the_rounding():
 
 
 @pytest.mark.parametrize("ways, shots", [(2, 1), (5, 1), (20, 5)])
-def test_vectors_that_know_nothing_of_the_classes_earn_one_in_so_many_ways(ways, shots):
+def test_vectors_independent_of_the_classes_have_the_accuracy_of_chance(ways, shots):
     x = np.random.default_rng(0).normal(size=(4000, 8)).astype(np.float32)
     found = evaluate_episodes(x, np.arange(4000) % 200, Episodes(300, ways, shots))
     low, high = found.interval
@@ -216,7 +216,7 @@ def test_another_order_of_the_images_gives_other_episodes_of_the_same_expected_a
     assert one.interval[0] < other.interval[1] and other.interval[0] < one.interval[1]
 
 
-def test_a_class_counts_the_same_however_few_its_queries():
+def test_every_class_counts_the_same_however_few_its_queries():
     # The 15 queries at 0 are always found; the one at 1 or -1 never is, being nearer to 0.
     x = np.concatenate([np.zeros(100), [1, -1]])[:, np.newaxis]
     found = evaluate_episodes(x, np.repeat([0, 1], [100, 2]), Episodes(50, 2))

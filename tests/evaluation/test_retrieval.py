@@ -101,7 +101,7 @@ def test_the_length_of_the_vectors_does_not_matter(length):
     assert retrieval_metrics(scaled, y) == retrieval_metrics(x, y)
 
 
-def test_of_images_at_equal_distance_those_of_other_classes_come_first():
+def test_ties_rank_images_of_other_classes_first():
     x, y = np.array([[0.0], [1.0], [-1.0], [3.0], [-3.0]]), np.array([0, 0, 1, 0, 1])
     found = retrieval_metrics(x[:1], y[:1], x[1:], y[1:])  # ranks: 1, 0, 1, 0
     assert (found["recall_at_1"], found["mrr"], found["map"]) == (0, 0.5, 0.5)
@@ -145,7 +145,7 @@ def test_two_images_of_one_class_are_a_pair():
     assert has_pairs(np.array([3, 1, 3])) and not has_pairs(np.array([3, 1, 2]))
 
 
-def test_what_cannot_be_evaluated_is_refused():
+def test_vectors_that_cannot_be_evaluated_are_refused():
     with pytest.raises(RequestError, match="no two images share a class"):
         retrieval_metrics(np.eye(3), np.arange(3))
     with pytest.raises(RequestError, match="no query has an image of its class in the g"):

@@ -145,7 +145,7 @@ def test_nmi_is_1_where_clusters_are_classes_and_low_where_they_are_not():
     assert nmi(X, Y) == nmi(X, Y)
 
 
-def test_nmi_of_many_classes_and_of_equal_vectors_is_told_without_a_warning():
+def test_nmi_of_many_classes_and_of_equal_vectors_is_computed_without_a_warning():
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(150), 4)
     with warnings.catch_warnings():
@@ -163,7 +163,7 @@ def test_a_gallery_smaller_than_ten_images_gives_as_many_neighbours():
     assert pair.neighbour_distances == pytest.approx(np.sqrt(2))
 
 
-def test_nothing_that_is_said_is_nan_or_infinite():
+def test_no_printed_number_is_nan_or_infinite():
     for data in ((np.zeros((6, 2)), np.arange(6) % 2), (np.ones((4, 1)), np.zeros(4, int)), (X, Y)):
         found = evaluate(*data)
         assert np.isfinite(list(found.metrics.values())).all()
@@ -188,13 +188,13 @@ def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
     assert f"{found.thresholds['fpr_1e-2']:.4g}" in text
 
 
-def test_the_text_has_names_of_classes_in_one_line_without_what_a_terminal_acts_on():
+def test_the_text_has_names_of_classes_in_one_line_without_control_characters():
     text = as_text(evaluate(X, np.arange(120) % 2), {0: "new\nline", 1: "\x1b[31mred"})
     assert "new\\nline  " in text and "\\x1b[31mred taken for new\\nline" in text
     assert text.replace("\n", "").isprintable()
 
 
-def test_the_text_says_why_something_is_not_there():
+def test_the_text_gives_the_reason_for_a_missing_part():
     one_class = as_text(evaluate(X, np.zeros(120, int)), {0: "a"})
     assert "all pairs are of one class" in one_class.lower() and "taken for" not in one_class
     collapsed = as_text(evaluate(np.ones((20, 3)), np.arange(20) % 2), {0: "a", 1: "b"})

@@ -107,7 +107,7 @@ def test_a_pair_of_different_classes_at_the_threshold_s_edge_does_not_pass():
     assert 1.414 < found.thresholds["fpr_1e-3"] < np.sqrt(2.0)
 
 
-def test_classes_that_lie_apart_are_kept_apart_without_error():
+def test_well_separated_classes_are_verified_without_error():
     x = np.array([[0.0], [0.1], [5.0], [5.1]])
     found = evaluate(x, np.array([0, 0, 1, 1]))
     assert (found.metrics["roc_auc"], found.metrics["eer"]) == (1, 0)
@@ -116,7 +116,7 @@ def test_classes_that_lie_apart_are_kept_apart_without_error():
     assert len(found.thresholds) == 3
 
 
-def test_equal_vectors_cannot_be_kept_apart_by_any_threshold():
+def test_no_threshold_separates_equal_vectors():
     found = evaluate(np.ones((20, 3)), np.arange(20) % 2)
     assert (found.metrics["roc_auc"], found.metrics["eer"]) == (0.5, 0.5)
     assert found.metrics["tpr_at_fpr_1e-2"] == found.metrics["tpr_at_fpr_1e-3"] == 0

@@ -52,7 +52,9 @@ def test_a_version_of_the_set_of_the_run_is_evaluated_with_the_same_classes(
     assert command(evaluate, *request, "--dataset", "digits:1.0.0") == plain
 
 
-def test_held_out_classes_are_not_trained_on_and_alone_are_evaluated(workplace, command, data_dir):
+def test_held_out_classes_are_not_trained_on_and_are_the_only_ones_evaluated(
+    workplace, command, data_dir
+):
     write_configuration("unseen", dataset="digits", data_dir=str(data_dir), train_classes=["0-4"])
     assert (
         "test, classes all but 0-4: " in command(train, "--config", "unseen.yaml", "--dry-run")[1]

@@ -63,7 +63,7 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
     np.testing.assert_array_equal(again.embeddings, tables[0].embeddings)
 
 
-def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
+def test_a_file_in_two_classes_is_searched_for_and_reported_once_by_each_command(
     photos, command, monkeypatch
 ):
     """Images for training and for evaluation are compared, too."""
@@ -97,9 +97,7 @@ def test_a_file_in_two_classes_is_looked_for_and_said_once_by_each_command(
     assert command(embed, "--checkpoint", "run", *shard)[0] == 0 and len(looked_for) == 6
 
 
-def test_a_run_goes_on_with_the_images_it_began_with_wherever_they_are_and_no_others(
-    photos, command
-):
+def test_a_run_is_resumed_only_with_the_images_it_began_with_wherever_they_are(photos, command):
     """The run lies in the folder of the images and has pictures of its own."""
     request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--quiet"]
     assert command(train, *request, "--run-dir", "photos/runs/1")[0] == 0

@@ -56,7 +56,7 @@ def test_labels_may_be_any_integers_as_a_row_or_a_column(name):
         ([0, 0, 1], (3, 2, 2), ValueError, r"embeddings must be \[B, D\]"),
     ],
 )
-def test_what_is_no_batch_is_refused(labels, shape, error, message):
+def test_labels_and_embeddings_that_are_not_a_batch_are_refused(labels, shape, error, message):
     for loss in FUNCTIONS.values():
         with pytest.raises(error, match=message):
             loss(tf.constant(labels), np.zeros(shape))

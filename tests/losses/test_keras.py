@@ -123,7 +123,7 @@ def test_embeddings_keep_their_precision_unless_a_dtype_is_asked_for():
     assert TripletHardLoss(dtype="float32")(LABELS, wide).dtype == tf.float32
 
 
-def test_what_a_loss_cannot_use_is_refused():
+def test_arguments_that_a_loss_cannot_use_are_refused():
     for kind in CLASSES.values():
         with pytest.raises(ValueError, match="L1"):
             kind(distance_metric="L1")

@@ -159,7 +159,7 @@ def test_the_embedder_of_a_run_gives_the_vectors_of_its_export(finished_run, dat
 @pytest.mark.parametrize(
     "kind", ["missing", "folder", "text", "empty.keras", "text.keras", "zip.keras"]
 )
-def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
+def test_a_path_without_a_checkpoint_is_refused_by_name(tmp_path, kind):
     path = tmp_path / kind
     if kind == "folder":
         path.mkdir()
@@ -176,7 +176,7 @@ def test_what_is_no_checkpoint_is_refused_by_its_path(tmp_path, kind):
         triplet_train.load_embedder(path)
 
 
-def test_of_a_run_that_was_stopped_before_its_first_evaluation_the_newest_checkpoint_is_named(
+def test_a_run_stopped_before_its_first_evaluation_names_the_newest_checkpoint(
     tmp_path,
 ):
     steps = [tmp_path / f"checkpoints/step_{step:08d}" for step in (0, 5, 120)]
@@ -189,7 +189,7 @@ def test_of_a_run_that_was_stopped_before_its_first_evaluation_the_newest_checkp
     assert embedder_file(steps[1]) == steps[1] / "embedder.keras"
 
 
-def test_a_model_that_is_no_embedder_is_refused(tmp_path):
+def test_a_model_that_is_not_an_embedder_is_refused(tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
     with pytest.raises(RequestError, match="no embedder"):
         triplet_train.load_embedder(tmp_path / "other.keras")

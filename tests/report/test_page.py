@@ -170,7 +170,7 @@ def test_a_report_that_is_interrupted_between_its_files_leaves_no_plots_without_
     assert Parsed(tmp_path / "x.html").text
 
 
-def test_plots_that_the_page_no_longer_has_are_gone(tmp_path, without_maps):
+def test_plots_that_the_page_no_longer_has_are_removed(tmp_path, without_maps):
     (tmp_path / "x_plots").mkdir()
     (tmp_path / "x_plots/loss.png").touch()
     write_report(make(log=None, images=None), tmp_path / "x.html")

@@ -49,7 +49,7 @@ def test_any_number_of_classes_has_a_map(without_tsne, classes):
     assert png(plots[0].figure)
 
 
-def test_of_more_classes_than_a_map_has_rows_some_are_drawn_and_the_worst_of_these_named(
+def test_a_map_of_many_classes_draws_some_and_names_the_worst_of_these(
     without_tsne,
 ):
     many = make(2100, 2).evaluated
@@ -150,7 +150,7 @@ def test_sheets_take_images_of_any_size_and_1_to_4_channels(shape):
     assert all(png(plot.figure) for plot in sheets(make(3, 3, shape)))
 
 
-def test_sheets_say_right_and_wrong_in_words_too():
+def test_sheets_mark_right_and_wrong_in_words_too():
     contents = make(8, 3)
     worst, typical = sheets(contents)
     for plot, positions in ((worst, worst_queries), (typical, typical_queries)):

@@ -16,7 +16,7 @@ def everything_below(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_a_run_is_never_touched_unasked_nor_what_the_user_put_into_its_folder(
+def test_a_run_and_a_user_s_files_in_its_folder_are_never_changed_without_being_asked(
     workplace, command, run_copy, monkeypatch
 ):
     before = everything_below(workplace)

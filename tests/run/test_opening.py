@@ -47,7 +47,7 @@ def hold(path, held):
         signal.pause()
 
 
-def test_the_lock_of_a_process_that_is_killed_holds_nobody_up(run, new):
+def test_the_lock_of_a_killed_process_blocks_nobody(run, new):
     run.path.mkdir()
     context = multiprocessing.get_context("spawn")
     held = context.Event()
@@ -64,7 +64,7 @@ def test_the_lock_of_a_process_that_is_killed_holds_nobody_up(run, new):
     assert run.is_run() and not run.lock.exists()
 
 
-def test_an_overwriting_that_is_killed_leaves_a_run_or_as_good_as_nothing(run, new):
+def test_a_killed_overwrite_leaves_a_run_or_a_folder_that_counts_as_empty(run, new):
     with opened(new, {}):
         for entry in run.entries:
             if not entry.exists():

@@ -118,7 +118,7 @@ def test_a_quarter_turn_is_that_of_numpy(drawn, quarters):
     np.testing.assert_array_equal(got, np.rot90(images, quarters, axes=(1, 2)))
 
 
-def test_what_comes_in_from_outside_goes_on_as_the_edge():
+def test_pixels_from_outside_continue_the_edge():
     images = noise(2, 8, 4, 1)
     got = changed(AugmentConfig(shift=0.5), images, shift_y=0.75, shift_x=0.25)  # 2 down, 1 left
     beyond = np.pad(images, ((0, 0), (2, 0), (0, 1), (0, 0)), "edge")
@@ -140,7 +140,7 @@ def test_contrast_stretches_about_middle_grey_and_brightness_adds(contrast, brig
 @example(1, 9, 0.99, 0.999, 0.5, 0.0, 0.0, 0.5)
 @example(8, 8, 0.25, 0.0, 0.5, 0.0, 0.0, 0.5)
 @given(st.integers(1, 9), st.integers(1, 9), st.floats(0.01, 0.99), *[draw] * 5)
-def test_what_is_erased_is_a_rectangle_of_the_area_drawn_and_one_level(
+def test_the_erased_part_is_a_rectangle_of_the_drawn_area_and_of_one_level(
     height, width, erase, share, aspect, left, top, level
 ):
     black_and_white = np.stack([np.zeros((height, width, 3)), np.full((height, width, 3), 255)])

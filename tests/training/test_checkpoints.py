@@ -68,7 +68,7 @@ def saved(tmp_path, trained):
     return Run(tmp_path, trained)
 
 
-def test_damaged_checkpoints_take_no_place_among_those_that_are_kept(saved):
+def test_damaged_checkpoints_do_not_count_among_those_kept(saved):
     for step in (10, 17, 18):
         saved.save(step, keep=3)
     saved.damage(17, 18)
@@ -78,7 +78,7 @@ def test_damaged_checkpoints_take_no_place_among_those_that_are_kept(saved):
 
 
 @pytest.mark.parametrize("part", ["embedder.keras", "optimizer.npz", "state.json"])
-def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_one(saved, part):
+def test_a_checkpoint_that_is_truncated_or_lacks_a_part_is_recognised(saved, part):
     for step in (10, 20):
         saved.save(step)
     file = saved.run.checkpoint(20).path / part
@@ -91,7 +91,7 @@ def test_a_checkpoint_cut_off_anywhere_or_without_a_part_is_told_from_a_whole_on
     assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
 
 
-def test_a_part_in_a_way_of_packing_that_nobody_knows_is_damage_too(saved):
+def test_a_part_with_an_unknown_compression_counts_as_damage(saved):
     for step in (10, 20):
         saved.save(step)
     file = saved.run.checkpoint(20).path / "optimizer.npz"
@@ -136,7 +136,7 @@ def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
     assert (saved.tower("")[0] == 20).all()
 
 
-def test_a_log_without_a_checkpoint_is_never_begun_anew(saved):
+def test_a_log_without_a_checkpoint_is_never_started_again(saved):
     assert saved.restore() == TrainingState() and "starting at step 0" in saved.said[0]
     RunLog(saved.run, 0, 10, SILENT)  # before anything is logged
     with pytest.raises(RunError, match="no readable checkpoint"):

@@ -12,7 +12,7 @@ def warnings(losses, spread, *overrides):
     return [text for step, f in enumerate(metrics, 1) if (text := watch.warning(step, f))]
 
 
-def test_a_collapse_is_told_of_once_with_what_to_change():
+def test_a_collapse_is_reported_once_with_advice():
     (warning,) = warnings([0.5001] * 1000, 1e-5)
     assert "stayed at the margin, 0.5" in warning
     for change in ("learning_rate (0.0005)", "loss.warmup_steps"):
@@ -45,5 +45,5 @@ def test_other_strategies_are_not_advised_to_change_what_they_lack():
         ([0.3] * 1000, 1e-5),
     ],
 )
-def test_a_run_that_is_well_is_not_warned_of(losses, spread):
+def test_a_healthy_run_gives_no_warning(losses, spread):
     assert warnings(losses, spread) == []

@@ -57,7 +57,7 @@ def whole(tmp_path_factory):
         pytest.param(600, "metrics.jsonl", marks=pytest.mark.slow),
     ],
 )
-def test_a_full_disk_is_named_nothing_good_is_lost_and_the_run_goes_on_later(
+def test_a_full_disk_is_reported_nothing_good_is_lost_and_the_run_can_be_resumed(
     tmp_path, whole, room, culprit
 ):
     run = tmp_path / "run"
@@ -76,7 +76,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_a_run_that_resume_begins(tmp_
     assert all(np.array_equal(a, b) for a, b in zip(resumed, whole, strict=True))
 
 
-def test_a_full_disk_of_tensorboard_s_is_told_as_that_and_not_as_full_memory(tmp_path, small_disk):
+def test_a_full_disk_under_tensorboard_is_not_reported_as_full_memory(tmp_path, small_disk):
     (tmp_path / "tensorboard").symlink_to(small_disk)
     filler = small_disk / "filler"
     metrics = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
@@ -92,7 +92,7 @@ def test_a_full_disk_of_tensorboard_s_is_told_as_that_and_not_as_full_memory(tmp
         events.unlink()
 
 
-def test_what_is_exhausted_is_told_by_the_message():
+def test_the_message_names_the_exhausted_resource():
     devices = Devices(None, 1, 1, True, "a GPU")
     for message, told in (
         ("OOM when allocating tensor with shape[9]", "not enough memory on a GPU: OOM when alloc"),

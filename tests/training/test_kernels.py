@@ -92,7 +92,9 @@ def test_a_step_leaves_nothing_but_scalars_and_shapes_to_the_host(strategy, with
 @pytest.mark.parametrize("microbatch", [None, 4])
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_so_does_every_strategy_in_every_precision(strategy, precision, microbatch, with_a_gpu):
+def test_a_step_of_every_strategy_and_precision_leaves_nothing_to_the_host(
+    strategy, precision, microbatch, with_a_gpu
+):
     graph = traced(strategy, augment=STRONG, precision=precision, microbatch=microbatch)
     assert left_to_the_host(graph) == []
 
@@ -100,14 +102,14 @@ def test_so_does_every_strategy_in_every_precision(strategy, precision, microbat
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("tower", ["resnet", "MobileNet"])
-def test_so_does_every_kind_of_tower(tower, precision, with_a_gpu):
+def test_a_step_of_every_kind_of_tower_leaves_nothing_to_the_host(tower, precision, with_a_gpu):
     model = {"tower": tower, "filters": None}
     graph = traced("hard", precision=precision, model=model, shape=(32, 32, 3))
     assert left_to_the_host(graph) == []
 
 
 @pytest.mark.parametrize("option", AugmentConfig.model_fields)
-def test_augmentation_does_so_by_each_option_alone(option, with_a_gpu):
+def test_augmentation_by_each_option_alone_leaves_nothing_to_the_host(option, with_a_gpu):
     value = getattr(STRONG, option)
     augment = make_augmentation(AugmentConfig(**{option: value}))
     function = tf.function(
@@ -128,7 +130,7 @@ def of_two_replicas(cases):
 
 
 @pytest.mark.slow
-def test_each_of_two_replicas_does_so():
+def test_a_step_on_each_of_two_replicas_leaves_nothing_to_the_host():
     cases = [(strategy, CASES.get(strategy, OTHERS)) for strategy in STRATEGIES]
     (left,) = in_processes(of_two_replicas, (cases,))
     assert left == [[]] * len(cases)
@@ -138,7 +140,7 @@ def test_each_of_two_replicas_does_so():
     "precision",
     [PRECISIONS[1], *(pytest.param(each, marks=pytest.mark.slow) for each in PRECISIONS[::2])],
 )
-def test_embedding_does_so(precision, monkeypatch, with_a_gpu):
+def test_embedding_leaves_nothing_to_the_host(precision, monkeypatch, with_a_gpu):
     made = []
     function = tf.function
 
@@ -183,7 +185,7 @@ def test_pixels_for_a_gpu_are_the_same(request):
     np.testing.assert_array_equal(plain, augment(images, key, rows, 24))
 
 
-def test_what_the_host_would_do_is_found(with_a_gpu):
+def test_operations_left_to_the_host_are_found(with_a_gpu):
     @tf.function
     def function(images):
         chosen = tf.gather(images, tf.range(24)[::-1])

@@ -96,7 +96,7 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
 
 
-def test_a_run_that_began_with_keras_own_normalisation_goes_on_as_if_it_had_not(
+def test_a_run_that_began_with_keras_own_normalisation_resumes_to_the_same_result(
     tmp_path, digits_config, whole
 ):
     config, folder = digits_config(*EVERYTHING), tmp_path / "broken"
@@ -186,9 +186,7 @@ def test_the_newest_checkpoints_and_the_best_are_kept(whole):
     assert not list(run.rglob("*.partial*"))
 
 
-def test_resuming_drops_what_the_logs_tell_of_steps_that_are_done_again(
-    tmp_path, digits_config, whole
-):
+def test_resuming_drops_the_log_lines_of_steps_that_are_done_again(tmp_path, digits_config, whole):
     run = shutil.copytree(whole[0], tmp_path / "run", symlinks=True)
     shutil.rmtree(run / "checkpoints/step_00000012")  # as if killed between step 9 and step 12
     with (run / "metrics.jsonl").open("a") as lines:
@@ -231,7 +229,7 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
     assert log_without_clock(tmp_path / "begun") == log_without_clock(whole[0])
 
 
-def test_what_is_not_finite_is_null_in_the_log(tmp_path):
+def test_a_value_that_is_not_finite_is_null_in_the_log(tmp_path):
     metrics = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
     with RunLog(RunFolder(tmp_path), 0, 10, SILENT) as log:
         log.training(5, metrics | {"gradient_norm": float("inf")}, seconds_left=0.0)

@@ -35,7 +35,7 @@ def test_a_run_that_changes_nothing_ends_after_a_hundred_steps(lost):
     assert "overflowed float16" in failure
 
 
-def test_what_did_not_overflow_is_not_said_to_have():
+def test_a_gradient_that_did_not_overflow_is_not_reported_as_overflow():
     failure, _ = told([STOOD_STILL] * 300)
     assert "float16" not in failure
 
@@ -74,6 +74,6 @@ def test_the_advice_fits_the_cause():
 
 
 @pytest.mark.parametrize("rest", [LEARNED_ALL, MADE])
-def test_nothing_is_said_of_a_run_with_nothing_left_to_learn_or_a_few_overflows(rest):
+def test_a_run_with_nothing_left_to_learn_or_a_few_overflows_gives_no_warning(rest):
     said, state = told([OVERFLOWED] * 15 + [rest] * 285, precision="mixed_float16")
     assert said is None and state.lost == 15

@@ -247,7 +247,7 @@ def test_a_step_whose_scaled_gradient_overflows_is_left_out_and_the_scale_halved
 
 
 @pytest.mark.parametrize("steps, strategy", [([0, 1], "semi_hard"), ([2, 3], "hard")])
-def test_hard_mining_begins_with_as_many_steps_of_semi_hard_as_it_is_told(steps, strategy):
+def test_hard_mining_begins_with_the_requested_number_of_semi_hard_steps(steps, strategy):
     warmed = weights_after(steps, loss={"strategy": "hard", "warmup_steps": 2})
     plain = weights_after(steps, loss={"strategy": strategy})
     for one, other in zip(warmed, plain, strict=True):

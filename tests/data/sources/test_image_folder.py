@@ -116,7 +116,7 @@ def test_classes_that_are_numbers_are_in_their_order(tmp_path):
         ("1%", "90%", "is empty"),
     ],
 )
-def test_a_split_that_is_not_there_is_refused(shares, split, train_split, culprit):
+def test_a_missing_split_is_refused(shares, split, train_split, culprit):
     with pytest.raises(RequestError, match=culprit):
         source(shares, train_split).table(split)
 
@@ -146,7 +146,7 @@ def test_a_folder_is_refused_where_it_or_its_images_are_missing(tmp_path):
         source(tmp_path, image_size=None)
 
 
-def test_what_is_no_image_of_a_class_is_left_out_and_said(splits):
+def test_files_that_are_not_images_of_a_class_are_left_out_and_reported(splits):
     make_folder(splits, ["train/stray.png", "train/ant/.hidden.png", "train/.hidden/1.png"])
     (splits / "train/empty").mkdir()
     (splits / "train/ant/notes.txt").write_text("")
@@ -162,7 +162,7 @@ def test_what_is_no_image_of_a_class_is_left_out_and_said(splits):
     ]
 
 
-def test_what_the_commands_write_into_a_folder_is_no_split_and_no_class(tmp_path):
+def test_files_that_the_commands_write_into_a_folder_are_neither_split_nor_class(tmp_path):
     """A run, an export for TensorBoard and the plots of a page: images, but no data."""
     written = {
         "runs/first": ["config.yaml", "environment.json", "plots/map.png"],
@@ -322,7 +322,7 @@ def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(splits):
         assert kind in note
 
 
-def test_classes_are_numbered_alike_in_training_and_for_images(tmp_path):
+def test_classes_have_the_same_numbers_in_training_and_for_images(tmp_path):
     for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
         root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
         (batch,) = any_folder(root / "train", (8, 8, 3), "pad").batches(9)
@@ -390,7 +390,7 @@ def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path, orientation):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_damage_to_what_a_file_says_of_its_camera_leaves_the_image_as_it_is(tmp_path):
+def test_damaged_camera_metadata_leaves_the_image_unchanged(tmp_path):
     file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
     decode, random = make_decode((8, 5, 3), "resize"), np.random.default_rng(0)
     expected = decode(file)

@@ -77,7 +77,7 @@ def test_images_are_resized_to_the_size_that_is_asked_for(data_dir):
 
 
 @pytest.mark.parametrize("split", ["tset", "test[", "test[:0]", "test[:abc]", ""])
-def test_a_split_that_is_not_there_is_refused_with_those_that_are(digits, split):
+def test_a_missing_split_is_refused_with_the_existing_ones(digits, split):
     with pytest.raises(RequestError, match="split"):
         digits.count(split)
 
@@ -99,9 +99,7 @@ def test_a_set_that_cannot_be_used_is_refused_by_the_key_at_fault(data_dir, requ
         open_source(DataConfig(data_dir=str(data_dir), **request_))
 
 
-def test_a_set_that_cannot_be_had_is_refused_with_its_folder_and_leaves_nothing(
-    tmp_path, no_network
-):
+def test_an_unavailable_set_is_refused_with_its_folder_and_leaves_nothing(tmp_path, no_network):
     with pytest.raises(RequestError) as error:
         open_source(DataConfig(dataset="cifar10", data_dir=str(tmp_path / "sets")))
     for part in ("cifar10/", str(tmp_path / "sets"), "cannot be reached", "--data-dir"):
@@ -171,7 +169,7 @@ def test_features_of_other_names_and_images_of_many_sizes_are_read(made):
 
 
 @pytest.mark.parametrize(("channels", "width"), [(1, 1), (3, 3)])
-def test_grey_and_colour_are_brought_to_what_is_asked_for(made, channels, width):
+def test_grey_and_colour_are_converted_as_asked(made, channels, width):
     images = pixels(photos(made, "photos/mixed", channels=channels).table("train"))
     assert images.shape == (40, 16, 16, width) and images.std() > 10
     with pytest.raises(RequestError, match=r"data\.channels: .*vary in channels"):
@@ -187,7 +185,7 @@ def test_grey_digits_in_colour_are_three_times_the_same(data_dir):
     np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=3))
 
 
-def test_a_set_without_a_label_has_images_without_one_and_says_so(made):
+def test_a_set_without_labels_has_unlabelled_images_and_a_warning(made):
     source = open_source(DataConfig(dataset="plain", data_dir=str(made)))
     table = source.table("test")
     assert table.labels.tolist() == [-1] * 7 and "have no label" in table.notes[0]

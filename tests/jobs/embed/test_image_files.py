@@ -44,7 +44,7 @@ def test_a_bare_keras_file_embeds_a_folder_without_a_data_set(
     assert (status, err) == (0, "")
 
 
-def test_what_is_unusual_about_a_network_of_others_is_said(workplace, command, photos):
+def test_unusual_properties_of_a_foreign_network_are_reported(workplace, command, photos):
     layers = keras.layers
     features = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()]
     towers = {
@@ -73,7 +73,7 @@ def test_what_is_unusual_about_a_network_of_others_is_said(workplace, command, p
 
 
 @pytest.mark.slow
-def test_a_pretrained_network_that_scales_its_images_is_taken_and_its_lengths_said(
+def test_a_pretrained_network_that_scales_its_images_is_accepted_and_its_lengths_reported(
     workplace, command, photos, pretrained
 ):
     network = keras.models.load_model(pretrained, compile=False)
@@ -84,7 +84,7 @@ def test_a_pretrained_network_that_scales_its_images_is_taken_and_its_lengths_sa
     assert read_table(workplace / "x.npz").embeddings.shape == (20, 1280)
 
 
-def test_images_of_other_sizes_and_colours_are_brought_to_the_tower(workplace, exported):
+def test_images_of_other_sizes_and_colours_are_converted_for_the_tower(workplace, exported):
     (workplace / "photos").mkdir()
     for number, shape in enumerate([(30, 30, 3), (8, 8, 4), (200, 200, 3)]):
         Image.fromarray(np.full(shape, 99, np.uint8)).save(workplace / f"photos/{number}.png")
@@ -108,7 +108,7 @@ def test_an_image_that_cannot_be_read_is_listed_and_the_others_are_written(
     assert len(read_table(workplace / "x.npz").ids) == 20
 
 
-def test_images_that_none_can_be_read_of_leave_no_file(workplace, exported):
+def test_images_that_are_all_unreadable_leave_no_file(workplace, exported):
     (workplace / "photos").mkdir()
     (workplace / "photos/bad.png").write_bytes(b"no image")
     status, _, err = exported("--images", "photos", "--output", "x.npz")

@@ -22,7 +22,7 @@ def write(path, format):
     write_table(EmbeddingTable(vectors, labels, ["a", "b"], ["0", "1"], {}), path, format)
 
 
-def test_the_format_is_told_by_the_name_or_asked_for(tmp_path):
+def test_the_format_follows_from_the_name_or_is_asked_for(tmp_path):
     assert request(tmp_path / "a.parquet").written_format == "parquet"
     assert request(tmp_path / "a.npz").written_format == "npz"
     assert request(tmp_path / "a", format="projector").written_format == "projector"

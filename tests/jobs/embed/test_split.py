@@ -45,7 +45,7 @@ def test_an_export_is_the_same_from_run_checkpoint_and_file_and_equals_the_run_s
         assert pq.read_table(f"{name}.parquet").to_pydict() == own
 
 
-def test_a_data_set_of_other_size_is_brought_to_the_tower(
+def test_images_of_another_data_set_are_resized_for_the_tower(
     workplace, command, finished_run, mnist_dir
 ):
     request = ["--checkpoint", finished_run, "--dataset", "mnist", "--data-dir", mnist_dir]

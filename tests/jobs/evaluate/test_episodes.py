@@ -24,7 +24,7 @@ def small_file(workplace):
     return "x.npz"
 
 
-def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
+def test_episodes_of_a_checkpoint_and_of_its_file_are_printed_written_and_shown(
     workplace, command, finished_run, without_tsne
 ):
     file = finished_run / "embeddings/test.npz"
@@ -57,7 +57,9 @@ def test_episodes_of_a_checkpoint_and_of_its_file_are_said_written_and_shown(
     assert "mean of 2 examples" in page and "15 queries of each class, seed 7" in page
 
 
-def test_without_the_option_there_are_none_and_nothing_else_differs(workplace, command, small_file):
+def test_without_the_option_there_are_no_episodes_and_nothing_else_differs(
+    workplace, command, small_file
+):
     _, without, _ = command(evaluate, "--queries", small_file, "--json", "a.json")
     more = ["--episodes", "10", "--ways", "2", "--json", "b.json"]
     _, out, _ = command(evaluate, "--queries", small_file, *more)
@@ -75,7 +77,9 @@ def test_ways_shots_and_seed_are_5_1_and_0_unless_given(workplace, command, fini
     )
 
 
-def test_small_classes_give_fewer_queries_or_are_left_out_and_said(workplace, command, small_file):
+def test_small_classes_give_fewer_queries_or_are_left_out_and_reported(
+    workplace, command, small_file
+):
     request = ["--queries", small_file, "--episodes", "10", "--ways", "2", "--json", "a.json"]
     _, out, _ = command(evaluate, *request)
     assert "(10 episodes drawn from 2 classes, 4 to 15 queries of each class, seed 0)" in out

@@ -32,7 +32,7 @@ def test_a_checkpoint_and_its_exported_file_are_evaluated_alike(workplace, comma
     assert findings[0] == findings[1] == findings[2]
 
 
-def test_the_answer_in_json_holds_all_that_is_said(workplace, command, finished_run):
+def test_the_json_holds_everything_that_is_printed(workplace, command, finished_run):
     file = finished_run / "embeddings/test.parquet"
     status, out, _ = command(evaluate, "--queries", file, "--json", "a.json")
     answer = json.loads((workplace / "a.json").read_text())
@@ -72,7 +72,9 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
-def test_images_without_a_label_and_lone_classes_are_left_out_and_said(workplace, command, suffix):
+def test_images_without_a_label_and_lone_classes_are_left_out_and_reported(
+    workplace, command, suffix
+):
     file = embedding_file(workplace / f"x.{suffix}", [0, 0, 1, 1, 2, -1, -1])
     status, out, err = command(evaluate, "--queries", file, "--json", "a.json")
     assert status == 0, err
@@ -87,7 +89,7 @@ def test_images_without_a_label_and_lone_classes_are_left_out_and_said(workplace
     assert sorted(row["name"] for row in answer["classes"]) == ["cat", "dog"]
 
 
-def test_files_of_others_need_no_metadata_to_be_evaluated(workplace, command):
+def test_foreign_files_need_no_metadata_to_be_evaluated(workplace, command):
     queries = embedding_file(workplace / "q.npz", [0, 1, 2])
     gallery = embedding_file(workplace / "g.h5", [0, 0, 1, 1], seed=1)
     status, out, err = command(evaluate, "--queries", queries, "--gallery", gallery)

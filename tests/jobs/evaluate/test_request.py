@@ -26,7 +26,7 @@ QUERIES, RUN = Path("q.npz"), Path("run")
         ({"queries": QUERIES, "report": Path("x.pdf")}, "ends in .html"),
     ],
 )
-def test_what_contradicts_itself_is_refused_at_the_first_rule_that_it_breaks(options, message):
+def test_a_contradictory_request_is_refused_at_the_first_rule_that_it_breaks(options, message):
     later = {"report": Path("no/such/folder.pdf")}
     with pytest.raises(RequestError, match=message):
         EvaluationRequest(**later | options)

@@ -20,7 +20,7 @@ PREVIEW = ["--dry-run", "--preview", "sheet.png"]
 AUGMENT = "augment={rotate: 30, erase: 0.3}"
 
 
-def test_a_dry_run_says_what_would_happen_and_writes_nothing(workplace, command):
+def test_a_dry_run_describes_the_run_and_writes_nothing(workplace, command):
     sets = workplace / "sets"
     status, out, err = command(train, *small_run(sets, "--dry-run"))
     assert (status, err) == (0, "")
@@ -81,7 +81,7 @@ def test_a_preview_is_replaced_only_with_overwrite(workplace, command, data_dir)
     assert Image.open("sheet.png").size > (4 * 64, 10 * 64)
 
 
-def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workplace, command):
+def test_a_preview_of_a_set_that_is_not_on_disk_is_refused(workplace, command):
     request = [*changed("data.dataset=mnist"), *PREVIEW]
     status, _, err = command(train, *small_run(workplace / "sets", *request))
     assert status == 2 and "--preview needs the images of mnist/3.0.1" in err
@@ -89,7 +89,9 @@ def test_a_preview_of_a_set_that_is_not_on_disk_says_so_and_writes_nothing(workp
 
 
 @pytest.mark.slow
-def test_a_dry_run_says_what_is_trained_of_a_tower_with_a_frozen_backbone(workplace, command):
+def test_a_dry_run_counts_the_trained_parameters_of_a_tower_with_a_frozen_backbone(
+    workplace, command
+):
     application("MobileNet", channels=1).save_weights("some.weights.h5")
     model = "model={tower: MobileNet, weights: some.weights.h5, freeze_backbone: true}"
     more = [*changed(model, "data.image_size=[32,32]"), "--dry-run"]

@@ -1,11 +1,9 @@
-import shutil
 import weakref
 
 import numpy as np
 
 from tests.helpers.tables import table
 from triplet_train.console import SILENT
-from triplet_train.jobs import report
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.request import Request
@@ -13,23 +11,19 @@ from triplet_train.run.request import Request
 AT_ONCE = 8  # images
 
 
-def test_a_run_without_a_page_or_its_plots_is_not_finished(tmp_path, finished_run, digits_config):
-    run = tmp_path / "run"
-    shutil.copytree(finished_run, run, symlinks=True)
-    assert is_finished(Request(digits_config(), RunFolder(run)))
-    (run / "plots").rmdir()
-    assert not is_finished(Request(digits_config(), RunFolder(run)))
-    (run / "plots").mkdir()
-    (run / "report.html").unlink()
-    assert not is_finished(Request(digits_config(), RunFolder(run)))
+def test_a_run_without_a_page_or_its_plots_is_not_finished(run_copy, digits_config):
+    request = Request(digits_config(), RunFolder(run_copy))
+    assert is_finished(request)
+    (run_copy / "plots").rmdir()
+    assert not is_finished(request)
+    (run_copy / "plots").mkdir()
+    (run_copy / "report.html").unlink()
+    assert not is_finished(request)
 
 
 def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
-    tmp_path, monkeypatch, finished_run, digits_config
+    run_copy, digits_config, without_pages
 ):
-    monkeypatch.setattr(report, "write_page", lambda *_: None)
-    run = tmp_path / "run"
-    shutil.copytree(finished_run, run, symlinks=True)
     formats = "embeddings.formats=[npz, projector]"
     config = digits_config(f"train.microbatch={AT_ONCE}", formats)
     images = np.random.default_rng(0).integers(0, 17, (120, 8, 8, 1), np.uint8)
@@ -43,6 +37,6 @@ def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
 
     made = table(images, np.arange(120) % 4, split="test")
     object.__setattr__(made, "try_read", tracked)
-    export_and_evaluate(Request(config, RunFolder(run)), [made], 1, SILENT)
+    export_and_evaluate(Request(config, RunFolder(run_copy)), [made], 1, SILENT)
     assert len(read) == 120 / AT_ONCE and max(held) <= 3 * AT_ONCE  # read, used, let go
-    assert (run / "tensorboard/test.projector/sprite.png").is_file()
+    assert (run_copy / "tensorboard/test.projector/sprite.png").is_file()

@@ -57,7 +57,7 @@ def test_a_page_that_was_not_drawn_to_its_end_is_drawn_when_the_run_is_resumed(
     assert (run_copy / "report.html").exists()
 
 
-def test_damaged_metrics_of_a_finished_run_are_made_anew(
+def test_damaged_metrics_of_a_finished_run_are_computed_again(
     workplace, command, finished_run, run_copy
 ):
     metrics = run_copy / "metrics.json"

@@ -1,7 +1,6 @@
 """A run survives the closing of its terminal."""
 
 import os
-import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -10,7 +9,6 @@ import pytest
 
 from triplet_train.console import Console
 from triplet_train.errors import Stopped
-from triplet_train.jobs import report
 from triplet_train.jobs.train import end, job
 from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
@@ -63,13 +61,11 @@ def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
 
 
 def test_a_run_whose_terminal_is_closed_after_training_is_finished(
-    tmp_path, digits_config, finished_run, monkeypatch, closed_before
+    run_copy, digits_config, without_pages, closed_before
 ):
-    folder = RunFolder(tmp_path / "run")
-    shutil.copytree(finished_run, folder.path, symlinks=True)
+    folder = RunFolder(run_copy)
     for file in (folder.metrics, folder.report):
         file.unlink()
-    monkeypatch.setattr(report, "write_page", lambda evaluated, file, title: file.touch())
     closed_before(end, "load_embedder")
     request = Request(digits_config(), folder, resume=True)
     assert "recall@1" in run(request, Console())

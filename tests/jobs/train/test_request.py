@@ -22,7 +22,7 @@ def test_the_folder_of_data_sets_is_absolute_and_wins_over_an_override(tmp_path,
     assert config.data.data_dir == str(tmp_path / 'a "set" ü') and config.train.steps == 3
 
 
-def test_what_would_lose_a_run_is_refused(tmp_path):
+def test_a_request_that_would_lose_a_run_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(RequestError, match="something other than a run"):
         make_request("digits_semihard", run_dir=tmp_path, overwrite=True)

@@ -71,7 +71,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
 
 
 @pytest.mark.slow
-def test_a_checkpoint_that_is_gone_is_done_again(workplace, command, finished_run, run_copy):
+def test_a_missing_checkpoint_is_computed_again(workplace, command, finished_run, run_copy):
     def damage(folder):
         shutil.rmtree(folder / "step_00000020")
 
@@ -86,7 +86,7 @@ def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, run_copy
     assert not (run_copy / "checkpoints").exists()
 
 
-def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(workplace, command, run_copy):
+def test_a_damaged_best_checkpoint_is_reported_and_chosen_again(workplace, command, run_copy):
     def damage(folder):
         state = folder / "step_00000020/state.json"
         other = {"best_step": 10, "best_sha256": "of a tower that is lost"}
@@ -98,7 +98,7 @@ def test_a_best_checkpoint_that_is_damaged_is_said_and_chosen_anew(workplace, co
     assert json.loads((run_copy / "metrics.json").read_text())["step"] == 20
 
 
-def test_a_run_killed_before_it_pointed_to_its_best_checkpoint_heals_when_resumed(
+def test_a_run_killed_before_it_linked_its_best_checkpoint_is_completed_when_resumed(
     workplace, command, finished_run, run_copy
 ):
     for name in ("metrics.json", "embedder.keras", "checkpoints/best"):

@@ -19,7 +19,7 @@ from triplet_train.run.folder import RunFolder
 pytestmark = pytest.mark.usefixtures("without_pages")
 
 
-def test_a_run_leaves_what_the_documentation_promises(workplace, command, data_dir):
+def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
     status, out, err = command(train, *small_run(data_dir))
     assert status == 0
     folder = workplace / "runs" / "digits_semihard"
@@ -74,7 +74,7 @@ def test_evaluation_and_export_take_images_as_they_are(workplace, command, data_
     assert {key: logged[key] for key in metrics} == pytest.approx(metrics, abs=1e-6)
 
 
-def test_a_run_says_over_how_many_queries_and_classes_its_metrics_are(workplace, command, data_dir):
+def test_a_run_reports_how_many_queries_and_classes_its_metrics_cover(workplace, command, data_dir):
     part = "test[:12]"
     changes = [f"data.eval_split={part}", f"embeddings.splits=['{part}']", "train.steps=1"]
     changes += ["embeddings.formats=[npz]"]

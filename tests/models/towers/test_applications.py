@@ -188,7 +188,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["weights.h5", "h5"])
-def test_published_weights_of_efficientnet_see_what_they_see_in_keras(
+def test_published_weights_of_efficientnet_give_the_features_of_keras(
     efficientnet, tmp_path, monkeypatch, format
 ):
     """Keras mends the variance in what it downloads."""
@@ -207,9 +207,7 @@ def test_published_weights_of_efficientnet_see_what_they_see_in_keras(
     np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_of_a_frozen_tower_the_head_alone_moves_and_nothing_else_is_differentiated(
-    weights, mobilenet
-):
+def test_only_the_head_of_a_frozen_tower_moves_and_is_differentiated(weights, mobilenet):
     tower = build_tower(frozen(weights, embedding_dim=5), (32, 32, 3))
     optimizer = make_optimizer(OptimizerConfig(schedule="constant"), 10, "float32")
     optimizer.build(tower.trainable_variables)

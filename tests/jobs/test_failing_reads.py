@@ -44,7 +44,7 @@ def test_evaluation_export_and_page_name_the_image_and_leave_nothing(finished_ru
     assert not any(tmp_path.iterdir())
 
 
-def test_a_moment_in_which_nothing_can_be_read_changes_no_vector(finished_run):
+def test_a_momentary_read_failure_changes_no_vector(finished_run):
     opened = open_tower(finished_run)
     table = open_source(opened.config.data).table("test[:40]")
     vectors = make_embed(opened.tower, 16)
