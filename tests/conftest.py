@@ -14,7 +14,7 @@ import pytest
 from tests.helpers.commands import SMALL, empty_page
 from triplet_train.cli.command import without_collecting
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a job in the background of a script
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # for a background job of a script
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -17,7 +17,7 @@ RECIPES = ROOT / "CONTRIBUTING.md"
 SCRIPTS_PAGE = ROOT / "scripts/README.md"
 PAGES = [ROOT / "README.md", RECIPES, SCRIPTS_PAGE, *sorted(ROOT.glob("docs/**/*.md"))]
 
-# Of each script that a page names, what stands behind it there.
+# script -> the options behind its name on each page
 SCRIPTS: dict[str, list[str]] = {}
 for page in PAGES:
     for script, rest in re.findall(

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.helpers.commands import changed
 from tests.helpers.made_sets import make_folder
 from tests.helpers.networks import TooLarge
 from tests.helpers.tables import table
@@ -68,7 +69,7 @@ def follow(page, command, *more, **names):
         elif line.startswith("triplet-") and "--engine ray" not in line:
             program, *arguments = shlex.split(line)
             extra = more if program == "triplet-train" else ()
-            if folders.intersection(arguments):  # which has no place among those of TFDS
+            if folders.intersection(arguments):  # a folder of images is not a set of TFDS
                 extra = [part for part in extra if part not in ("--data-dir", data_dir)]
             status, _, err = command(COMMANDS[program], *arguments, *extra)
             assert status == 0, (line, err)
@@ -90,7 +91,7 @@ def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run
         page = page.replace(text, other)
     images = np.zeros((3, 28, 28, 1), np.uint8)
     tower = keras.Sequential([keras.Input([5]), keras.layers.Dense(2)])
-    few = ["--set", "train.steps=4", "--set", "train.eval_every=4", "--data-dir", mnist_dir]
+    few = [*changed("train.steps=4", "train.eval_every=4"), "--data-dir", mnist_dir]
     done = follow(page, command, *few, images=images, tower=tower)
     assert len([step for step in done if step.startswith("triplet-")]) >= 12
     Path("sheet.png").unlink()
@@ -119,7 +120,7 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, wit
     make_folder(workplace / "photos", [f"{s}/{path}" for s in ("train", "test") for path in paths])
     make_folder(workplace / "shapes", paths, size=(30, 50))
     page = read("data.md")
-    small = ["--set", "train.steps=4", "--set", "train.eval_every=4", "--data-dir", data_dir]
+    small = [*changed("train.steps=4", "train.eval_every=4"), "--data-dir", data_dir]
     done = follow(page, command, *small)
     assert len([step for step in done if step.startswith("triplet-")]) >= 7
     assert {path.name for path in Path("runs").iterdir()} == {
@@ -133,7 +134,7 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, wit
 def test_the_page_on_the_configuration_is_true(workplace, command, data_dir):
     page = read("configuration.md")
     assert len(follow(page, command, "--data-dir", data_dir)) > 2
-    wrong = ["--set", "loss.margni=0.3", "--set", "train.steps=0"]
+    wrong = changed("loss.margni=0.3", "train.steps=0")
     status, _, err = command(train, "--config", "small.yaml", *wrong)
     assert status == 2 and says(page, err.removeprefix("triplet-train: "))
 
@@ -177,7 +178,7 @@ def test_the_page_on_trouble_is_true(workplace, command, data_dir, finished_run,
     metrics = {"loss": 0.5, "embedding_spread": 1e-7}
     assert says(page, f"warning: {[collapse.warning(step, metrics) for step in range(100)][-1]}")
 
-    wrong = ["--set", "optimizer.learning_rate=1e30", "--run-dir", "runs/mine"]
+    wrong = [*changed("optimizer.learning_rate=1e30"), "--run-dir", "runs/mine"]
     status, _, err = command(train, "--config", "digits_semihard", "--data-dir", data_dir, *wrong)
     assert status == 1 and says(page, err.splitlines()[-1])
 

@@ -13,7 +13,7 @@ from triplet_train.registry import APPLICATIONS, FILES, FORMATS, SOURCES, STRATE
 
 DOCS = Path(__file__).parents[1] / "docs"
 OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
-# room -> names, what the file of each has to have, and the page that says more of it
+# room -> names, the function in the file of each, and the page that documents them
 ROOMS = {
     "losses": (STRATEGIES, "triplet_{}_statistics", "losses.md"),
     "models.towers": (OWN_TOWERS, "features", "towers.md"),

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-# A command that does what follows, begun as the real one is.
+# A command with the given body, started like the real one.
 COMMAND = """
 import os, signal, sys
 from pathlib import Path
@@ -25,7 +25,7 @@ def main():
 module.main = main
 start.embed()
 """
-# A signal that comes when a module of the first ones is looked for.
+# A signal that comes during one of the first imports.
 EARLY = """
 import signal, sys
 from triplet_train.cli import start

@@ -29,7 +29,7 @@ def test_all_rows_come_once_before_any_comes_again_and_a_group_has_none_twice(si
     if size >= k:
         require_shuffled_passes(size, k, groups)
     else:
-        for group in groups:  # all of them, round and round
+        for group in groups:  # the whole class again and again
             assert sorted(group[:size]) == list(range(size))
             assert group == (group[:size] * k)[:k]
 

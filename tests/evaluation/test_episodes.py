@@ -54,7 +54,7 @@ def requests(draw):
 @pytest.mark.parametrize("whole_numbers", [False, True])
 def test_every_episode_has_the_accuracy_that_the_definition_gives(ways, shots, whole_numbers):
     x, y = clouds([4, 6, 7, 9, 12, 30, 40, 1])
-    x = np.round(x) if whole_numbers else x  # many at equal distance
+    x = np.round(x) if whole_numbers else x  # many ties
     asked = Episodes(30, ways, shots, seed=3)
     found = evaluate_episodes(x, y, asked)
     slow = slow_accuracies(x, y, asked)
@@ -129,7 +129,7 @@ def test_the_interval_holds_the_expected_accuracy_19_times_in_20():
 
 
 def test_the_accuracy_can_be_worked_out_by_hand():
-    # Of the first class one image is far off, nearer to the other class.
+    # One image of the first class is far off, nearer to the other class.
     x = np.array([0, 0, 100, 10, 10, 10])[:, np.newaxis]
     y = np.array([7, 7, 7, 4, 4, 4])
     found = evaluate_episodes(x, y, Episodes(300, 2))
@@ -203,7 +203,7 @@ def test_the_first_episodes_of_many_are_those_of_few_and_another_seed_gives_othe
     assert many.tolist() == evaluate_episodes(x, y, Episodes(60, 5, seed=4)).per_episode.tolist()
     other = evaluate_episodes(x, y, Episodes(60, 5, seed=5)).per_episode
     assert (other != many).mean() > 0.5
-    assert (other[:-1] != many[1:]).any()  # not the same episodes, moved by one
+    assert (other[:-1] != many[1:]).any()  # not the same episodes shifted by one
 
 
 def test_another_order_of_the_images_gives_other_episodes_of_the_same_expected_accuracy():
@@ -217,7 +217,7 @@ def test_another_order_of_the_images_gives_other_episodes_of_the_same_expected_a
 
 
 def test_every_class_counts_the_same_however_few_its_queries():
-    # The 15 queries at 0 are always found; the one at 1 or -1 never is, being nearer to 0.
+    # The 15 queries at 0 are always right; the one at 1 or -1 never is, since it is nearer to 0.
     x = np.concatenate([np.zeros(100), [1, -1]])[:, np.newaxis]
     found = evaluate_episodes(x, np.repeat([0, 1], [100, 2]), Episodes(50, 2))
     assert (found.per_episode == 0.5).all() and found.queries_per_class == (1, 15)

@@ -38,7 +38,7 @@ def slow_metrics(x, y, gallery, gallery_labels, itself):
     rows = []
     for i, (vector, label) in enumerate(zip(x, y, strict=True)):
         others = [j for j in range(len(gallery)) if not (itself and j == i)]
-        # Of equal distances, those to other classes come first.
+        # At ties, images of other classes come first.
         ranking = sorted(
             (np.linalg.norm(gallery[j] - vector), gallery_labels[j] == label) for j in others
         )
@@ -113,7 +113,7 @@ def test_a_tower_that_maps_all_images_to_one_point_finds_nothing(rows, width):
     for vector in (point, np.full(width, 1 / 3, np.float32)):
         metrics = retrieval_metrics(np.tile(vector, (rows, 1)), np.arange(rows) % 10)
         assert metrics["recall_at_1"] == metrics["recall_at_10"] == metrics["map_at_r"] == 0
-        # Its own class comes last, and that is all that MAP and MRR give.
+        # Its own class comes last, which bounds MAP and MRR.
         others = np.mean([(np.arange(rows) % 10 != label).sum() for label in np.arange(rows) % 10])
         assert metrics["mrr"] == pytest.approx(1 / (others + 1), rel=1e-2)
 

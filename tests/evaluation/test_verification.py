@@ -58,7 +58,9 @@ def test_metrics_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
     metrics = {metric.name: metric.compute(roc) for metric in metrics_from(Source.PAIRS)}
     thresholds = roc.thresholds()
 
-    exact = np.sqrt(np.float32(distances**2), dtype=np.float64)  # rounding as ours, for equal ones
+    exact = np.sqrt(
+        np.float32(distances**2), dtype=np.float64
+    )  # rounded as in the package, so that ties are the same
     fpr, tpr, _ = roc_curve(same, -exact, drop_intermediate=False)
     auc = roc_auc_score(same, -exact)
     bound = (counts.positive * counts.negative).sum() / 2 / same.sum() / (~same).sum()

@@ -15,12 +15,12 @@ SMALL = [
     "batch.per_class=4",
     "model.filters=[8]",
     "model.embedding_dim=16",
-    "loss.strategy=naive",  # which is compiled soonest
+    "loss.strategy=naive",  # the fastest to compile
     "train.steps=20",
     "train.eval_every=10",
     "train.checkpoint_every=10",
 ]
-# Of the copy that the fixture `run_copy` makes.
+# Options for the run that the fixture `run_copy` makes.
 RUN = ["--config", "run/config.yaml", "--run-dir", "run"]
 RESUME = [*RUN, "--resume"]
 
@@ -49,7 +49,7 @@ def configuration(**data):
         "data": data,
         "batch": {"classes": 4, "per_class": 4},
         "model": {"filters": [8], "embedding_dim": 8},
-        "loss": {"strategy": "naive"},  # which is compiled soonest
+        "loss": {"strategy": "naive"},  # the fastest to compile
         "train": {"steps": 8, "log_every": 4, "eval_every": 4},
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import configuration, empty_page, write_configuration
+from tests.helpers.commands import changed, configuration, empty_page, write_configuration
 from tests.helpers.made_sets import Plain
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
@@ -84,7 +84,7 @@ def test_held_out_classes_are_not_trained_on_and_are_the_only_ones_evaluated(
 def test_class_rotations_are_trained_on_exported_and_evaluated(workplace, command, data_dir):
     write_configuration("turned", dataset="digits", data_dir=str(data_dir), class_rotations=True)
     request = ["--config", "turned.yaml", "--run-dir", "run", "--quiet"]
-    status, _, err = command(train, *request, "--set", "batch.classes=40")
+    status, _, err = command(train, *request, *changed("batch.classes=40"))
     assert (status, err) == (0, "")
     table = read_table(workplace / "run/embeddings/test.parquet")
     assert len(table.ids) == 4 * 450 and {"3@0", "3@90", "3@180", "3@270"} < set(table.label_names)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.commands import write_configuration
+from tests.helpers.commands import changed, write_configuration
 from tests.helpers.made_sets import make_folder
 from tests.helpers.run_contents import log_without_clock
 from tests.helpers.tables import pixels
@@ -36,7 +36,7 @@ def photos(workplace, data_dir):
 
 
 def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos, command):
-    request = ["--config", "photos.yaml", "--set", "data.image_size=[16, 16]"]
+    request = ["--config", "photos.yaml", *changed("data.image_size=[16, 16]")]
     status, out, err = command(train, *request, "--dry-run")
     assert (status, err) == (0, "")
     for fact in (
@@ -49,7 +49,7 @@ def test_a_folder_of_jpegs_is_trained_on_from_memory_and_from_disk_alike(photos,
         assert fact in out
     for cache in ("memory", "1 KiB"):
         status, _, err = command(
-            train, *request, "--set", f"data.cache={cache}", "--run-dir", cache, "--quiet"
+            train, *request, *changed(f"data.cache={cache}"), "--run-dir", cache, "--quiet"
         )
         assert (status, err) == (0, "")
     assert log_without_clock(photos / "memory") == log_without_clock(photos / "1 KiB")
@@ -74,8 +74,8 @@ def test_a_file_in_two_classes_is_searched_for_and_reported_once_by_each_command
         return look(folder, classes, *console)
 
     monkeypatch.setattr(image_folder, "in_two_classes", counted)
-    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--run-dir", "run"]
-    request += ["--set", "embeddings.splits=['-30%', '70%']", "--set", "train.steps=4"]
+    more = ["data.image_size=[8, 8]", "embeddings.splits=['-30%', '70%']", "train.steps=4"]
+    request = ["--config", "photos.yaml", *changed(*more), "--run-dir", "run"]
     source = open_source(
         DataConfig(dataset="image_folder", path="photos", image_size=(8, 8), train_split="70%")
     )
@@ -99,10 +99,10 @@ def test_a_file_in_two_classes_is_searched_for_and_reported_once_by_each_command
 
 def test_a_run_is_resumed_only_with_the_images_it_began_with_wherever_they_are(photos, command):
     """The run lies in the folder of the images and has pictures of its own."""
-    request = ["--config", "photos.yaml", "--set", "data.image_size=[8, 8]", "--quiet"]
+    request = ["--config", "photos.yaml", *changed("data.image_size=[8, 8]"), "--quiet"]
     assert command(train, *request, "--run-dir", "photos/runs/1")[0] == 0
     make_folder(photos / "photos/runs/1/plots", ["map.png"])
-    request += ["--set", "train.steps=12", "--resume", "--run-dir"]
+    request += [*changed("train.steps=12"), "--resume", "--run-dir"]
     extra = make_folder(photos / "photos", ["digit 1/extra.png"]) / "digit 1/extra.png"
     status, _, err = command(train, *request, "photos/runs/1")
     assert status == 2 and "was started with other images or labels in" in err
@@ -112,7 +112,7 @@ def test_a_run_is_resumed_only_with_the_images_it_began_with_wherever_they_are(p
     status, _, err = command(evaluate, "--checkpoint", run, "--quiet")
     assert status == 2 and "photos" in err
     assert command(evaluate, "--checkpoint", run, "--data-dir", "elsewhere", "--quiet")[0] == 0
-    assert command(train, *request, run, "--set", "data.path=elsewhere")[0] == 0
+    assert command(train, *request, run, *changed("data.path=elsewhere"))[0] == 0
     make_folder(photos / "elsewhere", ["a new class/1.png", "a new class/2.png"])
     status, _, err = command(embed, "--checkpoint", run, "--split", ":", "--output", "x.npz")
     assert status == 0 and "are new since the run began" in err
@@ -127,12 +127,11 @@ def test_a_run_is_resumed_only_with_the_images_it_began_with_wherever_they_are(p
 def test_a_run_that_trains_and_evaluates_on_one_split_is_not_resumed_with_other_images(
     photos, command
 ):
-    sizes = ["--set", "data.image_size=[8, 8]", "--set", "batch.classes=3"]
+    sizes = ["data.image_size=[8, 8]", "batch.classes=3"]
     splits = [f"data.{key}_split=':100%'" for key in ("train", "eval")]
-    request = ["--config", "photos.yaml", *sizes, "--run-dir", "run", "--quiet"]
-    for override in (*splits, "data.eval_classes=[digit 3, digit 4]"):
-        request += ["--set", override]
+    more = changed(*sizes, *splits, "data.eval_classes=[digit 3, digit 4]")
+    request = ["--config", "photos.yaml", *more, "--run-dir", "run", "--quiet"]
     assert command(train, *request)[0] == 0
     make_folder(photos / "photos", ["digit 1/extra.png"])
-    status, _, err = command(train, *request, "--set", "train.steps=16", "--resume")
+    status, _, err = command(train, *request, *changed("train.steps=16"), "--resume")
     assert status == 2 and "other images or labels in data.train_split" in err

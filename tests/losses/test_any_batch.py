@@ -41,7 +41,7 @@ def test_collapsed_embeddings_give_the_margin_and_finite_gradients(name):
 def test_labels_may_be_any_integers_as_a_row_or_a_column(name):
     x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     expected = float(FUNCTIONS[name]([0, 1, 0, 2, 1, 0], x))
-    near = 2**24 + np.array([0, 1, 0, 2, 1, 0])  # float32 holds no two neighbours here
+    near = 2**24 + np.array([0, 1, 0, 2, 1, 0])  # neighbours are equal in float32 here
     for labels in (near, near.astype(np.int32), near[:, np.newaxis], near + 2**40):
         assert float(FUNCTIONS[name](labels, x)) == expected
     assert float(FUNCTIONS[name](np.array([0, 255, 0, 7, 255, 0], np.uint8), x)) == expected

@@ -31,7 +31,7 @@ def batches(draw, metric):
     """
     size = draw(st.integers(1, 10))
     classes = draw(st.integers(1, size))
-    # Angles that are equal in theory are not in any floating point, but for coincident points.
+    # Angles that are equal in theory differ in floating point, except for coincident points.
     ways = ["distinct", "coincident", "zeros", "grid"][: 3 if metric == "angular" else 4]
     way = draw(st.sampled_from(ways))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -77,7 +77,7 @@ def test_losses_and_gradients_equal_the_loops_in_any_batch(name, metric, dtype, 
         assert float(value) == pytest.approx(expected, rel=precision, abs=near)
         gradient = tf.cast(gradient, tf.float64).numpy()
         assert np.isfinite(gradient).all()
-        # At a tie or where a hinge is exactly closed there is more than one.
+        # At a tie, or where a hinge is exactly closed, there are several gradients.
         if distinct and len(set(map(tuple, given_points))) == len(points):
             largest = np.abs(expected_gradient).max()
             assert gradient == pytest.approx(expected_gradient, abs=DTYPES[dtype] * (largest + 1))
@@ -94,12 +94,12 @@ def test_values_and_gradients_are_those_of_tensorflow_addons(golden):
         metric, margin, soft = case["distance_metric"], case["margin"], case.get("soft", False)
         name = "soft" if soft else {"hard": "hard"}.get(case["loss_function"], "semi_hard")
         value, gradient = compiled(name, metric, "float32")(y.ravel(), x, margin)
-        # float32 knows a loss only as well as the distances that it is the difference of.
+        # A loss in float32 is only as exact as the distances that it subtracts.
         scale = float(tf.reduce_max(pairwise_distances(x, metric)))
         assert float(value) == pytest.approx(case["loss"], rel=1e-5, abs=2e-7 * scale), case
         if not (soft and largest_gap(x, y, metric) > 87):
             expected = arrays[f"{case['case']}_gradient"]
-            # Theirs has the rounding errors of float32 distances, which are ours no longer.
+            # The reference has the rounding errors of float32 distances; the package has not.
             assert np.abs(gradient - expected).max() <= 1e-5 * np.abs(expected).max(), case
             compared += 1
     assert len(cases) == 240 and compared >= 239
@@ -133,7 +133,7 @@ def test_a_metric_may_be_a_function_with_negative_values(name):
     for classes in (2, 8):
         x, labels = random.normal(size=(40, 4)), random.integers(0, classes, 40)
         options = {"margin": 0.5, "distance_metric": minus_product}
-        # On the unit sphere it is the angular distance less one, which no loss sees.
+        # On the unit sphere it is the angular distance minus one, a constant that cancels.
         unit = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
         value, gradient = value_and_gradient(LOSSES[name][0], labels, unit, **options)
         options["distance_metric"] = "angular"

@@ -153,7 +153,7 @@ def test_the_erased_part_is_a_rectangle_of_the_drawn_area_and_of_one_level(
         erase_top=top,
         erase_level=level,
     )
-    hidden = (got[0] == got[1]).all(axis=-1)  # what is seen of neither
+    hidden = (got[0] == got[1]).all(axis=-1)  # seen in neither
     ys, xs = np.nonzero(hidden)
     assert (got[:, hidden] == int(level * 256)).all()
     area = erase * share * height * width
@@ -175,7 +175,7 @@ def test_rectangles_lie_everywhere_and_reach_every_edge():
 
 @pytest.mark.parametrize("replicas", [2, 3, 5])
 def test_an_image_of_a_share_is_bit_for_bit_that_of_the_whole_batch(replicas):
-    images = 255 * (noise(45, 64, 64, 3) // 128)  # steep, so that the last bit of a place shows
+    images = 255 * (noise(45, 64, 64, 3) // 128)  # steep, to show the last bit of a coordinate
     whole = augment(STRONG, images)
     for replica in range(replicas):
         rows = np.arange(replica, 45, replicas)

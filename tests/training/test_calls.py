@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as of_tensorflow  # of these there is no public form
+from tensorflow.python.framework import config as of_tensorflow  # without a public form
 
 from tests.helpers.small_runs import IMAGES, recalls, start
 from triplet_train.config import load_config

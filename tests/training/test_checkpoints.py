@@ -127,7 +127,7 @@ def test_a_best_tower_that_is_lost_is_taken_back_from_its_copy(saved, lose):
 def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
     saved.save(10, best=10)
     saved.save(20, best=10)
-    saved.save(30, best=30)  # so that 10 goes, and the copy is of 30
+    saved.save(30, best=30)  # 10 is deleted, and the copy is of 30
     saved.damage(30)
     state = saved.restore()
     assert (state.step, state.best_step, state.best_metrics) == (20, 20, None)

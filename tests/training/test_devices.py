@@ -23,7 +23,7 @@ SGD = [
     "batch.per_class=3",
     "model.filters=[8]",
     "model.embedding_dim=16",
-    "loss.strategy=hard",  # which is compiled in half the time
+    "loss.strategy=hard",  # compiles in half the time
     "optimizer.name=sgd",
     "optimizer.schedule=constant",
     "optimizer.learning_rate=0.02",
@@ -115,7 +115,7 @@ def train_in_two_processes(folder, config):
 @pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_two_devices_give_the_weights_of_one_with_an_application(tmp_path, frozen):
-    # One step: 27 such layers at random weights amplify its rounding to 0.02 in the next.
+    # One step: 27 such layers with random weights amplify its rounding to 0.02 in the next.
     config = ["model={tower: MobileNet}", "optimizer.learning_rate=1e-3"]
     if frozen:
         application("MobileNet", channels=1).save_weights(tmp_path / "some.weights.h5")

@@ -24,7 +24,7 @@ from triplet_train.training.step import make_step
 RANDOM = np.random.default_rng(0)
 SHAPE = (8, 8, 3)
 PRECISIONS = ["float32", "mixed_bfloat16", "mixed_float16"]
-# Each strategy with other options, so that all of them are seen in moments.
+# Each strategy with other options, which covers all of them in seconds.
 CASES = {
     "semi_hard": {"augment": STRONG, "clip_norm": 1.0},
     "hard": {

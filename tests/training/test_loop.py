@@ -188,7 +188,7 @@ def test_the_newest_checkpoints_and_the_best_are_kept(whole):
 
 def test_resuming_drops_the_log_lines_of_steps_that_are_done_again(tmp_path, digits_config, whole):
     run = shutil.copytree(whole[0], tmp_path / "run", symlinks=True)
-    shutil.rmtree(run / "checkpoints/step_00000012")  # as if killed between step 9 and step 12
+    shutil.rmtree(run / "checkpoints/step_00000012")  # as if killed between steps 9 and 12
     with (run / "metrics.jsonl").open("a") as lines:
         lines.write('{"step": 12, "lo')  # in the middle of a line
     start(digits_config(*EVERYTHING), run, resume=True, evaluate=recalls(0.3))

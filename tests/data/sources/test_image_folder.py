@@ -241,7 +241,7 @@ def test_a_class_that_a_run_does_not_know_changes_no_number_of_its_configuration
 
 def test_a_file_in_two_classes_is_named(splits):
     content = (splits / "train/ant/1.png").read_bytes()
-    (splits / "train/ant/again.png").write_bytes(content)  # of one class, which is no contradiction
+    (splits / "train/ant/again.png").write_bytes(content)  # of the same class, no contradiction
     for name, more in (("bee/copy", content), ("bee/other", content[:-1] + b"x"), ("bee/z", b"")):
         (splits / f"train/{name}.png").write_bytes(more)
     os.symlink(splits / "train/bee/1.png", splits / "train/ant/linked.png")
@@ -417,7 +417,7 @@ def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
     for name in (*bad, "dangling"):
         assert str(error.value).count(f"{splits}/train/ant/{name}.png: ") == 1
     told = "\n".join(summary(table, DataConfig(dataset="digits"), True))
-    for name in ("empty", "text", "dangling"):  # a header is looked at, and no pixel
+    for name in ("empty", "text", "dangling"):  # reads a header and no pixel
         assert f"cannot be read: {splits}/train/ant/{name}.png" in told
 
 

@@ -261,22 +261,26 @@ def test_images_without_a_label_beside_those_with_one_have_no_name(made):
     assert rotated(table).class_names[-1] == ""
 
 
-def test_an_index_that_cannot_be_kept_is_made_every_time(tmp_path):
+@pytest.fixture
+def without_index(tmp_path):
+    """Data on disk, and the place of its index of labels, which was removed."""
     data = DataConfig(dataset="digits", data_dir=str(tmp_path))
     open_source(data).table("test")
-    (kept,) = tmp_path.rglob("triplet_train_index")
-    shutil.rmtree(kept)
-    kept.write_text("in the way")
-    assert len(open_source(data).table("test")) == 450 and kept.read_text() == "in the way"
+    (index,) = tmp_path.rglob("triplet_train_index")
+    shutil.rmtree(index)
+    return data, index
 
 
-def test_no_index_is_written_into_a_folder_that_is_marked_read_only(tmp_path):
-    data = DataConfig(dataset="digits", data_dir=str(tmp_path))
-    open_source(data).table("test")
-    (kept,) = tmp_path.rglob("triplet_train_index")
-    shutil.rmtree(kept)
-    kept.parent.chmod(0o555)  # which does not keep root from writing
+def test_an_index_that_cannot_be_kept_is_made_every_time(without_index):
+    data, index = without_index
+    index.write_text("in the way")
+    assert len(open_source(data).table("test")) == 450 and index.read_text() == "in the way"
+
+
+def test_no_index_is_written_into_a_folder_that_is_marked_read_only(without_index):
+    data, index = without_index
+    index.parent.chmod(0o555)  # root may write there all the same
     try:
-        assert len(open_source(data).table("test")) == 450 and not kept.exists()
+        assert len(open_source(data).table("test")) == 450 and not index.exists()
     finally:
-        kept.parent.chmod(0o755)
+        index.parent.chmod(0o755)

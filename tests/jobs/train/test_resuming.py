@@ -40,7 +40,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
             patch.setattr(loop, "_evaluate", send_signal)
             status, _, err = command(train, *request, *more)
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
-    with monkeypatch.context() as patch:  # the reader of what is said is gone
+    with monkeypatch.context() as patch:  # nobody reads the messages any more
         patch.setattr(
             log.RunLog, "say", lambda self, line: vars(self).update(unheard=signal.SIGPIPE)
         )
@@ -56,7 +56,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
     workplace, command, finished_run, run_copy
 ):
-    def damage(folder):  # of each of its parts: tests/training/test_checkpoints.py
+    def damage(folder):  # tests/training/test_checkpoints.py damages every part
         (folder / "step_00000020/embedder.keras").write_bytes(b"PK half")
 
     status, err = resume_after(damage, command, run_copy)

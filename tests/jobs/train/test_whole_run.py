@@ -51,7 +51,7 @@ def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
     assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
     assert "step 20/20" in err and "images/s" in err and "left" in err
 
-    # The resolved configuration alone makes the same run again.
+    # The resolved configuration alone reproduces the run.
     again = ["--config", folder / "config.yaml", "--run-dir", "again", "--quiet"]
     status, out, err = command(train, *again)
     assert (status, err) == (0, "")
@@ -80,7 +80,7 @@ def test_a_run_reports_how_many_queries_and_classes_its_metrics_cover(workplace,
     changes += ["embeddings.formats=[npz]"]
     status, out, err = command(train, *small_run(data_dir, *changed(*changes)))
     assert status == 0, err
-    expected = Coverage(5, 2, 7, 7)  # 3, 6 and seven digits that are there once
+    expected = Coverage(5, 2, 7, 7)  # 3 and 6; seven digits occur once
     assert f"  ({expected})  best so far" in err
     assert f"  ({expected})\n" in out
     run = workplace / "runs/digits_semihard"

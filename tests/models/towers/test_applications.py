@@ -167,7 +167,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
     elif kind == "half":
         with open(weights, "rb") as whole:
             file.write_bytes(whole.read(5_000_000))
-    elif kind == "nan":  # as all that Keras does not find in the file, which it may only warn of
+    elif kind == "nan":  # like every weight that Keras does not find in the file
         last = mobilenet.weights[-1]
         before = last.numpy()
         last.assign(before * np.nan)
@@ -275,5 +275,5 @@ def test_every_application_builds_draws_by_seed_alone_and_loads_in_safe_mode(nam
     _freeze(network)
     np.testing.assert_array_equal(network(images, training=True), network(images))
     fresh = build()
-    fresh.set_weights(loaded.get_weights())  # as a run that is resumed does
+    fresh.set_weights(loaded.get_weights())  # like a resumed run
     np.testing.assert_array_equal(fresh(images), tower(images))
