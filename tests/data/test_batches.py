@@ -20,16 +20,20 @@ def requests(draw):
     if usable < 2:
         sizes += [2, 5]
         usable = sum(size >= 2 for size in sizes)
-    classes = draw(st.integers(2, usable))
-    return sizes, classes, draw(st.integers(2, 7)), draw(st.integers(0, 2**31 - 1))
+    return labels_of(sizes), {
+        "classes": draw(st.integers(2, usable)),
+        "per_class": draw(st.integers(2, 7)),
+        "seed": draw(st.integers(0, 2**31 - 1)),
+        "sampling": draw(st.sampled_from(["images", "classes"])),
+    }
 
 
 @settings(max_examples=60, deadline=None)
 @given(requests(), st.integers(0, 300))
 def test_a_batch_holds_p_distinct_classes_and_k_distinct_images_of_each(request, step):
-    sizes, p, k, seed = request
-    labels = labels_of(sizes)
-    rows = PKBatches(labels, classes=p, per_class=k, seed=seed).rows(step).reshape(p, k)
+    labels, options = request
+    p, k = options["classes"], options["per_class"]
+    rows = PKBatches(labels, **options).rows(step).reshape(p, k)
     assert (labels[rows] == labels[rows][:, :1]).all()
     assert len(set(labels[rows][:, 0])) == p
     for group in rows:
@@ -43,15 +47,14 @@ def test_a_batch_holds_p_distinct_classes_and_k_distinct_images_of_each(request,
 def test_at_any_time_images_of_a_class_have_been_used_equally_often_give_or_take_one(
     request, steps
 ):
-    sizes, p, k, seed = request
-    labels = labels_of(sizes)
-    batches = PKBatches(labels, classes=p, per_class=k, seed=seed)
+    labels, options = request
+    batches = PKBatches(labels, **options)
     uses = np.zeros(len(labels), int)
     for step in range(steps):
         np.add.at(uses, batches.rows(step), 1)
     for label in set(labels):
         of_class = uses[labels == label]
-        if len(of_class) >= k:
+        if len(of_class) >= options["per_class"]:
             assert of_class.max() - of_class.min() <= 1
         if len(of_class) == 1:
             assert of_class.sum() == 0
@@ -62,11 +65,10 @@ def test_at_any_time_images_of_a_class_have_been_used_equally_often_give_or_take
 def test_a_batch_is_a_function_of_seed_and_step_in_whatever_order_they_are_asked_for(
     request, steps
 ):
-    sizes, p, k, seed = request
-    labels = labels_of(sizes)
-    in_order = PKBatches(labels, classes=p, per_class=k, seed=seed)
+    labels, options = request
+    in_order = PKBatches(labels, **options)
     expected = [in_order.rows(step) for step in range(max(steps) + 1)]
-    shuffled = PKBatches(labels, classes=p, per_class=k, seed=seed)
+    shuffled = PKBatches(labels, **options)
     for step in [*steps, *steps]:
         np.testing.assert_array_equal(shuffled.rows(step), expected[step])
 
@@ -108,6 +110,15 @@ def test_a_class_too_large_for_its_share_appears_in_every_batch():
     batches = PKBatches(labels, classes=4, per_class=3, seed=0)
     largest = np.bincount(labels + 5).argmax() - 5
     assert all(largest in labels[batches.rows(step)] for step in range(50))
+
+
+@pytest.mark.parametrize("sizes", [[700] + [6] * 3499, [500] + [3] * 50])
+def test_classes_of_any_size_are_drawn_equally_often_if_classes_are_sampled(sizes):
+    labels = labels_of(sizes)
+    batches = PKBatches(labels, classes=8, per_class=4, seed=0, sampling="classes")
+    rows = batches.rows_of(range(3 * batches.steps_per_epoch))
+    uses = np.unique(labels[rows[:, ::4]], return_counts=True)[1]
+    assert len(uses) == len(sizes) and uses.max() - uses.min() <= 1
 
 
 def test_seeds_and_steps_differ_in_their_batches():

@@ -163,6 +163,9 @@ class BatchConfig(Section):
     per_class: int = Field(
         12, ge=2, le=2**14, description="K, distinct images per class; a pair needs two"
     )
+    sampling: Literal["images", "classes"] = Field(
+        "images", description="what is drawn about equally often; images: large classes more often"
+    )
 
     @property
     def size(self) -> int:

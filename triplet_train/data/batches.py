@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from triplet_train.config import Config
+from triplet_train.data.class_passes import ClassPasses
 from triplet_train.data.class_schedule import ClassSchedule
 from triplet_train.data.row_groups import RowGroups
 from triplet_train.errors import RequestError
@@ -13,9 +14,10 @@ from triplet_train.errors import RequestError
 class PKBatches:
     """Batches of P distinct classes and K distinct images of each.
 
-    A class is drawn in proportion to its size, as far as distinct classes allow, so that a run uses
-    all images about equally often. (If P is the number of classes, every batch holds every class,
-    and images are used equally often within a class only.) The images of a class are used in
+    With sampling `images`, a class is drawn in proportion to its size, as far as distinct classes
+    allow, so that a run uses all images about equally often. (If P is the number of classes, every
+    batch holds every class, and images are used equally often within a class only.) With sampling
+    `classes`, all classes are drawn equally often. The images of a class are used in
     shuffled passes: at any time, the numbers of uses of two images of a class differ by at most
     one. A class with fewer than K images repeats some within a batch. A class with a single image
     has no positive pair and is left out.
@@ -25,6 +27,7 @@ class PKBatches:
         classes: P, at least 2.
         per_class: K, at least 2.
         seed: decides all draws; at least 0.
+        sampling: `images` or `classes`.
 
     Attributes:
         size: P x K, images in a batch.
@@ -36,7 +39,15 @@ class PKBatches:
         RequestError: fewer than P classes have two images.
     """
 
-    def __init__(self, labels: np.ndarray, *, classes: int, per_class: int, seed: int) -> None:
+    def __init__(
+        self,
+        labels: np.ndarray,
+        *,
+        classes: int,
+        per_class: int,
+        seed: int,
+        sampling: str = "images",
+    ) -> None:
         self._rows = np.argsort(labels, kind="stable")  # class by class
         values, starts, sizes = np.unique(labels[self._rows], return_index=True, return_counts=True)
         usable = sizes >= 2
@@ -50,14 +61,18 @@ class PKBatches:
         self.size = classes * per_class
         self.steps_per_epoch = math.ceil(sizes[usable].sum() / self.size)
         self._starts = starts[usable]
-        self._schedule = ClassSchedule(sizes[usable], classes, self.steps_per_epoch, seed)
+        self._schedule: ClassPasses | ClassSchedule = (
+            ClassPasses(len(self._starts), classes, seed)
+            if sampling == "classes"
+            else ClassSchedule(sizes[usable], classes, self.steps_per_epoch, seed)
+        )
         self._groups = RowGroups(sizes[usable], per_class, seed)
 
     def rows(self, step: int) -> np.ndarray:
         """Return the indices of the images in batch `step`: int64 [P * K], class by class.
 
         They depend on `step` and the arguments of the constructor only. The cost is O(P K) and that
-        of `ClassSchedule.draw`. Not thread-safe.
+        of drawing the classes. Not thread-safe.
         """
         return self.rows_of(range(step, step + 1)).reshape(-1)
 
@@ -73,4 +88,4 @@ class PKBatches:
 def make_batches(config: Config, labels: np.ndarray) -> PKBatches:
     """Make the batches of a configuration. Raises RequestError: see `PKBatches`."""
     batch = config.batch
-    return PKBatches(labels, classes=batch.classes, per_class=batch.per_class, seed=config.seed)
+    return PKBatches(labels, **batch.model_dump(), seed=config.seed)

@@ -53,6 +53,12 @@ def test_a_dry_run_shows_progress_unless_it_is_to_be_quiet(
     assert asked == [False, True]
 
 
+def test_a_dry_run_says_if_classes_are_drawn_equally_often(data_dir, command):
+    sampling = changed("batch.sampling=classes")
+    status, out, _ = command(train, *small_run(data_dir, "--dry-run", *sampling))
+    assert status == 0 and "of each, every class equally often\n" in out
+
+
 def test_a_preview_shows_the_images_that_the_first_step_gives_to_the_tower(
     workplace, command, data_dir, digits_config
 ):

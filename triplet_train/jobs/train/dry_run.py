@@ -57,6 +57,7 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     height, width, channels = source.image_shape
     facts += [
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
+        + (", every class equally often" if batch.sampling == "classes" else "")
         + (f", {part} in the tower at a time" if part else ""),
         f"augment    {_augmentation(config)}",
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
