@@ -141,12 +141,12 @@ def finished_run(tmp_path_factory, digits_config):
     from triplet_train.jobs import report
     from triplet_train.jobs.train.job import run
     from triplet_train.run.folder import RunFolder
-    from triplet_train.run.request import Request
+    from triplet_train.run.request import TrainRequest
 
     folder = tmp_path_factory.mktemp("runs") / "digits"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_page", empty_page)
-        run(Request(digits_config(), RunFolder(folder)), SILENT)
+        run(TrainRequest(digits_config(), RunFolder(folder)), SILENT)
     return folder
 
 

@@ -37,16 +37,16 @@ def parts(model: str, steps: int) -> tuple[dict[str, Callable[[], float]], list[
 
     @tf.function(autograph=False)
     def bare() -> tf.Tensor:
-        _, push_back = embed_whole(training.tower, pixels)
-        return tf.add_n([tf.reduce_sum(gradient) for gradient in push_back(pull)])
+        _, backpropagate = embed_whole(training.tower, pixels)
+        return tf.add_n([tf.reduce_sum(gradient) for gradient in backpropagate(pull)])
 
     @tf.function(autograph=False)
     def with_loss() -> tf.Tensor:
-        embeddings, push_back = embed_whole(training.tower, pixels)
+        embeddings, backpropagate = embed_whole(training.tower, pixels)
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
             loss = strategy(labels, embeddings, tf.constant([0, 0]), zero).loss
-        gradients = push_back(tape.gradient(loss, embeddings))
+        gradients = backpropagate(tape.gradient(loss, embeddings))
         return loss + tf.add_n([tf.reduce_sum(gradient) for gradient in gradients])
 
     def loop() -> float:

@@ -14,7 +14,6 @@ from tests.helpers.made_sets import make_folder
 from tests.helpers.small_runs import start
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
-from triplet_train.data.any_folder import any_folder
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import rotated
 from triplet_train.data.images import selected
@@ -22,6 +21,7 @@ from triplet_train.data.source import open_source
 from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.data.sources.tfds.label_index import FOLDER
 from triplet_train.data.summary import summary
+from triplet_train.data.unsplit_folder import unsplit_folder
 from triplet_train.errors import RunError
 
 READERS = {
@@ -139,7 +139,7 @@ def test_a_file_whose_labels_cannot_be_read_is_named_and_read_the_next_time(plac
 
 def test_images_of_any_folder_that_fail_once_are_embedded_and_for_good_are_listed(place):
     def images(strict=False):
-        table = any_folder(place / "folder", (8, 8, 3), "pad", strict=strict)
+        table = unsplit_folder(place / "folder", (8, 8, 3), "pad", strict=strict)
         return table, [batch.images for batch in table.batches(7)]
 
     expected = np.concatenate(images()[1])

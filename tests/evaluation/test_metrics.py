@@ -4,10 +4,10 @@ import numpy as np
 
 from tests.helpers.report_contents import evaluated
 from triplet_train.evaluation import METRICS, evaluate, metrics
-from triplet_train.evaluation.json import as_json
+from triplet_train.evaluation.as_json import as_json
 from triplet_train.evaluation.metrics import Metric, Shown, Source
 from triplet_train.evaluation.text import as_text
-from triplet_train.report import tables
+from triplet_train.report import rows
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 5, 60)
@@ -28,7 +28,7 @@ def test_a_metric_is_one_entry(monkeypatch):
 
     shown = Shown.HEADLINE | Shown.CLASS_JSON | Shown.CLASS_TEXT | Shown.CLASS_PAGE
     minp = Metric("minp", "mINP", "R / rank of the last", Source.RANKING, compute, shown)
-    for module in (metrics, tables):
+    for module in (metrics, rows):
         monkeypatch.setattr(module, "METRICS", (*METRICS[:9], minp, *METRICS[9:]))
     found = evaluated(X, Y, class_names=dict(enumerate("abcde")))
     value = found.result.metrics["minp"]
@@ -37,6 +37,6 @@ def test_a_metric_is_one_entry(monkeypatch):
     assert answer["minp"] == value and "minp" in answer["classes"][0]
     text = as_text(found)
     assert f"minp             {value:.4f}  " in text and "  minp  " in text
-    assert ("mINP", f"{value:.4f}") in [row[:2] for row in tables.metric_rows(found)]
-    assert "mINP" in tables.class_columns()
-    assert "mINP" in [row.name for row in tables.headline_rows(found)]
+    assert ("mINP", f"{value:.4f}") in [row[:2] for row in rows.metric_rows(found)]
+    assert "mINP" in rows.class_columns()
+    assert "mINP" in [row.name for row in rows.headline_rows(found)]

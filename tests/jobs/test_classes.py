@@ -16,7 +16,7 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.jobs import report
 from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 pytestmark = pytest.mark.usefixtures("without_pages")
 
@@ -28,7 +28,7 @@ def unseen(tmp_path_factory, data_dir):
     data = {"dataset": "digits", "data_dir": str(data_dir), "eval_classes": ["7-9"]}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "write_page", empty_page)
-        run(Request(Config(**configuration(**data)), RunFolder(folder)), SILENT)
+        run(TrainRequest(Config(**configuration(**data)), RunFolder(folder)), SILENT)
     return folder
 
 

@@ -6,14 +6,14 @@ from triplet_train.console import SILENT
 from triplet_train.jobs import report
 from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 SHEETS = "neighbours_random.png"
 
 
 def test_a_run_leaves_a_page_with_curves_images_and_what_it_was_made_with(workplace, digits_config):
     config = digits_config("embeddings.splits=['test[:90]']")
-    run(Request(config, RunFolder(workplace / "a run")), SILENT)
+    run(TrainRequest(config, RunFolder(workplace / "a run")), SILENT)
     page = (workplace / "a run/report.html").read_text()
     assert "<h1>a run: test[:90]</h1>" in page
     for words in ("digits/1.0.0", "embedding_dim: 16", "packages", "best step"):

@@ -13,7 +13,7 @@ from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
 from triplet_train.run.lock import locked
 from triplet_train.run.opening import opened
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def run(tmp_path):
 @pytest.fixture
 def new(run):
     """A request for a new run."""
-    return Request(load_config("digits_semihard"), run)
+    return TrainRequest(load_config("digits_semihard"), run)
 
 
 def test_a_second_process_in_a_run_folder_is_refused(run, new):

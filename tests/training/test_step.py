@@ -168,10 +168,10 @@ def test_both_ways_of_a_microbatch_draw_the_same_and_move_the_averages_once():
         (state,) = [v for v in tower.variables if v.name == "seed_generator_state"]
         return lambda part: state.assign(tf.cast(tf.stack([part, part]), state.dtype))
 
-    pull = tf.constant(np.random.default_rng(1).normal(size=(12, 5)), tf.float32)
+    gradient = tf.constant(np.random.default_rng(1).normal(size=(12, 5)), tf.float32)
     tower, twin = tower_of_everything(), tower_of_everything()
-    embeddings, push_back = embed_in_microbatches(tower, tf.constant(IMAGES), 4, seed_by(tower))
-    gradients = push_back(pull)
+    embeddings, backpropagate = embed_in_microbatches(tower, tf.constant(IMAGES), 4, seed_by(tower))
+    gradients = backpropagate(gradient)
 
     expected = np.empty((12, 5), np.float32)
     with tf.GradientTape() as tape:
@@ -180,7 +180,7 @@ def test_both_ways_of_a_microbatch_draw_the_same_and_move_the_averages_once():
             seed_by(twin)(tf.constant(part))
             embedded = twin(IMAGES[part::3], training=True)
             expected[part::3] = embedded
-            total += tf.reduce_sum(embedded * pull.numpy()[part::3])
+            total += tf.reduce_sum(embedded * gradient.numpy()[part::3])
     np.testing.assert_allclose(embeddings, expected, atol=1e-6)
     for one, other in zip(gradients, tape.gradient(total, twin.trainable_variables), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)

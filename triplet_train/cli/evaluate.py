@@ -98,7 +98,7 @@ def evaluate(
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json metrics.json
     """
-    from triplet_train.evaluation.json import as_json
+    from triplet_train.evaluation.as_json import as_json
     from triplet_train.evaluation.text import as_text
     from triplet_train.files import write_json
     from triplet_train.jobs.evaluate.files import evaluate_files

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from triplet_train.config.schema import Config, DataConfig
-from triplet_train.config.yaml_text import dump, parse, shown
+from triplet_train.config.yaml_text import dump, parse, short_repr
 from triplet_train.errors import RequestError
 from triplet_train.registry import shipped_configs
 
@@ -37,7 +37,7 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
         raise RequestError(f"cannot read the configuration {path}: {error}") from error
     tree = parse(text, str(path))
     if not isinstance(tree, dict):
-        raise RequestError(f"{path}: expected `section: ...` lines, received {shown(tree)}")
+        raise RequestError(f"{path}: expected `section: ...` lines, received {short_repr(tree)}")
     errors = []
     for override in overrides or []:
         try:
@@ -106,7 +106,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         child = node.setdefault(key, {})
         if not isinstance(child, dict):
-            raise RequestError(f"--set {override}: {key} is {shown(child)}, which has no keys")
+            raise RequestError(f"--set {override}: {key} is {short_repr(child)}, which has no keys")
         node = child
     node[keys[-1]] = parse(value, f"--set {override}")
 
@@ -118,7 +118,7 @@ def _describe_all(error: ValidationError, *section: str) -> list[str]:
 def _describe(detail: ErrorDetails, *section: str) -> str:
     """Write one line: path, error, value received, nearest valid name."""
     keys = [_shown_key(str(key)) for key in (*section, *detail["loc"])]
-    path, value = ".".join(keys), shown(detail["input"])
+    path, value = ".".join(keys), short_repr(detail["input"])
     received = f"(received {value})"
     match detail["type"]:
         case "extra_forbidden":
@@ -138,7 +138,7 @@ def _describe(detail: ErrorDetails, *section: str) -> str:
 
 
 def _shown_key(key: str) -> str:
-    return key if key.isprintable() and len(key) <= 80 else shown(key)
+    return key if key.isprintable() and len(key) <= 80 else short_repr(key)
 
 
 def _nearest_key(keys: list[str]) -> str:

@@ -51,7 +51,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except _MALFORMED as error:
             kind = node.tag.rsplit(":")[-1]
-            raise _error(node, f"{shown(node.value)} is not a valid {kind}") from error
+            raise _error(node, f"{short_repr(node.value)} is not a valid {kind}") from error
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
@@ -92,7 +92,7 @@ def dump(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False)
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Format a value for a message, shortened where it is long."""
     try:
         return _short.repr(value)

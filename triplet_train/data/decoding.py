@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from triplet_train.data.image_files import shown
+from triplet_train.data.image_files import printable_path
 from triplet_train.data.images import Shape, SizeOf, TryRead
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
@@ -81,7 +81,7 @@ def _threads(process: int) -> ThreadPoolExecutor:
 
 
 def _why(path: Path, error: BaseException) -> str:
-    return f"{shown(path)}: {first_line(error)}"
+    return f"{printable_path(path)}: {first_line(error)}"
 
 
 def refuse_endless(path: Path) -> None:

@@ -22,18 +22,18 @@ class FoundImages(NamedTuple):
         images: files with one of `SUFFIXES`, in upper or lower case.
         others: files with another suffix.
         folders: all subfolders.
-        twice: links to folders that are read anyway.
-        written: folders that a command wrote, such as a run; their content is not listed.
+        duplicate_links: links to folders that are read anyway.
+        command_outputs: folders that a command wrote, such as a run; their content is not listed.
     """
 
     images: list[str]
     others: list[str]
     folders: list[str]
-    twice: list[str]
-    written: list[str]
+    duplicate_links: list[str]
+    command_outputs: list[str]
 
 
-def shown(path: str | Path) -> str:
+def printable_path(path: str | Path) -> str:
     """Return a path in printable characters, whatever its bytes are."""
     return in_one_line(os.fsencode(path).decode(errors="backslashreplace"))
 
@@ -48,23 +48,25 @@ def find_images(folder: Path) -> FoundImages:
     """
 
     def refuse(error: OSError) -> None:
-        raise RequestError(f"{shown(error.filename)} cannot be read: {error.strerror}")
+        raise RequestError(f"{printable_path(error.filename)} cannot be read: {error.strerror}")
 
     found, seen, places = FoundImages([], [], [], [], []), set(), [str(folder)]
     for start in places:  # grows by the links that are met
         for place, folders, files in os.walk(start, onerror=refuse):
             here, real = Path(place).relative_to(folder), os.path.realpath(place)
             if real in seen:
-                found.twice.append(here.as_posix())
+                found.duplicate_links.append(here.as_posix())
                 folders.clear()
                 continue
             seen.add(real)
             if is_written(files) and place != str(folder):
-                found.written.append(here.as_posix())
+                found.command_outputs.append(here.as_posix())
                 folders.clear()
                 continue
             plots = {plots_name(name) for name in files if name.endswith(".html")}
-            found.written.extend((here / name).as_posix() for name in plots.intersection(folders))
+            found.command_outputs.extend(
+                (here / name).as_posix() for name in plots.intersection(folders)
+            )
             names = sorted(n for n in folders if not n.startswith(".") and n not in plots)
             links = [name for name in names if os.path.islink(os.path.join(place, name))]
             places += [os.path.join(place, name) for name in links]
@@ -74,32 +76,32 @@ def find_images(folder: Path) -> FoundImages:
                 if not name.startswith("."):
                     is_image = name.lower().endswith(SUFFIXES)
                     (found.images if is_image else found.others).append((here / name).as_posix())
-    found.folders[:] = set(found.folders).difference(found.written)
+    found.folders[:] = set(found.folders).difference(found.command_outputs)
     for paths in found:
         paths.sort()
     return found
 
 
-def passed_over(found: FoundImages, place: Path) -> list[str]:
+def notes_on_ignored_files(found: FoundImages, place: Path) -> list[str]:
     """Return lines for the user about files that are left out.
 
     Args:
         found: the content of `place`, or a part of it.
     """
     lines: list[str] = []
-    if found.written:
+    if found.command_outputs:
         lines.append(
-            f"left out: {len(found.written):,} folders in {place} that a command wrote: "
-            f"{listed(found.written)}"
+            f"left out: {len(found.command_outputs):,} folders in {place} that a command wrote: "
+            f"{printable_list(found.command_outputs)}"
         )
-    if found.twice:
+    if found.duplicate_links:
         lines.append(
-            f"left out: {len(found.twice):,} links to folders that are read anyway: "
-            f"{listed(found.twice)}"
+            f"left out: {len(found.duplicate_links):,} links to folders that are read anyway: "
+            f"{printable_list(found.duplicate_links)}"
         )
     if found.others:
         kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in found.others)
-        counts = listed(f"{kind} ({count:,})" for kind, count in kinds.most_common())
+        counts = printable_list(f"{kind} ({count:,})" for kind, count in kinds.most_common())
         lines.append(
             f"left out: {len(found.others):,} files in {place} whose names do not end in "
             f"{either(SUFFIXES)}: {counts}"
@@ -107,9 +109,9 @@ def passed_over(found: FoundImages, place: Path) -> list[str]:
     return lines
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
+def printable_list(names: Iterable[str], most: int = 5) -> str:
     """Join the first `most` names in printable characters."""
-    first = [shown(name) for name in islice(names, most + 1)]
+    first = [printable_path(name) for name in islice(names, most + 1)]
     return ", ".join(first[:most]) + (" ..." if len(first) > most else "")
 
 

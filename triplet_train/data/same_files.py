@@ -10,7 +10,7 @@ from pathlib import Path
 
 from triplet_train.console import SILENT, Console
 from triplet_train.data.decoding import refuse_endless
-from triplet_train.data.image_files import listed
+from triplet_train.data.image_files import printable_list
 from triplet_train.files import sha256
 
 _START = 4096  # bytes; most different images of one size differ there
@@ -56,7 +56,7 @@ def in_two_classes(folder: Path, classes: dict[str, str], console: Console = SIL
     if not same:
         return []
     of_each = ({classes[path]: path for path in reversed(group)} for group in same)
-    examples = listed((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
+    examples = printable_list((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
     return [f"warning: {len(same):,} image files are in two classes, byte for byte: {examples}"]
 
 

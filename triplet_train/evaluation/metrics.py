@@ -10,7 +10,7 @@ import numpy as np
 from triplet_train.evaluation.clustering import nmi
 from triplet_train.evaluation.verification import FALSE_ACCEPTS, Roc
 
-_VOTERS = 5
+_KNN_K = 5
 
 
 class Source(Enum):
@@ -117,7 +117,7 @@ def vote(labels: np.ndarray) -> np.ndarray:
     Returns:
         integers [Q].
     """
-    voting = labels[:, :_VOTERS]
+    voting = labels[:, :_KNN_K]
     votes = (voting[:, :, np.newaxis] == voting[:, np.newaxis, :]).sum(axis=2)
     return np.take_along_axis(voting, votes.argmax(axis=1)[:, np.newaxis], 1)[:, 0]
 
@@ -177,7 +177,7 @@ METRICS = (
     Metric(
         "knn_accuracy",
         "kNN accuracy",
-        f"share of queries whose class is the most frequent among the {_VOTERS} nearest "
+        f"share of queries whose class is the most frequent among the {_KNN_K} nearest "
         "images; ties go to the class of the nearest image",
         Source.NEIGHBOURS,
         lambda neighbours, labels: (vote(neighbours) == labels).astype(np.float64),

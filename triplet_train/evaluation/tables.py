@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from triplet_train.data.images import ImageTable
-from triplet_train.embeddings.by_name import with_common_labels
+from triplet_train.embeddings.common_labels import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_episodes

@@ -16,7 +16,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_batches
 from triplet_train.embeddings.files import writing_all
-from triplet_train.embeddings.first_vectors import are_probabilities, remarks
+from triplet_train.embeddings.foreign_models import are_probabilities, remarks
 from triplet_train.embeddings.table import (
     Append,
     EmbeddingTable,

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from triplet_train.losses.mining.batch import MiningBatch, mining_batch
-from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.distances import DistanceMetric
 from triplet_train.losses.mining.forms import documented, loss_of
 from triplet_train.losses.mining.keras_loss import MinedLoss, serializable
 from triplet_train.losses.mining.ordered_integers import as_ordered_integers, ascending, position
@@ -19,7 +19,7 @@ def triplet_batch_all_statistics(
     y_true: tf.Tensor,
     y_pred: tf.Tensor,
     margin: float = 1.0,
-    distance_metric: Metric = "L2",
+    distance_metric: DistanceMetric = "L2",
     reduction: str = "mean",
 ) -> TripletStatistics:
     """Combine each positive pair with each negative of its anchor.
@@ -135,7 +135,7 @@ class TripletBatchAllLoss(MinedLoss):
     def __init__(
         self,
         margin: float = 1.0,
-        distance_metric: Metric = "L2",
+        distance_metric: DistanceMetric = "L2",
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from triplet_train.losses.mining.batch import MiningBatch, mining_batch
-from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.distances import DistanceMetric
 from triplet_train.losses.mining.forms import documented, loss_of
 from triplet_train.losses.mining.keras_loss import MinedLoss, serializable
 from triplet_train.losses.mining.statistics import TripletStatistics, statistics_of_terms
@@ -18,7 +18,7 @@ def triplet_hard_statistics(
     y_pred: tf.Tensor,
     margin: float = 1.0,
     soft: bool = False,
-    distance_metric: Metric = "L2",
+    distance_metric: DistanceMetric = "L2",
 ) -> TripletStatistics:
     """Pair each anchor with its farthest positive and its nearest negative.
 
@@ -84,7 +84,7 @@ class TripletHardLoss(MinedLoss):
         self,
         margin: float = 1.0,
         soft: bool = False,
-        distance_metric: Metric = "L2",
+        distance_metric: DistanceMetric = "L2",
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,

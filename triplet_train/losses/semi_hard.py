@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from triplet_train.losses.mining.batch import mining_batch
-from triplet_train.losses.mining.distances import Metric
+from triplet_train.losses.mining.distances import DistanceMetric
 from triplet_train.losses.mining.forms import documented, loss_of
 from triplet_train.losses.mining.keras_loss import MinedLoss, serializable
 from triplet_train.losses.mining.nearest_beyond import nearest_beyond
@@ -15,7 +15,7 @@ def triplet_semihard_statistics(
     y_true: tf.Tensor,
     y_pred: tf.Tensor,
     margin: float = 1.0,
-    distance_metric: Metric = "L2",
+    distance_metric: DistanceMetric = "L2",
 ) -> TripletStatistics:
     """Pair each positive with the nearest negative beyond it.
 

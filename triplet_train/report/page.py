@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from triplet_train.evaluation.text import coverage_lines, threshold_rows
 from triplet_train.files import remove, replacing
-from triplet_train.report import plots_folder, tables
+from triplet_train.report import plots_folder, rows
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
 from triplet_train.report.curves import curve_plots
@@ -98,16 +98,16 @@ def _html(
         "plots": plots,
         "map_remark": map_remark,
         "coverage": coverage_lines(evaluated),
-        "headlines": tables.headline_rows(evaluated),
-        "metrics": tables.metric_rows(evaluated),
+        "headlines": rows.headline_rows(evaluated),
+        "metrics": rows.metric_rows(evaluated),
         "thresholds": threshold_rows(evaluated.result),
-        "worst": tables.worst_rows(evaluated),
-        "confusions": tables.confusion_rows(evaluated),
+        "worst": rows.worst_rows(evaluated),
+        "confusions": rows.confusion_rows(evaluated),
         "all_confusions": len(evaluated.result.confusions),
-        "class_columns": tables.class_columns(),
-        "classes": tables.class_rows(evaluated),
+        "class_columns": rows.class_columns(),
+        "classes": rows.class_rows(evaluated),
         "all_classes": len(evaluated.result.classes),
-        "environment": tables.environment_rows(contents.environment or {}),
+        "environment": rows.environment_rows(contents.environment or {}),
     }
     page = environment.get_template("page.html.j2").render(values)
     return page.encode(errors="replace").decode()  # names of files need not be Unicode

@@ -7,7 +7,7 @@ from triplet_train.errors import RequestError
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.provenance import recorded_digests
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 # Keys that may change when a run is resumed: the steps stay the same, or (devices, jit_compile)
 # differ by rounding only.
@@ -25,7 +25,7 @@ _MAY_CHANGE = (
 )
 
 
-def check(request: Request) -> None:
+def check(request: TrainRequest) -> None:
     """Refuse a request that would lose or mix up a run. Writes nothing.
 
     Raises:
@@ -51,7 +51,7 @@ def check(request: Request) -> None:
         )
 
 
-def changes(request: Request) -> dict[str, str]:
+def changes(request: TrainRequest) -> dict[str, str]:
     """Return the keys of the run's configuration that the request changes, with `old -> new`."""
     before, after = _flat(load_config(str(request.run.config))), _flat(request.config)
     return {
@@ -78,13 +78,13 @@ def require_same_images(run: RunFolder, digests: dict[str, str]) -> None:
 
 def _require_place(run: RunFolder) -> None:
     path = run.path
-    there = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
-    if not there.exists():
-        raise RequestError(f"{run} cannot be created: {there} is a broken link")
-    if not there.is_dir():
-        raise RequestError(f"{run} cannot be created: {there} is a file, not a folder")
-    if not os.access(there, os.W_OK):
-        raise RequestError(f"{run} cannot be written: {there} is read-only")
+    existing = next(each for each in (path, *path.absolute().parents) if os.path.lexists(each))
+    if not existing.exists():
+        raise RequestError(f"{run} cannot be created: {existing} is a broken link")
+    if not existing.is_dir():
+        raise RequestError(f"{run} cannot be created: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK):
+        raise RequestError(f"{run} cannot be written: {existing} is read-only")
 
 
 def _is_empty(run: RunFolder) -> bool:
@@ -95,7 +95,7 @@ def _is_empty(run: RunFolder) -> bool:
     )
 
 
-def _require_same_result(request: Request) -> None:
+def _require_same_result(request: TrainRequest) -> None:
     allowed = set(_MAY_CHANGE)
     if request.config.train.steps > max(request.run.saved_steps(), default=0):
         allowed.add("train.steps")

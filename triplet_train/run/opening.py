@@ -8,12 +8,12 @@ from triplet_train.files import remove, remove_partial, write_text
 from triplet_train.run.guard import check, require_same_images
 from triplet_train.run.lock import locked
 from triplet_train.run.provenance import record_resumption, record_start
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 
 @contextmanager
 def opened(
-    request: Request,
+    request: TrainRequest,
     digests: dict[str, str],
     classes: Sequence[str] = (),
     gpus: Sequence[str] = (),

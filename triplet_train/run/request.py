@@ -7,7 +7,7 @@ from triplet_train.run.folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainRequest:
     """A configuration, and the folder to train it in.
 
     Attributes:

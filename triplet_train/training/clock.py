@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Measures the time since the last look, without the time in `paused` blocks."""
+    """Measures the time since the last call, without the time in `paused` blocks."""
 
     def __init__(self, step: int) -> None:
         self._step, self._start, self._waited = step, time.perf_counter(), 0.0
 
-    def look(self, step: int) -> tuple[float, float]:
-        """Return steps per second since the last look, and the share of `waiting` in that time."""
+    def rates(self, step: int) -> tuple[float, float]:
+        """Return steps per second since the last call, and the share of `waiting` in that time."""
         now = time.perf_counter()
         elapsed = now - self._start
         rate, wait = (step - self._step) / elapsed, self._waited / elapsed

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from triplet_train.console import Console
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 from triplet_train.training.devices import Devices
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context(Request):
+class Context(TrainRequest):
     """A request with the devices that train and the console that tells of it.
 
     Attributes:

@@ -29,13 +29,13 @@ class RunLog:
         console: for the lines. Files are written also if it is quiet.
 
     Attributes:
-        unheard: SIGPIPE once standard error can no longer be written, because the reader of a pipe
-            is gone or the terminal is closed; None before.
+        hangup_signal: SIGPIPE once standard error can no longer be written, because the reader of a
+            pipe is gone or the terminal is closed; None before.
     """
 
     def __init__(self, run: RunFolder, start: int, stop: int, console: Console) -> None:
         self._run, self._console = run, console
-        self.unheard: int | None = None
+        self.hangup_signal: int | None = None
         self._bar = tqdm(
             initial=start,
             total=stop,
@@ -68,11 +68,11 @@ class RunLog:
         self._bar.update(number)
 
     def say(self, line: str) -> None:
-        """Print a line. Sets `unheard` if nobody reads it."""
+        """Print a line. Sets `hangup_signal` if nobody reads it."""
         self._print(self._console.say, line)
 
     def warn(self, message: str) -> None:
-        """Print a warning. Sets `unheard` if nobody reads it."""
+        """Print a warning. Sets `hangup_signal` if nobody reads it."""
         self._print(self._console.warn, message)
 
     def training(self, step: int, metrics: Metrics, seconds_left: float) -> None:
@@ -94,7 +94,7 @@ class RunLog:
         else:
             self._bar.set_postfix(shown)
             if hung_up():
-                self.unheard = signal.SIGPIPE
+                self.hangup_signal = signal.SIGPIPE
 
     def evaluation(self, step: int, split: str, metrics: Metrics, remark: str) -> None:
         """Write the metrics of an evaluation; show some in a line, with a remark at its end."""
@@ -112,7 +112,7 @@ class RunLog:
         try:
             write(text)
         except Stopped:
-            self.unheard = signal.SIGPIPE
+            self.hangup_signal = signal.SIGPIPE
 
     def _write(self, line: dict[str, Any]) -> None:
         file = self._run.metrics_log

@@ -19,9 +19,9 @@ from triplet_train.training.clock import Clock
 from triplet_train.training.context import Context
 from triplet_train.training.devices import fewer_at_a_time
 from triplet_train.training.interruption import interruption
+from triplet_train.training.intervals import Intervals
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.schedule import Schedule
 from triplet_train.training.state import Metrics, TrainingState
 from triplet_train.training.step import Step, make_step
 from triplet_train.training.watch import Watch
@@ -33,7 +33,7 @@ def train(
     images: ImageTable,
     batches: PKBatches,
     evaluate: Callable[[], Metrics] | None,
-    over: str = "",
+    coverage: str = "",
 ) -> TrainingState:
     """Train `tower` to the last step of the configuration, with checkpoints and logs in the run.
 
@@ -43,7 +43,7 @@ def train(
         tower: made in `devices.distribution.scope()`.
         evaluate: returns metrics of `tower` on held-out images. The best step has the highest
             recall_at_1 and, among equals, the highest map_at_r. Called by the chief only.
-        over: numbers of queries and classes of these metrics, in words, for the log.
+        coverage: numbers of queries and classes of these metrics, in words, for the log.
 
     Raises:
         RunError: the loss is not finite, too few steps change the tower, something cannot be
@@ -59,8 +59,8 @@ def train(
     warnings: list[str] = []
     state = checkpoints.restore(warnings.append) if context.resume else TrainingState()
     _require_same_step(context, state)
-    schedule = Schedule(config.train)
-    remaining = range(state.step + 1, schedule.last + 1)
+    intervals = Intervals(config.train)
+    remaining = range(state.step + 1, intervals.last + 1)
     with ExitStack() as stack:
         stack.enter_context(devices.failures_explained(partial(_remedy, context, checkpoints)))
         interrupted = stack.enter_context(interruption())
@@ -74,36 +74,36 @@ def train(
             images,
             batches,
             remaining,
-            schedule.next,
+            intervals.next,
             log.say if log else lambda _: None,
         )
         clock = Clock(state.step)
-        while state.step < schedule.last:
+        while state.step < intervals.last:
             with clock.waiting(), watch.reading(state.step + 1):
                 steps, call = next(calls)
             # Asked before the step: it tells all workers, which stop after the same one.
-            asked = interrupted() or (log.unheard if log else None)
+            asked = interrupted() or (log.hangup_signal if log else None)
             metrics = call(asked is not None)
             state.step = step = steps[-1]
             watch.note(steps, metrics)
             stopping = interrupted() or asked
             if devices.workers > 1:
                 stopping = (asked or signal.SIGTERM) if int(metrics.stopping) else None
-            due = schedule.due(steps)
-            if due.look or stopping:
-                numbers = watch.look()
+            due = intervals.due(steps)
+            if due.check or stopping:
+                numbers = watch.check()
             if steps[0] == remaining[0] and not due.log:
                 clock = Clock(step)  # without the compilation of the first step
             if log:
                 log.steps_done(len(steps))
                 if due.log:
-                    rate, wait = clock.look(step)
+                    rate, wait = clock.rates(step)
                     numbers |= {"images_per_second": rate * batches.size, "data_wait": wait}
-                    log.training(step, numbers, (schedule.last - step) / rate)
+                    log.training(step, numbers, (intervals.last - step) / rate)
                 with clock.paused():
                     is_best = False
                     if due.evaluate and evaluate:
-                        is_best = _evaluate(context, evaluate, over, checkpoints, state, log)
+                        is_best = _evaluate(context, evaluate, coverage, checkpoints, state, log)
                     if due.save or is_best or stopping:
                         log.flush()  # first: after a power cut the log reaches to the checkpoint
                         checkpoints.save(state)
@@ -169,7 +169,7 @@ def _opened_log(
 def _evaluate(
     context: Context,
     evaluate: Callable[[], Metrics],
-    over: str,
+    coverage: str,
     checkpoints: Checkpoints,
     state: TrainingState,
     log: RunLog,
@@ -182,7 +182,7 @@ def _evaluate(
     is_best = not state.best_metrics or _merit(metrics) > _merit(state.best_metrics)
     if is_best:
         state.best_step, state.best_metrics = state.step, metrics
-    remark = (f"  ({over})" if over else "") + ("  best so far" if is_best else "")
+    remark = (f"  ({coverage})" if coverage else "") + ("  best so far" if is_best else "")
     log.evaluation(state.step, context.config.data.eval_split, metrics, remark)
     return is_best
 

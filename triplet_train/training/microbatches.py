@@ -10,20 +10,22 @@ import keras
 import tensorflow as tf
 
 Gradients = list[tf.Tensor]
-PushBack = Callable[[tf.Tensor], Gradients]
+Backpropagate = Callable[[tf.Tensor], Gradients]
 
 
-def embed_whole(tower: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, PushBack]:
+def embed_whole(tower: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, Backpropagate]:
     """Return embeddings of `images`, and a function from their gradient to that of the weights."""
     with tf.GradientTape() as tape:
         embeddings = tower(images, training=True)
     weights = tower.trainable_variables
-    return embeddings, lambda pull: tape.gradient(embeddings, weights, output_gradients=pull)
+    return embeddings, lambda gradient: tape.gradient(
+        embeddings, weights, output_gradients=gradient
+    )
 
 
 def embed_in_microbatches(
     tower: keras.Model, images: tf.Tensor, size: int, prepare: Callable[[tf.Tensor], None]
-) -> tuple[tf.Tensor, PushBack]:
+) -> tuple[tf.Tensor, Backpropagate]:
     """Return the same as `embed_whole`, with the activations of `size` images at a time.
 
     Activations are not kept but computed again on the way back, which costs a second forward pass.
@@ -57,12 +59,12 @@ def embed_in_microbatches(
     for variable, value in zip(tower.non_trainable_variables, before, strict=True):
         variable.assign(value)  # moving averages, which the second pass updates again
 
-    def push_back(pull: tf.Tensor) -> Gradients:
+    def backpropagate(gradient: tf.Tensor) -> Gradients:
         def add(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape() as tape:
                 embedded = forward(part)
             share = tape.gradient(
-                embedded, tower.trainable_variables, output_gradients=rows(pull, part)
+                embedded, tower.trainable_variables, output_gradients=rows(gradient, part)
             )
             return (part + 1, *(a + b for a, b in zip(sums, share, strict=True)))
 
@@ -72,4 +74,4 @@ def embed_in_microbatches(
         )
         return list(done[1:])
 
-    return embeddings, push_back
+    return embeddings, backpropagate

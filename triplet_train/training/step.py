@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.losses.mining.statistics import TripletStatistics
-from triplet_train.losses.mining.strategy import Strategy
+from triplet_train.losses.mining.strategy import MiningFunction
 from triplet_train.losses.mining.xla import index_type
 from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
@@ -55,7 +55,7 @@ Step = Any  # a traced function; its arguments are those that `make_step` names
 def make_step(
     tower: keras.Model,
     optimizer: keras.Optimizer,
-    strategy: Strategy,
+    strategy: MiningFunction,
     devices: Devices,
     *,
     seed: int,
@@ -100,20 +100,23 @@ def make_step(
             rows = _rows_of_replica(share, context)
             images = augment(images, key, rows, replicas * share)
         if microbatch and microbatch < images.shape[0]:
-            own, push_back = embed_in_microbatches(tower, images, microbatch, seed_layers)
+            own_embeddings, backpropagate = embed_in_microbatches(
+                tower, images, microbatch, seed_layers
+            )
         else:
             seed_layers(tf.constant(0))
-            own, push_back = embed_whole(tower, images)
+            own_embeddings, backpropagate = embed_whole(tower, images)
 
-        embeddings, own_rows = _from_all_replicas(own, context)
+        embeddings, own_rows = _from_all_replicas(own_embeddings, context)
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
             triplets = strategy(labels, embeddings, fold(key, LOSS), step)
-        pull = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
+        own_gradient = tf.gather(tape.gradient(triplets.loss, embeddings), own_rows)
 
         scale = _loss_scale(optimizer)
         *gradients, stopping = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [*push_back(pull * scale), tf.cast(stopping, pull.dtype)]
+            tf.distribute.ReduceOp.SUM,
+            [*backpropagate(own_gradient * scale), tf.cast(stopping, own_gradient.dtype)],
         )
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
@@ -137,7 +140,7 @@ def make_step(
 
 
 def _from_all_replicas(
-    own: tf.Tensor, context: tf.distribute.ReplicaContext
+    own_embeddings: tf.Tensor, context: tf.distribute.ReplicaContext
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the embeddings of the whole batch in its order, and the rows of this replica.
 
@@ -145,11 +148,11 @@ def _from_all_replicas(
     fails between processes on CPUs.
     """
     replicas = context.num_replicas_in_sync
-    rows = _rows_of_replica(own.shape[0], context)
+    rows = _rows_of_replica(own_embeddings.shape[0], context)
     if replicas == 1:
-        return own, rows
-    shape = [replicas * own.shape[0], own.shape[1]]
-    buffer = tf.scatter_nd(rows[:, tf.newaxis], own, shape)
+        return own_embeddings, rows
+    share, dimensions = own_embeddings.shape
+    buffer = tf.scatter_nd(rows[:, tf.newaxis], own_embeddings, [replicas * share, dimensions])
     return context.all_reduce(tf.distribute.ReduceOp.SUM, buffer), rows
 
 

@@ -62,7 +62,7 @@ class Watch:
         """Add the metrics of some steps: scalars, or [steps] each."""
         self._unseen.append((steps, metrics))
 
-    def look(self) -> Metrics:
+    def check(self) -> Metrics:
         """Check all steps since the last call, and return the metrics of the last one.
 
         Raises:

@@ -11,7 +11,6 @@ from PIL import ExifTags, Image, ImageOps
 from tests.helpers.made_sets import make_folder
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
-from triplet_train.data.any_folder import any_folder
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import evaluated_images, labels_of, training_images
 from triplet_train.data.decoding import make_decode
@@ -19,6 +18,7 @@ from triplet_train.data.image_files import find_images
 from triplet_train.data.same_files import in_two_classes
 from triplet_train.data.sources.image_folder import FolderSource
 from triplet_train.data.summary import summary
+from triplet_train.data.unsplit_folder import unsplit_folder
 from triplet_train.errors import RequestError, RunError
 
 SPLITS = [
@@ -316,7 +316,7 @@ def test_a_file_whose_size_no_other_class_has_is_not_opened(tmp_path, monkeypatc
 def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(splits):
     for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
         (splits / "train" / name).touch()
-    (note,) = any_folder(splits / "train", (8, 8, 3), "pad").notes
+    (note,) = unsplit_folder(splits / "train", (8, 8, 3), "pad").notes
     assert note.startswith(f"left out: 5 files in {splits}/train whose names do not end in")
     for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
         assert kind in note
@@ -325,7 +325,7 @@ def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(splits):
 def test_classes_have_the_same_numbers_in_training_and_for_images(tmp_path):
     for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
         root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
-        (batch,) = any_folder(root / "train", (8, 8, 3), "pad").batches(9)
+        (batch,) = unsplit_folder(root / "train", (8, 8, 3), "pad").batches(9)
         table = source(root).table("train")
         assert [i.removeprefix("train/") for i in table.ids] == batch.ids
         assert table.labels.tolist() == batch.labels.tolist()

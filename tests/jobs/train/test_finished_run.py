@@ -9,7 +9,7 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.jobs import report
 from triplet_train.jobs.train.end import is_finished
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 pytestmark = pytest.mark.usefixtures("without_pages")
 
@@ -61,7 +61,7 @@ def test_damaged_metrics_of_a_finished_run_are_computed_again(
     workplace, command, finished_run, run_copy
 ):
     metrics = run_copy / "metrics.json"
-    finished = Request(load_config("run/config.yaml"), RunFolder(run_copy))
+    finished = TrainRequest(load_config("run/config.yaml"), RunFolder(run_copy))
     for damage in ("[]", '{"steps": 20, "splits": 3}'):
         metrics.write_text(damage)
         assert not is_finished(finished)

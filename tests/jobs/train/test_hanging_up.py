@@ -12,7 +12,7 @@ from triplet_train.errors import Stopped
 from triplet_train.jobs.train import end, job
 from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 from triplet_train.training import loop
 
 
@@ -44,7 +44,7 @@ def test_a_run_whose_terminal_is_closed_before_it_begins_ends_as_by_sigpipe(
 ):
     closed_before(job, "announce")
     with pytest.raises(Stopped) as stopped:
-        run(Request(digits_config(), RunFolder(tmp_path / "run")), Console())
+        run(TrainRequest(digits_config(), RunFolder(tmp_path / "run")), Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
 
 
@@ -55,7 +55,7 @@ def test_a_run_whose_terminal_is_closed_saves_its_step_and_ends_as_by_sigpipe(
     closed_before(loop, "Clock")
     config = digits_config("train.eval_every=20", "train.checkpoint_every=20")
     with pytest.raises(Stopped, match="stopped at step 6 of 20") as stopped:
-        run(Request(config, RunFolder(tmp_path / "run")), Console())
+        run(TrainRequest(config, RunFolder(tmp_path / "run")), Console())
     assert stopped.value.exit_status == 128 + signal.SIGPIPE
     assert (tmp_path / "run/checkpoints/step_00000006").is_dir()
 
@@ -67,6 +67,6 @@ def test_a_run_whose_terminal_is_closed_after_training_is_finished(
     for file in (folder.metrics, folder.report):
         file.unlink()
     closed_before(end, "load_embedder")
-    request = Request(digits_config(), folder, resume=True)
+    request = TrainRequest(digits_config(), folder, resume=True)
     assert "recall@1" in run(request, Console())
     assert end.is_finished(request)

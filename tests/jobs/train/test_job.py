@@ -6,19 +6,19 @@ from triplet_train.console import SILENT
 from triplet_train.errors import RequestError
 from triplet_train.jobs.train.job import run
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 from triplet_train.training.devices import Devices
 
 
 def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_config):
     monkeypatch.setattr(Devices, "same_everywhere", lambda self, number: False)
     with pytest.raises(RequestError, match=r"another worker has other images .*train_split"):
-        run(Request(digits_config(), RunFolder(tmp_path / "run")), SILENT)
+        run(TrainRequest(digits_config(), RunFolder(tmp_path / "run")), SILENT)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_export_that_cannot_be_is_refused_before_training(tmp_path, digits_config):
     config = digits_config("data.eval_classes=[8, 9]", "embeddings.splits=['test[:5]']")
     with pytest.raises(RequestError, match=r"no image of test\[:5\] is of such a class"):
-        run(Request(config, RunFolder(tmp_path / "run")), SILENT)
+        run(TrainRequest(config, RunFolder(tmp_path / "run")), SILENT)
     assert not (tmp_path / "run").exists()

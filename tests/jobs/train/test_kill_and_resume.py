@@ -17,7 +17,7 @@ from tests.helpers.run_contents import contents
 from triplet_train.config import load_config
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 KILLS = int(os.environ.get("KILLS", "4"))
 LIFE = 2.5  # seconds that a process takes to the end of the run
@@ -71,7 +71,7 @@ def train(config, folder):
     from triplet_train.jobs.train.job import run
 
     folder = RunFolder(folder)
-    run(Request(config, folder, resume=folder.is_run()), SILENT)
+    run(TrainRequest(config, folder, resume=folder.is_run()), SILENT)
 
 
 def being_written(folder):

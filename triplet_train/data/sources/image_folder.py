@@ -18,10 +18,10 @@ from triplet_train.data.image_files import (
     FoundImages,
     class_of,
     find_images,
-    listed,
+    notes_on_ignored_files,
     numbered,
-    passed_over,
-    shown,
+    printable_list,
+    printable_path,
 )
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.same_files import in_two_classes
@@ -173,7 +173,7 @@ class FolderSource:
         if new and self._of_run:
             notes.append(
                 f"{len(new):,} classes in {place} are new since the run began, and numbered "
-                f"after its classes: {listed(new)}"
+                f"after its classes: {printable_list(new)}"
             )
         stray = [path for path in found.images if not self._class_of(path)]
         if stray:
@@ -181,15 +181,15 @@ class FolderSource:
                 f"left out: {len(stray):,} images outside the folders of classes in {place}"
             )
         full = {str(parent) for path in found.images for parent in PurePosixPath(path).parents}
-        full.update(found.twice)
+        full.update(found.duplicate_links)
         depth = 2 if self._split_folders else 1
         empty = [p for p in found.folders if p not in full and len(PurePosixPath(p).parts) == depth]
         if empty:
-            names = listed(PurePosixPath(path).name for path in empty)
+            names = printable_list(PurePosixPath(path).name for path in empty)
             notes.append(
                 f"left out: {len(empty):,} class folders without images in {place}: {names}"
             )
-        return notes + passed_over(found, place)
+        return notes + notes_on_ignored_files(found, place)
 
 
 def source(
@@ -224,7 +224,7 @@ def _refuse_names(paths: list[str], root: Path) -> None:
     """Raise RequestError for names that are not UTF-8, as ids are in every format."""
     wrong = [path for path in paths if not _encodes(path)]
     if wrong:
-        listed = "\n  ".join(shown(root / path) for path in wrong[:5])
+        listed = "\n  ".join(printable_path(root / path) for path in wrong[:5])
         raise RequestError(f"{len(wrong):,} names of images are not UTF-8 text:\n  {listed}")
 
 

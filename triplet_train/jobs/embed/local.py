@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from triplet_train.console import Console
-from triplet_train.data.any_folder import any_folder
 from triplet_train.data.image_files import class_of
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
+from triplet_train.data.unsplit_folder import unsplit_folder
 from triplet_train.errors import RunError
 from triplet_train.jobs.embed.request import EmbedRequest
 from triplet_train.jobs.open_tower import OpenTower, open_tower
@@ -29,7 +29,7 @@ def write(
         Number of vectors and their dimensions.
 
     Raises:
-        RequestError: see `OpenTower` and `any_folder`.
+        RequestError: see `OpenTower` and `unsplit_folder`.
         RunError: images cannot be read. The others are written all the same, unless the request is
             strict.
     """
@@ -70,7 +70,7 @@ def _images(
     else:
         policy = opened.config.data.resize_policy if opened.config else "pad"
         shape = opened.tower.input_shape[1:]
-        table = any_folder(request.images, shape, policy, strict=request.strict)
+        table = unsplit_folder(request.images, shape, policy, strict=request.strict)
         classes = {path: class_of(path) for path in table.ids if class_of(path)}
         doubles = in_two_classes(request.images, classes, console) if compare else []
     return table, [*table.notes, *doubles]

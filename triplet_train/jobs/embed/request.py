@@ -52,8 +52,8 @@ class EmbedRequest(SplitRequest):
                 raise RequestError("--engine ray makes the shards itself; leave out --shard")
             if find_spec("ray") is None:
                 raise RequestError("--engine ray: install it with pip install 'triplet-train[ray]'")
-        there = self.part is not None and self.output.is_dir()
-        if there and not holds_parts(self.output):
+        existing = self.part is not None and self.output.is_dir()
+        if existing and not holds_parts(self.output):
             raise RequestError(
                 f"{self.output} is a folder with other content, to which no shard is added"
             )
@@ -62,32 +62,33 @@ class EmbedRequest(SplitRequest):
                 f"--format {self.written_format} cannot be written in shards; "
                 f"choose {either(FILES)}"
             )
-        refuse_output(self.output, folder=folder or in_shards, overwrite=self.overwrite or there)
-        if there:
+        refuse_output(self.output, folder=folder or in_shards, overwrite=self.overwrite or existing)
+        if existing:
             refuse_output(self.file, folder=False, overwrite=self.overwrite)
 
     @property
     def written_format(self) -> str:
-        """The format that was asked for, or else the one that the name of the output tells."""
-        asked, told = self.format, format_of(self.output)
-        if asked is None and told is None:
+        """The requested format, or else the one that the suffix of the output implies."""
+        requested, implied = self.format, format_of(self.output)
+        if requested is None and implied is None:
             raise RequestError(
                 f"--output {self.output}: cannot tell the format from the name; end it in "
                 f"{either(SUFFIXES)}, or give --format {either(FOLDERS)} to write a folder"
             )
-        if asked is not None and asked not in FORMATS:
-            raise RequestError(f"--format {asked}: expected one of {', '.join(FORMATS)}")
-        if asked is not None and told not in (asked, None):
-            raise RequestError(f"--format {asked}: {self.output} ends like {told}")
-        if asked in FILES and told is None:
+        if requested is not None and requested not in FORMATS:
+            raise RequestError(f"--format {requested}: expected one of {', '.join(FORMATS)}")
+        if requested is not None and implied not in (requested, None):
+            raise RequestError(f"--format {requested}: {self.output} ends like {implied}")
+        if requested in FILES and implied is None:
             raise RequestError(
-                f"--format {asked}: {self.output} has to end in .{asked}, so that it can be read"
+                f"--format {requested}: {self.output} has to end in .{requested}, "
+                "so that it can be read"
             )
-        return str(asked or told)
+        return str(requested or implied)
 
     @property
     def part(self) -> tuple[int, int] | None:
-        """The shard (i, n), 1 <= i <= n, if one was asked for."""
+        """The shard (i, n), 1 <= i <= n, if one is requested."""
         if self.shard is None:
             return None
         match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", self.shard)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from triplet_train.console import Console
-from triplet_train.embeddings.by_name import names_of
+from triplet_train.embeddings.common_labels import names_of
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError

@@ -10,16 +10,16 @@ from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import list_exports
 from triplet_train.embeddings.table import concatenated
 from triplet_train.evaluation import has_pairs
-from triplet_train.evaluation.json import metrics_as_json
+from triplet_train.evaluation.as_json import metrics_as_json
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.files import read_text, write_json
 from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.models.embedder import load_embedder
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 
-def is_finished(request: Request) -> bool:
+def is_finished(request: TrainRequest) -> bool:
     """Return True if the run has all that its configuration asks for."""
     run, config = request.run, request.config
     if not run.metrics.is_file():
@@ -37,7 +37,7 @@ def is_finished(request: Request) -> bool:
         return False
 
 
-def embedding_files(request: Request) -> list[Path]:
+def embedding_files(request: TrainRequest) -> list[Path]:
     """Return all files, or folders, to which the run exports."""
     return [
         request.run.embedding_file(split, format)
@@ -47,7 +47,7 @@ def embedding_files(request: Request) -> list[Path]:
 
 
 def export_and_evaluate(
-    request: Request, exported: list[ImageTable], best_step: int, console: Console
+    request: TrainRequest, exported: list[ImageTable], best_step: int, console: Console
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, evaluate them, and draw the first.
 

@@ -15,18 +15,18 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation import leave_one_out_coverage, retrieval_metrics
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.jobs.train.images import require_weights, run_images
-from triplet_train.jobs.train.text import announce, ending
+from triplet_train.jobs.train.messages import announce, ending
 from triplet_train.models.tower import build_tower
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 from triplet_train.training.context import Context
 from triplet_train.training.devices import choose_devices, gpu_names
 from triplet_train.training.loop import train
 from triplet_train.training.state import TrainingState
 
 
-def run(request: Request, console: Console) -> str:
+def run(request: TrainRequest, console: Console) -> str:
     """Train, export and evaluate. Return the text for the user at the end.
 
     A request that is wrong is refused before the folder is made. Each worker calls this, but only

@@ -9,7 +9,7 @@ from triplet_train.embeddings.output import refuse_output
 from triplet_train.errors import RequestError
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 
 
 def make_request(
@@ -20,7 +20,7 @@ def make_request(
     data_dir: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-) -> Request:
+) -> TrainRequest:
     """Return the request that the options of triplet-train describe.
 
     Args:
@@ -38,7 +38,7 @@ def make_request(
         overrides.append(f"data.data_dir={folder}")
     loaded = load_config(config, overrides)
     run = RunFolder(run_dir or Path("runs") / config_name(config))
-    request = Request(loaded, run, resume, overwrite)
+    request = TrainRequest(loaded, run, resume, overwrite)
     check(request)
     return request
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from triplet_train.losses.mining.distances import (
-    Metric,
+    DistanceMetric,
     pairwise_distances,
     raise_precision,
     row_distances,
@@ -45,7 +45,7 @@ class MiningBatch(NamedTuple):
     filled: tf.Tensor
     negatives: tf.Tensor
     slots: tf.Tensor
-    metric: Metric
+    metric: DistanceMetric
 
     @property
     def block(self) -> int:
@@ -79,7 +79,9 @@ class MiningBatch(NamedTuple):
         return row_distances(self.embeddings, tf.gather(self.embeddings, columns), self.metric)
 
 
-def mining_batch(y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: Metric) -> MiningBatch:
+def mining_batch(
+    y_true: tf.Tensor, y_pred: tf.Tensor, distance_metric: DistanceMetric
+) -> MiningBatch:
     """Sort a batch by label and compute its distances. O(B^2 D) time, O(B^2) memory.
 
     Args:

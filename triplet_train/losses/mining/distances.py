@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-Metric = str | Callable[[tf.Tensor], tf.Tensor]
+DistanceMetric = str | Callable[[tf.Tensor], tf.Tensor]
 _WithGradient = tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]
 
 _SHORT = 1e-6  # a shorter vector has no direction; the epsilon of tensorflow_addons
 _NOISE = 2e-14  # error of squared distances from a float64 Gram matrix, per squared norm
 
 
-def pairwise_distances(embeddings: tf.Tensor, metric: Metric = "L2") -> tf.Tensor:
+def pairwise_distances(embeddings: tf.Tensor, metric: DistanceMetric = "L2") -> tf.Tensor:
     """Compute the distances [B, B] between all embeddings, zero on the diagonal.
 
     Distances of near-identical embeddings keep their precision. A Gram matrix in float32 would lose

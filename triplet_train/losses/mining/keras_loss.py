@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from triplet_train.losses.mining.distances import Metric, check_metric
+from triplet_train.losses.mining.distances import DistanceMetric, check_metric
 from triplet_train.losses.mining.statistics import TripletStatistics
 
 serializable = keras.saving.register_keras_serializable("triplet_train")
@@ -43,7 +43,7 @@ class MinedLoss(keras.losses.Loss):
     def __init__(
         self,
         margin: float = 1.0,
-        distance_metric: Metric = "L2",
+        distance_metric: DistanceMetric = "L2",
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
         dtype: Any = None,

@@ -13,10 +13,10 @@ if TYPE_CHECKING:  # at run time the losses need no other room of the package
     from triplet_train.config import LossConfig
 
 # (labels [B], embeddings [B, D], seed int32 [2], step int32 []) -> TripletStatistics
-Strategy = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
+MiningFunction = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], TripletStatistics]
 
 
-def make_strategy(loss: "LossConfig") -> Strategy:
+def make_strategy(loss: "LossConfig") -> MiningFunction:
     """Bind the configured strategy to its margin, metric and options, and add the warm-up."""
     options = loss.options
     warmup_steps = options.pop("warmup_steps", 0)
@@ -27,7 +27,7 @@ def make_strategy(loss: "LossConfig") -> Strategy:
     return warmed_up(_bind("semi_hard", **common), strategy, warmup_steps)
 
 
-def warmed_up(first: Strategy, then: Strategy, steps: int) -> Strategy:
+def warmed_up(first: MiningFunction, then: MiningFunction, steps: int) -> MiningFunction:
     """Wrap two strategies: use `first` in the first `steps` steps and `then` in all others.
 
     Both are traced, but each step computes only one of them.
@@ -37,7 +37,7 @@ def warmed_up(first: Strategy, then: Strategy, steps: int) -> Strategy:
     )
 
 
-def _bind(name: str, **arguments: Any) -> Strategy:
+def _bind(name: str, **arguments: Any) -> MiningFunction:
     """Import losses/NAME.py and bind the arguments of its `triplet_NAME_statistics`."""
     module = import_module(f"triplet_train.losses.{name}")
     statistics = getattr(module, f"triplet_{name}_statistics")

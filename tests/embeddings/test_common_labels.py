@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triplet_train.embeddings.by_name import names_of, with_common_labels
+from triplet_train.embeddings.common_labels import names_of, with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 
 

@@ -8,7 +8,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.evaluation import Coverage
 from triplet_train.files import in_one_line
 from triplet_train.jobs.train.end import embedding_files
-from triplet_train.run.request import Request
+from triplet_train.run.request import TrainRequest
 from triplet_train.training.context import Context
 
 
@@ -54,7 +54,7 @@ def announce(
         )
 
 
-def ending(request: Request, best_step: int, metrics: dict[str, dict[str, Any]]) -> str:
+def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, Any]]) -> str:
     """Return the metrics of each split, the files of the run, and commands to go on with."""
     run, config = request.run, request.config
     lines = [

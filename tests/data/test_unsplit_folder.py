@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triplet_train.data.any_folder import any_folder
 from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import find_images
 from triplet_train.data.images import shard_of
+from triplet_train.data.unsplit_folder import unsplit_folder
 from triplet_train.errors import RequestError, RunError
 
 RANDOM = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def tree(tmp_path):
 
 
 def read_all(folder, shape=(8, 8, 1), size=2, shard=(1, 1), **options):
-    table = shard_of(any_folder(folder, shape, "resize", **options), *shard)
+    table = shard_of(unsplit_folder(folder, shape, "resize", **options), *shard)
     return table, list(table.batches(size))
 
 
@@ -146,7 +146,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
         with pytest.raises(RequestError, match="--images"):
-            any_folder(folder, (8, 8, 1), "pad")
+            unsplit_folder(folder, (8, 8, 1), "pad")
 
 
 def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
@@ -154,7 +154,7 @@ def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
         (tmp_path / name).mkdir()
         os.mkfifo(tmp_path / name / "pipe.png")
         (tmp_path / name / "device.png").symlink_to("/dev/zero")
-    table = any_folder(tmp_path, (2, 2, 1), "resize")
+    table = unsplit_folder(tmp_path, (2, 2, 1), "resize")
     assert not any(len(batch.ids) for batch in table.batches(4))
     assert len(table.unreadable) == 4
     assert all(line.endswith(": not a regular file") for line in table.unreadable)

@@ -5,12 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from triplet_train.data.decoding import make_decode, reader, sizes
-from triplet_train.data.image_files import SUFFIXES, class_of, find_images, numbered, passed_over
+from triplet_train.data.image_files import (
+    SUFFIXES,
+    class_of,
+    find_images,
+    notes_on_ignored_files,
+    numbered,
+)
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.errors import RequestError
 
 
-def any_folder(
+def unsplit_folder(
     folder: Path, image_shape: Shape, policy: str, *, strict: bool = False
 ) -> ImageTable:
     """Return the table of the images in a folder and its subfolders, in the order of their paths.
@@ -43,6 +49,6 @@ def any_folder(
         {number: name for name, number in numbers.items()},
         reader(folder, paths, decode, image_shape),
         sizes(folder, paths),
-        tuple(passed_over(found, folder)),
+        tuple(notes_on_ignored_files(found, folder)),
         unreadable=None if strict else [],
     )

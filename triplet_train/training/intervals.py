@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from triplet_train.config import TrainConfig
 
-_LOOK_EVERY = 100  # steps, also if they are logged more rarely
+_CHECK_EVERY = 100  # steps, also if they are logged more rarely
 
 
 class Due(NamedTuple):
@@ -14,16 +14,16 @@ class Due(NamedTuple):
         log: write the metrics of the last step.
         evaluate: evaluate the tower.
         save: write a checkpoint.
-        look: bring the metrics of all steps from the device and check them.
+        check: bring the metrics of all steps from the device and check them.
     """
 
     log: bool
     evaluate: bool
     save: bool
-    look: bool
+    check: bool
 
 
-class Schedule:
+class Intervals:
     """Intervals of actions: due after the multiples of an interval and after the last step.
 
     Attributes:
@@ -38,7 +38,7 @@ class Schedule:
         """Return the actions that are due after consecutive steps, made by one call."""
         step = steps[-1]
         log, evaluate, save = (step % every == 0 or step == self.last for every in self._intervals)
-        passed = (steps[0] - 1) // _LOOK_EVERY < step // _LOOK_EVERY
+        passed = (steps[0] - 1) // _CHECK_EVERY < step // _CHECK_EVERY
         return Due(log, evaluate, save, log or evaluate or save or passed)
 
     def next(self, step: int) -> int:

@@ -4,7 +4,7 @@ from tests.helpers.tables import table
 from triplet_train.console import Console
 from triplet_train.data.batches import PKBatches, make_batches
 from triplet_train.data.source import open_source
-from triplet_train.jobs.train.text import announce
+from triplet_train.jobs.train.messages import announce
 from triplet_train.training.context import Context
 from triplet_train.training.devices import choose_devices
 
