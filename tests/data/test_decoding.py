@@ -1,4 +1,4 @@
-"""Threads that decode image files."""
+"""Image files that are decoded, and the threads that do so."""
 
 import os
 import subprocess
@@ -6,9 +6,12 @@ import sys
 import threading
 
 import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageOps
 
 from tests.helpers.made_sets import make_folder
 from triplet_train.data.classes import rotated
+from triplet_train.data.decoding import make_decode
 from triplet_train.data.images import selected
 from triplet_train.data.unsplit_folder import unsplit_folder
 
@@ -56,3 +59,31 @@ def test_a_failure_is_that_of_its_place_whatever_the_order_and_the_turn(tmp_path
         assert failures.keys() == places
         assert all(str(tmp_path / "b.png") in line for line in failures.values())
         assert {place for place, image in enumerate(images) if not image.any()} == places
+
+
+@pytest.mark.parametrize("orientation", range(1, 10))
+def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path, orientation):
+    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    with Image.open(file) as image:
+        image.save(file, exif=exif)
+    with Image.open(file) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(make_decode(expected.shape, "resize")(file), expected)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_camera_metadata_leaves_the_image_unchanged(tmp_path):
+    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
+    decode, random = make_decode((8, 5, 3), "resize"), np.random.default_rng(0)
+    expected = decode(file)
+    exif = Image.Exif()
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.Make] = 3.0, "someone"
+    whole = exif.tobytes()
+    with Image.open(file) as image:
+        for _ in range(100):
+            damaged = bytearray(whole)
+            damaged[random.integers(6, len(whole))] = random.integers(256)
+            image.save(file, exif=bytes(damaged))
+            np.testing.assert_array_equal(decode(file), expected)

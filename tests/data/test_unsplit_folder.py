@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.made_sets import make_folder
 from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import find_images
 from triplet_train.data.images import shard_of
@@ -158,3 +159,13 @@ def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
     assert not any(len(batch.ids) for batch in table.batches(4))
     assert len(table.unreadable) == 4
     assert all(line.endswith(": not a regular file") for line in table.unreadable)
+
+
+def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(tmp_path):
+    make_folder(tmp_path, ["ant/1.png", "bee/1.png"])
+    for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
+        (tmp_path / name).touch()
+    (note,) = unsplit_folder(tmp_path, (8, 8, 3), "pad").notes
+    assert note.startswith(f"left out: 5 files in {tmp_path} whose names do not end in")
+    for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
+        assert kind in note

@@ -2,20 +2,17 @@
 
 import os
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from tests.helpers.made_sets import make_folder
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import cached
 from triplet_train.data.classes import evaluated_images, labels_of, training_images
-from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import find_images
-from triplet_train.data.same_files import in_two_classes
 from triplet_train.data.sources.image_folder import FolderSource
 from triplet_train.data.summary import summary
 from triplet_train.data.unsplit_folder import unsplit_folder
@@ -275,53 +272,6 @@ def test_a_file_in_two_classes_is_noticed_between_the_splits_of_a_run(
     assert line.endswith(f"1 image files are in two classes, byte for byte: {pair}")
 
 
-def test_the_files_in_two_classes_are_those_that_comparing_every_pair_finds(tmp_path):
-    """Files of few sizes, small and large; some differ in their last byte only."""
-    random, classes = np.random.default_rng(0), {}
-    for number in range(600):
-        size, end = random.choice([0, 9, 9_000]), random.integers(9, dtype=np.uint8)
-        path = f"{random.integers(3)}/{number:03}.png"
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes((b"x" * size + bytes([end]))[-size:] if size else b"")
-        classes[path] = path[0]
-    contents = {path: (tmp_path / path).read_bytes() for path in sorted(classes)}
-    same = [
-        [path for path in contents if contents[path] == content]
-        for content in dict.fromkeys(contents.values())
-    ]
-    expected = [group for group in same if len({classes[path] for path in group}) > 1]
-    (line,) = in_two_classes(tmp_path, classes)
-    assert line.startswith(f"warning: {len(expected)} image files")
-    for pair in line.split(": ")[-1].removesuffix(" ...").split(", "):
-        first, second = pair.split(" = ")
-        assert contents[first] == contents[second] and classes[first] != classes[second]
-
-
-def test_a_file_whose_size_no_other_class_has_is_not_opened(tmp_path, monkeypatch):
-    sizes = {"ant/1.png": 5, "ant/2.png": 6, "ant/3.png": 6, "bee/1.png": 7, "bee/2.png": 5}
-    for path, size in sizes.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes(path.encode()[:size].ljust(size))
-    opened, open_file = set(), Path.open
-
-    def watched(path, *arguments, **options):
-        opened.add(path.relative_to(tmp_path).as_posix())
-        return open_file(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, "open", watched)
-    assert not in_two_classes(tmp_path, {path: path[:3] for path in sizes})
-    assert opened == {"ant/1.png", "bee/2.png"}
-
-
-def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(splits):
-    for name in ("ant/1.tif", "ant/2.TIF", "bee/1.jfif", "bee/1.avif", "notes"):
-        (splits / "train" / name).touch()
-    (note,) = unsplit_folder(splits / "train", (8, 8, 3), "pad").notes
-    assert note.startswith(f"left out: 5 files in {splits}/train whose names do not end in")
-    for kind in (".tif (1)", ".TIF (1)", ".jfif (1)", ".avif (1)", "no suffix (1)"):
-        assert kind in note
-
-
 def test_classes_have_the_same_numbers_in_training_and_for_images(tmp_path):
     for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
         root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
@@ -375,34 +325,6 @@ def test_a_folder_that_cannot_be_read_is_refused(splits):
     with pytest.raises(RequestError, match="train/ant cannot be read: Permission denied"):
         source(splits)
     (splits / "train/ant").chmod(0o700)
-
-
-@pytest.mark.parametrize("orientation", range(1, 10))
-def test_an_image_is_turned_the_way_its_camera_was_held(tmp_path, orientation):
-    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    with Image.open(file) as image:
-        image.save(file, exif=exif)
-    with Image.open(file) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image))
-    np.testing.assert_array_equal(make_decode(expected.shape, "resize")(file), expected)
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_damaged_camera_metadata_leaves_the_image_unchanged(tmp_path):
-    file = make_folder(tmp_path, ["1.png"], (8, 5)) / "1.png"
-    decode, random = make_decode((8, 5, 3), "resize"), np.random.default_rng(0)
-    expected = decode(file)
-    exif = Image.Exif()
-    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.Make] = 3.0, "someone"
-    whole = exif.tobytes()
-    with Image.open(file) as image:
-        for _ in range(100):
-            damaged = bytearray(whole)
-            damaged[random.integers(6, len(whole))] = random.integers(256)
-            image.save(file, exif=bytes(damaged))
-            np.testing.assert_array_equal(decode(file), expected)
 
 
 def test_unreadable_images_are_all_named_before_anything_is_trained(splits):
