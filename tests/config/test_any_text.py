@@ -15,7 +15,20 @@ KEYS = [(section, key) for section, keys in WHOLE.items() if isinstance(keys, di
 PARTS = """data: loss: seed dataset margin digits { } [ ] ' " # | > ? ~ = @ ` , : - -- --- ... &a *a
 <<: !!int !!float !!bool !!timestamp !!binary !!set !!omap !!pairs !!str !x !!python/name:os %YAML
 %TAG 1e9 1e٣ 0x 0o9 1:2 1_0 .inf .nan -0.0 2020-13-01 2020-01-01T00:00:00Z \\ \0 \ufeff \x1b"""
-WORDS = ("auto", "hard", "0-4", "1e3", "cnn", "VGG16", "image_folder", "2GiB", "~x/y", "../x", "/x")
+WORDS = (
+    "auto",
+    "hard",
+    "0-4",
+    "80%",
+    "1e3",
+    "cnn",
+    "VGG16",
+    "image_folder",
+    "2GiB",
+    "~x/y",
+    "../x",
+    "/x",
+)
 fragments = st.lists(st.sampled_from(PARTS.split()) | st.text(max_size=3), max_size=12).flatmap(
     lambda parts: st.sampled_from((" ", "", "\n")).map(lambda between: between.join(parts))
 )

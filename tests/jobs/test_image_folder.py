@@ -123,6 +123,24 @@ def test_a_run_is_resumed_only_with_the_images_it_began_with_wherever_they_are(p
     }
 
 
+def test_a_share_of_the_classes_stays_the_same_when_classes_are_added(photos, command):
+    split = [f"data.{key}_split=':'" for key in ("train", "eval")]
+    options = changed("data.image_size=[8, 8]", "data.train_classes=60%", "batch.classes=3", *split)
+    request = ["--config", "photos.yaml", *options, "--run-dir", "run", "--quiet"]
+    assert ":, classes 40%: " in command(train, *request, "--dry-run")[1]
+    assert command(train, *request)[0] == 0
+    evaluated = read_table(photos / "run/embeddings/all.parquet")
+    assert len(set(evaluated.label_names)) == 2
+    new = [f"{name}/{image}.png" for name in ("a", "b", "c", "z") for image in (1, 2)]
+    make_folder(photos / "photos", new)
+    assert command(embed, "--checkpoint", "run", "--output", "x.npz", "--quiet")[0] == 0
+    assert read_table(photos / "x.npz").ids == evaluated.ids
+    more = ["--resume", *changed("train.steps=12")]
+    assert command(train, *request, *more)[0] == 0
+    status, _, err = command(train, *request, *more, *changed("data.train_classes=50%"))
+    assert status == 2 and "data.train_classes: '60%' -> '50%'" in err
+
+
 @pytest.mark.slow
 def test_a_run_that_trains_and_evaluates_on_one_split_is_not_resumed_with_other_images(
     photos, command

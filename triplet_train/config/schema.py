@@ -1,6 +1,7 @@
 """Schema of a run: every key of a configuration, with its type, default and meaning."""
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -39,6 +41,15 @@ def _a_class(item: object) -> object:
     return item
 
 
+def _classes(value: object) -> object:
+    """Validate a list of classes, or a share of them."""
+    if isinstance(value, list):
+        return _CLASS_LIST.validate_python(value, strict=True)
+    if not (isinstance(value, str) and re.fullmatch(r"[1-9][0-9]?%", value)):
+        raise ValueError("must be a list of classes or a share of them, from 1% to 99%")
+    return value
+
+
 def _takers(option: str | None) -> str:
     """Name the strategies that take an option of their own."""
     return either(name for name, facts in STRATEGIES.items() if option in facts.options)
@@ -54,12 +65,16 @@ PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Classes = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
+ClassList = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
+Share = Annotated[str, WithJsonSchema({"const": "N%"})]
+# `_classes` comes first, because errors of a union would not be at the place in the list.
+Classes = Annotated[Share | ClassList, BeforeValidator(_classes)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
 FormatName = Annotated[str, OneOf(FORMATS)]
 
 _BYTES = TypeAdapter(ByteSize)
+_CLASS_LIST: TypeAdapter[list[int | str]] = TypeAdapter(ClassList)
 
 
 class Section(BaseModel):
@@ -87,7 +102,9 @@ class DataConfig(Section):
     train_split: str = Field("train", description="TFDS slices such as train[:90%] work")
     eval_split: str = Field("test", description="evaluated during training to choose the best step")
     train_classes: Classes | None = Field(
-        None, description="names, numbers or ranges such as 0-4; default: all but eval_classes"
+        None,
+        description="names, numbers or ranges such as 0-4, or a share such as 80%, drawn by the "
+        "seed; default: all but eval_classes",
     )
     eval_classes: Classes | None = Field(
         None, description="evaluated and not trained on; default: all but train_classes"
@@ -112,6 +129,19 @@ class DataConfig(Section):
         description="memory, disk, or the most memory to use, in bytes or as in 2GiB; auto: half "
         "of the free memory",
     )
+
+    @field_validator("eval_classes")
+    @classmethod
+    def goes_with_train_classes(
+        cls, classes: str | list[int | str] | None, info: ValidationInfo
+    ) -> str | list[int | str] | None:
+        others = info.data.get("train_classes")
+        if classes and others:
+            if isinstance(classes, str) is not isinstance(others, str):
+                raise ValueError("must be a share if train_classes is one, or else a list")
+            if isinstance(classes, str) and int(classes[:-1]) + int(others[:-1]) > 100:
+                raise ValueError(f"is more than {others} of train_classes leave")
+        return classes
 
     @field_validator("path")
     @classmethod

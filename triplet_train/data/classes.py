@@ -1,6 +1,7 @@
 """The classes to train on, and the held-out classes to evaluate."""
 
 import difflib
+import hashlib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -16,27 +17,70 @@ ClassSpec = Sequence[int | str]
 _NUMBER = r"\d{1,19}"  # an int64 has no more digits
 
 
-def training_images(table: ImageTable, data: DataConfig) -> ImageTable:
+def training_images(table: ImageTable, data: DataConfig, seed: int) -> ImageTable:
     """Select the images to train on: of `train_classes`, or else of all but `eval_classes`.
 
+    Args:
+        seed: draws the classes if these are a share.
+
     Raises:
         RequestError: a class is unknown or in both lists, or no image is left.
     """
-    return _restricted(table, data, "train_classes", "eval_classes")
+    return _restricted(table, data, seed, "train_classes", "eval_classes")
 
 
-def evaluated_images(table: ImageTable, data: DataConfig) -> ImageTable:
+def evaluated_images(table: ImageTable, data: DataConfig, seed: int) -> ImageTable:
     """Select the images to evaluate: of `eval_classes`, or else of all but `train_classes`.
 
+    Args:
+        seed: draws the classes if these are a share.
+
     Raises:
         RequestError: a class is unknown or in both lists, or no image is left.
     """
-    return _restricted(table, data, "eval_classes", "train_classes")
+    return _restricted(table, data, seed, "eval_classes", "train_classes")
 
 
-def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> ImageTable:
-    """Select images of the classes in list `key` of `data`, or else of all but list `other`."""
-    spec, spec_of_others = getattr(data, key) or [], getattr(data, other) or []
+def _restricted(table: ImageTable, data: DataConfig, seed: int, key: str, other: str) -> ImageTable:
+    """Select images of the classes in `key` of `data`, or else of all but those in `other`."""
+    given, others = getattr(data, key), getattr(data, other)
+    if isinstance(given or others, str):
+        share = int(given[:-1]) if given else 100 - int(others[:-1])
+        table = _drawn(table, share, seed, key)
+    elif given or others:
+        table = _listed(table, given or [], others or [], key, other)
+    return rotated(table) if data.class_rotations else table
+
+
+def _drawn(table: ImageTable, share: int, seed: int, key: str) -> ImageTable:
+    """Select images of `share` percent of the classes, drawn by the seed.
+
+    The names of the classes are put in a random order. Training takes the first, evaluation the
+    last. Classes that are new to a run are in neither part.
+    """
+    names = {
+        n: name for n, name in table.class_names.items() if n >= 0 and n not in table.new_labels
+    }
+    order = sorted(
+        set(names.values()), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest()
+    )
+    training = key == "train_classes"
+    border = round(len(order) * (share if training else 100 - share) / 100)
+    chosen = set(order[:border] if training else order[border:])
+    kept = [label for label, name in names.items() if name in chosen]
+    rows = np.flatnonzero(np.isin(table.labels, kept))
+    if not len(rows):
+        raise RequestError(
+            f"data.{key}: {share}% of the {len(order):,} classes are {len(chosen):,}, and no image "
+            f"of {table.split} is of such a class"
+        )
+    return replace(selected(table, rows), classes=f"{share}%")
+
+
+def _listed(
+    table: ImageTable, spec: ClassSpec, spec_of_others: ClassSpec, key: str, other: str
+) -> ImageTable:
+    """Select images of the classes in `spec`, or if it is empty of all but `spec_of_others`."""
     known, new = table.class_names, table.new_labels
     kept = labels_of(spec, known, f"data.{key}", new_labels=new)
     # Another split may have classes that this one does not have.
@@ -48,18 +92,16 @@ def _restricted(table: ImageTable, data: DataConfig, key: str, other: str) -> Im
             f"data.eval_classes: {len(both)} classes are in data.train_classes too, so they are "
             f"not held out: {names}"
         )
-    if kept or spec_of_others:
-        rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
-        if not len(rows) and spec:
-            raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
-        if not len(rows):
-            raise RequestError(
-                f"data.{other}: all images of {table.split} are of these classes, so none is left "
-                f"for data.{key}"
-            )
-        chosen = ", ".join(map(str, spec or spec_of_others))
-        table = replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
-    return rotated(table) if data.class_rotations else table
+    rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
+    if not len(rows) and spec:
+        raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
+    if not len(rows):
+        raise RequestError(
+            f"data.{other}: all images of {table.split} are of these classes, so none is left "
+            f"for data.{key}"
+        )
+    chosen = ", ".join(map(str, spec or spec_of_others))
+    return replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
 
 
 def labels_of(

@@ -62,7 +62,8 @@ class OpenTower:
         if split is None:
             own = self.config and _same_set(source.data.dataset, self.config.data.dataset)
             split = self.config.export_splits[0] if self.config and own else "test"
-        return source, evaluated_images(source.table(split), source.data)
+        seed = self.config.seed if self.config else 0
+        return source, evaluated_images(source.table(split), source.data, seed)
 
     def _source(self, request: SplitRequest, console: Console) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""

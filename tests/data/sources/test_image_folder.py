@@ -124,13 +124,17 @@ def test_classes_too_small_to_divide_are_held_out_whole_as_the_message_says(tmp_
         (tmp_path, "train[90%:]", "train"),
         (tmp_path / "train", "-10%", ":"),
     ):
-        advice = rf"is empty: .*more than 2 images.*data\.eval_classes, and '{whole}' for both"
+        advice = (
+            rf"is empty: .*more than 2 images.*train_classes: 80% or .*, and '{whole}' for both"
+        )
         with pytest.raises(RequestError, match=advice):
             source(root, split).table(split)
-        held_out = source(root, whole, eval_split=whole, eval_classes=["cat"])
-        table = held_out.table(whole)
-        assert len(evaluated_images(table, held_out.data)) == 2
-        assert len(training_images(table, held_out.data)) == 4
+        for train, evaluated in (("80%", None), (None, ["cat"])):
+            classes = {"train_classes": train, "eval_classes": evaluated}
+            held_out = source(root, whole, eval_split=whole, **classes)
+            table = held_out.table(whole)
+            assert len(evaluated_images(table, held_out.data, seed=0)) == 2
+            assert len(training_images(table, held_out.data, seed=0)) == 4
 
 
 def test_a_folder_is_refused_where_it_or_its_images_are_missing(tmp_path):

@@ -11,7 +11,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from tests.helpers.made_sets import CLASSES, Broken, Photos, Plain
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
-from triplet_train.data.classes import rotated
+from triplet_train.data.classes import rotated, training_images
 from triplet_train.data.source import open_source
 from triplet_train.data.sources.tfds import label_index
 from triplet_train.data.sources.tfds.digits import TRAIN_IMAGES, Digits
@@ -194,6 +194,14 @@ def test_a_set_without_labels_has_unlabelled_images_and_a_warning(made):
         open_source(DataConfig(dataset="plain", data_dir=str(made), label_key="kind"))
     with pytest.raises(RequestError, match="not one integer"):  # of this name, and a text
         photos(made, label_key="label")
+
+
+def test_a_share_of_classes_without_names_is_the_same_in_every_split(made):
+    share = {"label_key": "size", "train_classes": "50%"}
+    parts = [photos(made, **share).table(split) for split in ("train", "train[:7]")]
+    whole, some = (training_images(part, photos(made, **share).data, seed=0) for part in parts)
+    assert len(whole) in (19, 20)  # of 41 classes, one of which is in another split
+    assert set(some.ids) == set(whole.ids) & set(parts[1].ids)
 
 
 def test_labels_are_found_once_without_decoding_an_image(tmp_path, monkeypatch):

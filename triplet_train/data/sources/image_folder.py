@@ -147,7 +147,7 @@ class FolderSource:
             raise RequestError(
                 f"the split {split!r} of {self.name} is empty: it is a share of each class, and "
                 f"none has more than {most:,} images. To hold out whole classes instead, give "
-                f"data.train_classes or data.eval_classes, and {folder or ':'!r} for both "
+                f"data.train_classes: 80% or a list of classes, and {folder or ':'!r} for both "
                 "data.train_split and data.eval_split"
             )
         return sorted(chosen)

@@ -44,7 +44,7 @@ def run_images(config: Config, source: Source) -> RunImages:
         RequestError: a split or class does not exist, images have no label, an export cannot be
             named, or the held-out images allow no evaluation.
     """
-    data = config.data
+    data, seed = config.data, config.seed
     for split in config.used_splits:
         source.count(split)
     _require_names(config.export_splits)
@@ -55,20 +55,21 @@ def run_images(config: Config, source: Source) -> RunImages:
                 f"data.label_key: {source.name} {table.split} has images without a label, and "
                 "training compares labels"
             )
-    evaluated = evaluated_images(second, data)
+    evaluated = evaluated_images(second, data, seed)
     if not has_pairs(evaluated.labels):
         raise RequestError(
             f"data.eval_split: no two images of {data.eval_split} share a class, so there is "
             "nothing to evaluate; to hold out whole classes instead of images, give "
-            "data.train_classes or data.eval_classes"
+            "data.train_classes: 80% or a list of classes, and one split for both data.train_split "
+            "and data.eval_split"
         )
     if len(np.unique(evaluated.labels)) == 1:
         raise RequestError(
             f"data.{'eval_classes' if evaluated.classes else 'eval_split'}: all evaluated images "
             f"of {data.eval_split} have the same class, so none could be confused with another"
         )
-    exported = [evaluated_images(source.table(split), data) for split in config.export_splits]
-    return RunImages(training_images(first, data), evaluated, exported)
+    exported = [evaluated_images(source.table(split), data, seed) for split in config.export_splits]
+    return RunImages(training_images(first, data, seed), evaluated, exported)
 
 
 def require_weights(config: Config) -> None:

@@ -18,7 +18,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.sources.tfds.builder import find
 from triplet_train.data.sources.tfds.decoding import make_decode
 from triplet_train.data.sources.tfds.features import choose_features
-from triplet_train.data.sources.tfds.records import open_records
+from triplet_train.data.sources.tfds.records import Records, open_records
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
@@ -71,16 +71,11 @@ class TfdsSource:
 
     def table(self, split: str) -> ImageTable:
         self.count(split)
-        label_key = self._features.label_key
-        with self._damage_explained(split):
-            records = open_records(
-                self._builder, split, label_key, self._console, write=self._write
-            )
+        records = self._records(split)
         if len(set(records.ids)) < len(records.ids):
             raise RequestError(f"{self.name} {split} holds the same images more than once")
-        notes = () if label_key else (f"the images of {self.name} have no label",)
-        names = dict(enumerate(self.classes))
-        names = names or {n: str(n) for n in np.unique(records.labels).tolist()}
+        labelled = self._features.label_key is not None
+        notes = () if labelled else (f"the images of {self.name} have no label",)
 
         def decoded(rows: np.ndarray) -> np.ndarray:
             with tf.device("CPU"):
@@ -115,11 +110,27 @@ class TfdsSource:
             self.image_shape,
             records.labels,
             records.ids,
-            names | {-1: ""},
+            self._names(records.labels) | {-1: ""},
             try_read,
             size_of if self._features.resized else None,
             notes,
         )
+
+    def _records(self, split: str) -> Records:
+        with self._damage_explained(split):
+            return open_records(
+                self._builder, split, self._features.label_key, self._console, write=self._write
+            )
+
+    def _names(self, labels: np.ndarray) -> dict[int, str]:
+        """Return the name of each label, for a split with `labels`."""
+        if self.classes:
+            return dict(enumerate(self.classes))
+        if isinstance(self.data.train_classes or self.data.eval_classes, str):
+            # A share is drawn from the classes of all splits, so that it is the same in each.
+            splits = self._builder.info.splits
+            labels = np.concatenate([self._records(split).labels for split in splits])
+        return {label: str(label) for label in np.unique(labels).tolist()}
 
     def in_two_classes(self, splits: Iterable[str]) -> list[str]:
         return []
