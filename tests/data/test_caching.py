@@ -14,7 +14,6 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.data.caching import cached, which_fit
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.source import open_source
-from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.errors import RequestError, RunError
 
 
@@ -23,11 +22,9 @@ def data(cache="auto"):
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory):
+def sources(digits_in_both_formats):
     """Sources: digits in both file formats of TFDS, and colour files in folders."""
-    place = tmp_path_factory.mktemp("sets")
-    for format in ("tfrecord", "array_record"):
-        Digits(data_dir=place / format, file_format=format).download_and_prepare()
+    place = digits_in_both_formats
     make_folder(place / "files", [f"train/{i % 3}/{i}.jpg" for i in range(30)], (9, 14))
     folder = {"dataset": "image_folder", "path": str(place / "files"), "image_size": (8, 8)}
     return {

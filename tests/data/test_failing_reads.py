@@ -18,7 +18,6 @@ from triplet_train.data.caching import cached
 from triplet_train.data.classes import rotated
 from triplet_train.data.images import selected
 from triplet_train.data.source import open_source
-from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.data.sources.tfds.label_index import FOLDER
 from triplet_train.data.summary import summary
 from triplet_train.data.unsplit_folder import unsplit_folder
@@ -32,12 +31,11 @@ READERS = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = tmp_path_factory.mktemp("sets")
-    for format in ("tfrecord", "array_record"):
-        Digits(data_dir=place / format, file_format=format).download_and_prepare()
-    make_folder(place / "folder", [f"train/{i % 3}/{i}.png" for i in range(30)])
-    return place
+def place(digits_in_both_formats):
+    """A folder with those digits, and with images in folders."""
+    paths = [f"train/{i % 3}/{i}.png" for i in range(30)]
+    make_folder(digits_in_both_formats / "folder", paths)
+    return digits_in_both_formats
 
 
 def table_of(place, kind):
