@@ -42,7 +42,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
         assert status == ends_with and f"stopped at step {step} of 20" in err and "--resume" in err
     with monkeypatch.context() as patch:  # nobody reads the messages any more
         patch.setattr(
-            log.RunLog, "say", lambda self, line: vars(self).update(unheard=signal.SIGPIPE)
+            log.RunLog, "say", lambda self, line: vars(self).update(hangup_signal=signal.SIGPIPE)
         )
         assert command(train, *request, "--resume")[0] == 128 + signal.SIGPIPE
     assert (workplace / "runs/digits_semihard/checkpoints/step_00000012").is_dir()
