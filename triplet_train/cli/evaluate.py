@@ -98,9 +98,7 @@ def evaluate(
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json metrics.json
     """
-    from triplet_train.evaluation.as_json import as_json
-    from triplet_train.evaluation.text import as_text
-    from triplet_train.files import write_json
+    from triplet_train.jobs.evaluate.answer import answer
     from triplet_train.jobs.evaluate.files import evaluate_files
     from triplet_train.jobs.evaluate.request import EvaluationRequest
 
@@ -128,14 +126,8 @@ def evaluate(
     else:
         job = import_with_tensorflow("triplet_train.jobs.evaluate.checkpoint")
         evaluated = job.evaluate_checkpoint(request, Console(quiet))
-    if json is not None:
-        write_json(json, as_json(evaluated))
-    say(f"{as_text(evaluated)}\n")
-    if report is not None:
-        from triplet_train.jobs.report import write_page
-
-        write_page(evaluated, report, title=report.stem)
-        say(f"\n{report}\n")
+    for text in answer(request, evaluated):
+        say(text)
 
 
 def main() -> None:

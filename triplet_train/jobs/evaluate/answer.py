@@ -1,0 +1,25 @@
+"""Answer of triplet-eval: a JSON file, a text and a page."""
+
+from collections.abc import Iterator
+
+from triplet_train.evaluation.as_json import as_json
+from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.evaluation.text import as_text
+from triplet_train.files import write_json
+from triplet_train.jobs.evaluate.request import EvaluationRequest
+
+
+def answer(request: EvaluationRequest, evaluated: TableEvaluation) -> Iterator[str]:
+    """Write the requested files, and yield the text for the user as soon as it is known.
+
+    Raises:
+        OSError, RunError: see `write_page`.
+    """
+    if request.json is not None:
+        write_json(request.json, as_json(evaluated))
+    yield f"{as_text(evaluated)}\n"
+    if request.report is not None:
+        from triplet_train.jobs.report import write_page  # half a second to import
+
+        write_page(evaluated, request.report, title=request.report.stem)
+        yield f"\n{request.report}\n"
