@@ -47,6 +47,42 @@ class Photos(tfds.core.GeneratorBasedBuilder):
             yield number, {"photo": photo, "kind": number % 3, "label": "x", "size": number}
 
 
+class Named(tfds.core.GeneratorBasedBuilder):
+    """Images of people with texts as labels, some of them in other features or in lists."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(8, 8, 1)),
+            "label": tfds.features.Text(),
+            "shot": {"photo": tfds.features.Image(shape=(8, 8, 1)), "number": tfds.features.Text()},
+            "objects": tfds.features.Sequence({"label": tfds.features.ClassLabel(num_classes=3)}),
+            "tags": tfds.features.Sequence(tfds.features.Text()),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(range(24), ("Zoë", "Bo", "Cy", "Al")),
+            "test": self._generate_examples(range(24, 32), ("Al", "Di", "")),
+        }
+
+    def _generate_examples(self, numbers, names):
+        for number in numbers:
+            image = picture(number, 8, 8, 1)
+            yield (
+                number,
+                {
+                    "image": image,
+                    "label": names[number % len(names)],
+                    "shot": {"photo": 255 - image, "number": str(number % 11)},
+                    "objects": {"label": [0, 1]},
+                    "tags": ["a"],
+                },
+            )
+
+
 class Plain(tfds.core.GeneratorBasedBuilder):
     """Images alone."""
 

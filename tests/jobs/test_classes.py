@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commands import changed, configuration, empty_page, write_configuration
-from tests.helpers.made_sets import Plain
+from tests.helpers.made_sets import Named, Plain
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
@@ -88,6 +88,22 @@ def test_class_rotations_are_trained_on_exported_and_evaluated(workplace, comman
     assert (status, err) == (0, "")
     table = read_table(workplace / "run/embeddings/test.parquet")
     assert len(table.ids) == 4 * 450 and {"3@0", "3@90", "3@180", "3@270"} < set(table.label_names)
+
+
+def test_a_set_with_texts_as_labels_is_trained_on_and_exported_with_its_names(workplace, command):
+    Named(data_dir=workplace / "sets").download_and_prepare()
+    options = {"data_dir": "sets", "eval_split": "train", "train_classes": "50%"}
+    write_configuration("named", dataset="named", **options)
+    request = ["--config", "named.yaml", *changed("batch.classes=2"), "--run-dir", "run", "--quiet"]
+    status, _, err = command(train, *request)
+    assert (status, err) == (0, "")
+    own = read_table(workplace / "run/embeddings/train.parquet")
+    classes = json.loads(Path("run/environment.json").read_text())["classes"]
+    assert classes == ["Al", "Bo", "Cy", "Di", "Zoë"]
+    assert [classes[label] for label in own.labels.tolist()] == own.label_names
+    request = ["--checkpoint", "run", "--split", "test", "--classes", "Di", "--output", "x.npz"]
+    assert command(embed, *request)[0] == 0
+    assert set(read_table(workplace / "x.npz").label_names) == {"Di"}
 
 
 def test_a_set_without_labels_is_embedded_and_not_trained_on(workplace, command, finished_run):

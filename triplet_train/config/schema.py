@@ -122,8 +122,12 @@ class DataConfig(Section):
     channels: Literal[1, 3] | None = Field(
         None, description=f"1 grey, 3 colour; default: as in the data set; {either(SOURCES)}: 3"
     )
-    image_key: str = Field("image", description="feature of the data set that holds the image")
-    label_key: str = Field("label", description="feature of the data set that holds the label")
+    image_key: str = Field(
+        "image", description="feature of the data set that holds the image; a/b is feature b of a"
+    )
+    label_key: str = Field(
+        "label", description="feature of the data set that holds the label, an integer or a text"
+    )
     cache: str = Field(
         "auto",
         description="memory, disk, or the most memory to use, in bytes or as in 2GiB; auto: half "

@@ -23,13 +23,15 @@ class Source(Protocol):
 
     data: DataConfig
     image_shape: Shape
-    classes: Sequence[str]
 
     @property
     def name(self) -> str: ...
 
     @property
     def ready(self) -> bool: ...
+
+    @property
+    def classes(self) -> Sequence[str]: ...
 
     def count(self, split: str) -> int:
         """Return the number of images in `split`. Raises RequestError if there are none."""

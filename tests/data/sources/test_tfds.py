@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from sklearn.datasets import load_digits
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-from tests.helpers.made_sets import CLASSES, Broken, Photos, Plain
+from tests.helpers.made_sets import CLASSES, Broken, Named, Photos, Plain, picture
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.data.classes import rotated, training_images
@@ -192,8 +192,59 @@ def test_a_set_without_labels_has_unlabelled_images_and_a_warning(made):
     assert pixels(table).shape == (7, 8, 8, 1)
     with pytest.raises(RequestError, match=r"data\.label_key: .*no feature 'kind'; it has image"):
         open_source(DataConfig(dataset="plain", data_dir=str(made), label_key="kind"))
-    with pytest.raises(RequestError, match="not one integer"):  # of this name, and a text
-        photos(made, label_key="label")
+
+
+@pytest.fixture(params=["tfrecord", "array_record"])
+def named(tmp_path, request):
+    """Open a set whose labels are texts, with options."""
+    Named(data_dir=tmp_path, file_format=request.param).download_and_prepare()
+    return lambda **options: open_source(
+        DataConfig(dataset="named", data_dir=str(tmp_path), **options)
+    )
+
+
+def test_labels_that_are_texts_are_numbered_by_their_sorted_names_over_all_splits(
+    named, monkeypatch
+):
+    for _ in range(2):
+        source = named()
+        tables = [source.table(split) for split in ("train", "test", "train[5:9]")]
+        assert source.classes == ["Al", "Bo", "Cy", "Di", "Zoë"]
+        assert all(t.class_names == dict(enumerate(source.classes)) | {-1: ""} for t in tables)
+        train, test, some = (table.labels.tolist() for table in tables)
+        assert sorted(train) == [0] * 6 + [1] * 6 + [2] * 6 + [4] * 6 and some == train[5:9]
+        assert sorted(test) == [-1] * 2 + [0] * 3 + [3] * 3  # no label where the text is empty
+        of_image = {
+            picture(number, 8, 8, 1).tobytes(): ("Zoë", "Bo", "Cy", "Al")[number % 4]
+            for number in range(24)
+        }
+        for image, label in zip(pixels(tables[0]), train, strict=True):
+            assert of_image[image.tobytes()] == source.classes[label]
+        monkeypatch.setattr(label_index, "_scan", None)  # the index holds all
+
+
+def test_features_in_features_are_reached_and_numbers_in_texts_are_sorted_as_numbers(named):
+    source = named(image_key="shot/photo", label_key="shot/number")
+    table = source.table("train[:3]")
+    assert source.classes == [str(number) for number in range(11)]
+    for image, label in zip(pixels(table), table.labels.tolist(), strict=True):
+        numbers = (number for number in range(label, 24, 11))
+        assert any((image == 255 - picture(number, 8, 8, 1)).all() for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("objects/label", "'objects/label' of named has several values per example, not one; "),
+        ("tags", "'tags' of named has several values per example"),
+        ("shot/photo", "'shot/photo' of named is not one integer or text per image"),
+        ("shot", "no feature 'shot'; it has image, label, shot/photo, .*objects/label"),
+    ],
+)
+def test_a_feature_that_is_not_one_label_is_refused_with_the_reason(tmp_path, key, reason):
+    Named(data_dir=tmp_path).download_and_prepare()
+    with pytest.raises(RequestError, match=rf"^data\.label_key: .*{reason}"):
+        open_source(DataConfig(dataset="named", data_dir=str(tmp_path), label_key=key))
 
 
 def test_a_share_of_classes_without_names_is_the_same_in_every_split(made):

@@ -1,13 +1,27 @@
 """The image and the label among the features of a TFDS data set."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from triplet_train.config import DataConfig
 from triplet_train.data.images import Shape
 from triplet_train.errors import RequestError
+
+
+class Label(NamedTuple):
+    """A feature that is the label.
+
+    Attributes:
+        key: its name in a tf.train.Example.
+        type: int64 or string, as which it is stored.
+    """
+
+    key: str
+    type: tf.DType
 
 
 class Features(NamedTuple):
@@ -18,15 +32,15 @@ class Features(NamedTuple):
         image_shape: height, width and channels of the images as they are read.
         resized: images are stored in another size, or in sizes that vary.
         converted: images are stored with another number of channels.
-        label_key: the name of the label; None if images have no label.
-        classes: names in the order of the labels; empty if classes have no names.
+        label: the label; None if images have no label.
+        classes: names in the order of the labels; empty if the features do not list them.
     """
 
     image: tfds.features.Image
     image_shape: Shape
     resized: bool
     converted: bool
-    label_key: str | None
+    label: Label | None
     classes: list[str]
 
 
@@ -34,8 +48,8 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
     """Return the features that `data` names.
 
     Raises:
-        RequestError: no such features, or not a uint8 image and an integer; or images vary in size
-            or channels, and `data` does not choose one.
+        RequestError: no such features, or not one uint8 image with one integer or text; or images
+            vary in size or channels, and `data` does not choose one.
     """
     features, dataset = info.features, data.dataset
     if not isinstance(features, tfds.features.FeaturesDict):
@@ -47,16 +61,18 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
             f"it has {_names(features)}"
         )
     # A set may have no feature with the default name, but a name that was given must exist.
-    label_key = data.label_key if data.label_key in features else None
+    label: Label | None = None
     classes: list[str] = []
-    if label_key or data.label_key != "label":
-        label = _feature(features, data.label_key, "label_key", dataset)
-        if label.shape != () or not np.issubdtype(label.np_dtype, np.integer):
+    if data.label_key in features or data.label_key != "label":
+        found = _feature(features, data.label_key, "label_key", dataset)
+        is_text = found.np_dtype == np.object_
+        if found.shape != () or not (is_text or np.issubdtype(found.np_dtype, np.integer)):
             raise RequestError(
-                f"data.label_key: {data.label_key!r} of {dataset} is not one integer per "
+                f"data.label_key: {data.label_key!r} of {dataset} is not one integer or text per "
                 f"image; it has {_names(features)}"
             )
-        classes = label.names if isinstance(label, tfds.features.ClassLabel) else []
+        label = Label(data.label_key, tf.string if is_text else tf.int64)
+        classes = found.names if isinstance(found, tfds.features.ClassLabel) else []
     *stored, stored_channels = image.shape
     height, width = data.image_size or stored
     if height is None or width is None:
@@ -75,7 +91,7 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
         (height, width, channels),
         stored != [height, width],
         data.channels not in (None, stored_channels),
-        label_key,
+        label,
         classes,
     )
 
@@ -83,12 +99,36 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
 def _feature(
     features: tfds.features.FeaturesDict, key: str, option: str, dataset: str
 ) -> tfds.features.FeatureConnector:
-    if key not in features:
+    """Return a feature by its name. Raises RequestError if an image may have several values."""
+    every = {name: (feature, several) for name, feature, several in _flat(features)}
+    if key not in every:
         raise RequestError(
             f"data.{option}: {dataset} has no feature {key!r}; it has {_names(features)}"
         )
-    return features[key]
+    feature, several = every[key]
+    if several:
+        raise RequestError(
+            f"data.{option}: {key!r} of {dataset} has several values per example, not one; "
+            f"it has {_names(features)}"
+        )
+    return feature
+
+
+def _flat(
+    feature: tfds.features.FeatureConnector, name: str = "", several: bool = False
+) -> Iterator[tuple[str, tfds.features.FeatureConnector, bool]]:
+    """Yield features that contain no others: name, feature, True if it may have several values.
+
+    Feature `b` of feature `a` has the name `a/b`, as in a tf.train.Example.
+    """
+    if isinstance(feature, tfds.features.Sequence):
+        feature, several = feature.feature, True
+    if isinstance(feature, tfds.features.FeaturesDict):
+        for key, inner in feature.items():
+            yield from _flat(inner, f"{name}/{key}" if name else key, several)
+    else:
+        yield name, feature, several
 
 
 def _names(features: tfds.features.FeaturesDict) -> str:
-    return ", ".join(features)
+    return ", ".join(name for name, _, _ in _flat(features))

@@ -1,7 +1,7 @@
 """Records of a split of a TFDS data set, in random access."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,17 +9,20 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from triplet_train.console import Console
-from triplet_train.data.sources.tfds.label_index import file_index
+from triplet_train.data.sources.tfds.label_index import FileIndex
 from triplet_train.files import naming
 
 _BEFORE, _AFTER = 12, 4  # bytes of length and checksums around a record of a TFRecord file
+
+
+IndexOf = Callable[[Path, Callable[[int], object]], FileIndex]
 
 
 class Records(NamedTuple):
     """Records of a split, in the order of its files.
 
     Attributes:
-        labels: int64 [N]; -1 if images have no label.
+        labels: int64 [N]; -1 for an image without a label.
         ids: N strings as in TFDS: file__position.
         read: reads rows, int64 [n], to n serialised tf.train.Example.
     """
@@ -32,17 +35,17 @@ class Records(NamedTuple):
 def open_records(
     builder: tfds.core.DatasetBuilder,
     split: Any,
-    label_key: str | None,
+    index_of: IndexOf,
+    numbers: Mapping[str, int],
     console: Console,
-    *,
-    write: bool,
 ) -> Records:
     """Open the records of TFRecord or ArrayRecord files.
 
     Args:
         split: a TFDS split, such as `train[:10%]` or a ReadInstruction.
-        label_key: the name of the label; None if images have no label.
-        write: keep the index of labels beside the files; see `label_index`.
+        index_of: returns the index of a file; the second argument is called with the number of
+            further records.
+        numbers: the label of each class, if the labels are texts.
 
     Raises:
         tf.errors.OpError, RuntimeError, OSError: a file is damaged, or cannot be read.
@@ -55,10 +58,10 @@ def open_records(
     with console.bar(total, "reading labels") as progress:
         for number, piece in enumerate(pieces):
             file = Path(piece.filename)
-            index = file_index(file, label_key, write=write, progress=progress.update)
+            index = index_of(file, progress.update)
             part = slice(piece.skip, piece.skip + piece.take)
             ends = np.cumsum(_BEFORE + index.lengths + _AFTER)
-            labels.append(index.labels[part])
+            labels.append(index.labels_by(numbers)[part])
             ids += [f"{file.name}__{row}" for row in range(part.start, part.stop)]
             files.append(np.full(piece.take, number))
             starts.append((ends - _AFTER - index.lengths)[part])
@@ -74,6 +77,20 @@ def open_records(
         ids,
         lambda rows: _read_tfrecords(names, *(place[rows] for place in places)),
     )
+
+
+def texts_of(builder: tfds.core.DatasetBuilder, index_of: IndexOf, console: Console) -> set[str]:
+    """Return all labels of a data set that are texts.
+
+    Args:
+        index_of: see `open_records`.
+    """
+    splits = builder.info.splits.values()
+    texts: set[str] = set()
+    with console.bar(sum(split.num_examples for split in splits), "reading labels") as progress:
+        for piece in (piece for split in splits for piece in split.file_instructions):
+            texts.update(index_of(Path(piece.filename), progress.update).texts)
+    return texts
 
 
 def _read_tfrecords(

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +15,13 @@ from PIL import Image
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
 from triplet_train.data.decoding import UNREADABLE
+from triplet_train.data.image_files import numbered
 from triplet_train.data.images import ImageTable
 from triplet_train.data.sources.tfds.builder import find
 from triplet_train.data.sources.tfds.decoding import make_decode
 from triplet_train.data.sources.tfds.features import choose_features
-from triplet_train.data.sources.tfds.records import Records, open_records
+from triplet_train.data.sources.tfds.label_index import FileIndex, file_index
+from triplet_train.data.sources.tfds.records import Records, open_records, texts_of
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
@@ -45,7 +48,17 @@ class TfdsSource:
                 "--file_format=array_record"
             )
         self._features = choose_features(self._builder.info, data)
-        self.classes, self.image_shape = self._features.classes, self._features.image_shape
+        self.image_shape = self._features.image_shape
+        self._indexes: dict[Path, FileIndex] = {}
+
+    @functools.cached_property
+    def classes(self) -> list[str]:
+        """Names of the classes. Labels that are texts are read from all splits."""
+        label = self._features.label
+        if label is None or label.type is not tf.string:
+            return self._features.classes
+        with self._damage_explained("labels"):
+            return list(numbered(texts_of(self._builder, self._index, self._console)))
 
     @property
     def name(self) -> str:
@@ -74,7 +87,7 @@ class TfdsSource:
         records = self._records(split)
         if len(set(records.ids)) < len(records.ids):
             raise RequestError(f"{self.name} {split} holds the same images more than once")
-        labelled = self._features.label_key is not None
+        labelled = self._features.label is not None
         notes = () if labelled else (f"the images of {self.name} have no label",)
 
         def decoded(rows: np.ndarray) -> np.ndarray:
@@ -117,10 +130,18 @@ class TfdsSource:
         )
 
     def _records(self, split: str) -> Records:
+        numbers = {name: number for number, name in enumerate(self.classes)}
         with self._damage_explained(split):
-            return open_records(
-                self._builder, split, self._features.label_key, self._console, write=self._write
-            )
+            return open_records(self._builder, split, self._index, numbers, self._console)
+
+    def _index(self, file: Path, progress: Callable[[int], object]) -> FileIndex:
+        index = self._indexes.get(file)
+        if index is None:
+            index = file_index(file, self._features.label, write=self._write, progress=progress)
+            self._indexes[file] = index
+        else:
+            progress(len(index.labels))
+        return index
 
     def _names(self, labels: np.ndarray) -> dict[int, str]:
         """Return the name of each label, for a split with `labels`."""
