@@ -50,6 +50,15 @@ def _classes(value: object) -> object:
     return value
 
 
+def _a_colour(value: Any) -> tuple[int, ...]:
+    value = {"white": 255, "black": 0}.get(value, value) if isinstance(value, str) else value
+    levels = [value] * 3 if type(value) is int else value
+    good = isinstance(levels, list | tuple) and len(levels) == 3
+    if not good or not all(type(level) is int and 0 <= level <= 255 for level in levels):
+        raise ValueError("must be white, black, a grey level 0..255 or [red, green, blue]")
+    return tuple(levels)
+
+
 def _takers(option: str | None) -> str:
     """Name the strategies that take an option of their own."""
     return either(name for name, facts in STRATEGIES.items() if option in facts.options)
@@ -65,6 +74,11 @@ PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Colour = Annotated[
+    tuple[int, int, int],
+    BeforeValidator(_a_colour),
+    WithJsonSchema({"enum": ["white", "black", "0..255", "[red, green, blue]"]}),
+]
 ClassList = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Field(min_length=1)]
 Share = Annotated[str, WithJsonSchema({"const": "N%"})]
 # `_classes` comes first, because errors of a union would not be at the place in the list.
@@ -118,6 +132,11 @@ class DataConfig(Section):
     resize_policy: Literal["pad", "crop", "resize"] = Field(
         "pad",
         description="for another aspect ratio: pad with zeros, crop the longer side, or distort",
+    )
+    background: Colour = Field(
+        (255, 255, 255),
+        description="colour behind transparent images",
+        json_schema_extra={"default": "white"},
     )
     channels: Literal[1, 3] | None = Field(
         None, description=f"1 grey, 3 colour; default: as in the data set; {either(SOURCES)}: 3"

@@ -12,13 +12,14 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from triplet_train.data.image_files import printable_path
-from triplet_train.data.images import Shape, SizeOf, TryRead
+from triplet_train.data.images import Shape, SizeOf, Stored, TryRead
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
 # Pillow raises these for files that are damaged, or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_DEPTHS = (8, 12, 16, 32)  # bits of a grey level; few, so that dark images of a set stay dark
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,7 +33,10 @@ _TURNS = {
 warnings.filterwarnings("ignore", module="PIL.TiffImagePlugin")  # reads EXIF data
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
+Colour = tuple[int, int, int]
+Convert = Callable[[Image.Image], np.ndarray]
 Decode = Callable[[Path], np.ndarray]
+WHITE: Colour = (255, 255, 255)
 
 
 def reader(root: Path, paths: list[str], decode: Decode, shape: Shape) -> TryRead:
@@ -64,14 +68,20 @@ def reader(root: Path, paths: list[str], decode: Decode, shape: Shape) -> TryRea
 def sizes(root: Path, paths: list[str]) -> SizeOf:
     """Return `ImageTable.size_of` for files, given by their paths in `root`."""
 
-    def size_of(row: int) -> tuple[int, int]:
+    def size_of(row: int) -> Stored:
         try:
             with _open(root / paths[row]) as image:
-                return image.height, image.width
+                return stored(image)
         except UNREADABLE as error:
             raise RunError(_why(root / paths[row], error)) from error
 
     return size_of
+
+
+def stored(image: Image.Image) -> Stored:
+    """Return the size and kind of an opened image, from its header."""
+    kind = "deep" if is_deep(image) else "transparent" if image.has_transparency_data else ""
+    return Stored(image.height, image.width, kind)
 
 
 @functools.cache
@@ -95,22 +105,49 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path)
 
 
-def make_decode(shape: Shape, policy: str) -> Decode:
+def make_decode(shape: Shape, policy: str, background: Colour = WHITE) -> Decode:
     """Return a function: image file -> uint8 [H, W, C]. It raises one of `UNREADABLE`.
 
+    Args:
+        shape, policy, background: see `make_convert`.
+
+    Raises:
+        RequestError: another number of channels.
+    """
+    convert = make_convert(shape, policy, background)
+
+    def read(path: Path) -> np.ndarray:
+        with _open(path) as image:
+            return convert(image)
+
+    def decode(path: Path) -> np.ndarray:
+        try:
+            return read(path)
+        except OSError:  # may be momentary: a network disk, too many open files
+            return read(path)
+
+    return decode
+
+
+def make_convert(shape: Shape, policy: str, background: Colour = WHITE) -> Convert:
+    """Return a function: opened image -> uint8 [H, W, C]. It raises one of `UNREADABLE`.
+
     Resizing is bilinear, with antialiasing where an image shrinks. Colours are converted to grey
-    by the weights of ITU-R 601 and levels of 16 bits are divided by 257. The first frame of several
-    is taken. A photograph is turned upright if its EXIF data tell the orientation of the camera.
+    by the weights of ITU-R 601. Grey levels of 16 bits are scaled by the 8, 12 or 16 bits that the
+    image uses. The first frame of several is taken. A photograph is turned upright if its EXIF
+    data tell the orientation of the camera.
 
     Args:
         shape: H, W and C (1, 3 or 4).
         policy: see `resizing.make_resize`.
+        background: red, green and blue behind a transparent image, 0..255. Images of 4 channels
+            stay transparent.
 
     Raises:
         RequestError: another number of channels.
     """
     height, width, channels = shape
-    if channels not in _MODES:
+    if channels not in MODES:
         raise RequestError(f"the tower takes images of {channels} channels, files have 1, 3 or 4")
     resizes: dict[str, Callable[..., Image.Image]] = {
         "pad": _pad,
@@ -119,23 +156,41 @@ def make_decode(shape: Shape, policy: str) -> Decode:
     }
     resize = resizes[policy]
 
-    def decode(path: Path) -> np.ndarray:
-        try:
-            return read(path)
-        except OSError:  # may be momentary: a network disk, too many open files
-            return read(path)
-
-    def read(path: Path) -> np.ndarray:
-        with _open(path) as image:
-            upright = _upright(image)
-            if upright.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
-                upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
-            pixels = upright.convert(_MODES[channels])
+    def convert(image: Image.Image) -> np.ndarray:
+        upright = _eight_bits(_upright(image))
+        if channels < 4 and upright.has_transparency_data:
+            layer = Image.new("RGBA", upright.size, background)
+            upright = Image.alpha_composite(layer, upright.convert("RGBA"))
+        pixels = upright.convert(MODES[channels])
         if pixels.size != (width, height):
             pixels = resize(pixels, (width, height), Image.Resampling.BILINEAR)
         return np.asarray(pixels).reshape(shape)
 
-    return decode
+    return convert
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Return True for grey levels of more than 8 bits, which Pillow would cut off at 255."""
+    return image.mode[0] in "IF"
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey levels of more than 8 bits by the first of `_DEPTHS` that holds them all."""
+    if not is_deep(image):
+        return image
+    if image.mode == "F":
+        raise ValueError("its levels are floating-point numbers of unknown range")
+    levels = np.maximum(np.asarray(image).astype(np.int64), 0)
+    largest = next(2**bits - 1 for bits in _DEPTHS if levels.max() < 2**bits)
+    return Image.fromarray((levels * 255 // largest).astype(np.uint8))
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """Return what makes an image upright by the orientation in its EXIF data."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF data do not make the image unreadable
+        return None
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -143,10 +198,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
     `ImageOps.exif_transpose` also writes the EXIF data anew, and fails where they are damaged.
     """
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF data do not make the image unreadable
-        turn = None
+    turn = turn_of(image)
     return image if turn is None else image.transpose(turn)
 
 

@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 from triplet_train.errors import RequestError
 from triplet_train.files import in_one_line, plots_name
-from triplet_train.registry import either
 from triplet_train.run.folder import is_written
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+# Pillow's wheels decode these formats without another program.
+_ENDINGS = (
+    "apng avif bmp dib gif j2k jfif jp2 jpe jpeg jpg mpo pbm pcx pgm png pnm ppm qoi tga tif tiff "
+    "webp"
+)
+SUFFIXES = tuple(f".{ending}" for ending in _ENDINGS.split())
 
 
 class FoundImages(NamedTuple):
@@ -103,8 +107,8 @@ def notes_on_ignored_files(found: FoundImages, place: Path) -> list[str]:
         kinds = Counter(PurePosixPath(path).suffix or "no suffix" for path in found.others)
         counts = printable_list(f"{kind} ({count:,})" for kind, count in kinds.most_common())
         lines.append(
-            f"left out: {len(found.others):,} files in {place} whose names do not end in "
-            f"{either(SUFFIXES)}: {counts}"
+            f"left out: {len(found.others):,} files in {place} whose names do not end "
+            f"like those of images: {counts}"
         )
     return lines
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +11,21 @@ from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 
 Shape = tuple[int, int, int]
-SizeOf = Callable[[int], tuple[int, int]]
+SizeOf = Callable[[int], "Stored"]
 TryRead = Callable[[np.ndarray], tuple[np.ndarray, dict[int, str]]]
+
+
+class Stored(NamedTuple):
+    """An image as it is stored, by its header.
+
+    Attributes:
+        height, width: in pixels.
+        kind: `deep` (grey levels of more than 8 bits), `transparent`, or empty.
+    """
+
+    height: int
+    width: int
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class ImageTable:
         class_names: the name of each label of the data set.
         try_read: reads rows, int64 [n], in any order, to uint8 [n, H, W, C]. The second value maps
             a place in [0, n) to path and reason where an image cannot be read; that one is black.
-        size_of: returns the stored height and width of a row without decoding the image. Raises
+        size_of: returns what is stored in a row, without decoding the image. Raises
             RunError if it is not an image. None: all are stored as they are read.
         notes: lines for the user about the table.
         classes: the classes that were chosen, in the user's words; None: all.

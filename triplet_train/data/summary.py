@@ -1,6 +1,7 @@
 """A summary of a split for the user."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,10 @@ from triplet_train.errors import RunError
 
 _LOOKED_AT = 2_000  # images whose size is looked up
 _GIB = 2**30
+_HANDLED = {
+    "deep": "have more than 8 bits: each is scaled by the 8, 12 or 16 bits that its levels use",
+    "transparent": "have transparency: they are shown on data.background",
+}
 
 
 def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
@@ -44,10 +49,12 @@ def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
 def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:
     """Yield lines about the sizes of some evenly spaced images, and about unreadable ones."""
     rows = np.unique(np.linspace(0, len(table) - 1, _LOOKED_AT).astype(int))
-    sizes, failures = [], []
+    sizes, kinds, failures = [], Counter[str](), []
     for row in rows.tolist():
         try:
-            sizes.append(size_of(row))
+            height, width, kind = size_of(row)
+            sizes.append((height, width))
+            kinds[kind] += 1
         except RunError as error:
             failures.append(str(error))
     looked_at = "" if len(rows) == len(table) else f" ({len(rows):,} of them looked at)"
@@ -56,6 +63,9 @@ def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:
         stored = small if small == large else f"from {small} to {large}"
         shape = " x ".join(map(str, table.image_shape))
         yield f"stored as {stored}{looked_at}, read as {shape}"
+    for kind, handled in _HANDLED.items():
+        if kinds[kind]:
+            yield f"{kinds[kind]:,} images {handled}{looked_at}"
     yield from (f"cannot be read: {failure}" for failure in failures[:5])
     if len(failures) > 5:
         yield f"cannot be read: {len(failures) - 5:,} more{looked_at}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from triplet_train.data.decoding import make_decode, reader, sizes
+from triplet_train.data.decoding import WHITE, Colour, make_decode, reader, sizes
 from triplet_train.data.image_files import (
     SUFFIXES,
     class_of,
@@ -17,7 +17,12 @@ from triplet_train.errors import RequestError
 
 
 def unsplit_folder(
-    folder: Path, image_shape: Shape, policy: str, *, strict: bool = False
+    folder: Path,
+    image_shape: Shape,
+    policy: str,
+    background: Colour = WHITE,
+    *,
+    strict: bool = False,
 ) -> ImageTable:
     """Return the table of the images in a folder and its subfolders, in the order of their paths.
 
@@ -25,7 +30,7 @@ def unsplit_folder(
     See `find_images` for the files that are taken, and `numbered` for the labels.
 
     Args:
-        image_shape, policy: see `make_decode`.
+        image_shape, policy, background: see `make_decode`.
         strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
 
     Raises:
@@ -33,7 +38,7 @@ def unsplit_folder(
     """
     if not folder.is_dir():
         raise RequestError(f"--images {folder}: no such folder")
-    decode = make_decode(image_shape, policy)
+    decode = make_decode(image_shape, policy, background)
     found = find_images(folder)
     paths = found.images
     if not paths:

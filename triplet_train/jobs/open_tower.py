@@ -76,7 +76,7 @@ class OpenTower:
         classes_of_run = self.run.classes() if self.run else None
         if data and not _same_set(given.get("dataset"), data["dataset"]):
             classes_of_run = None
-            data = {key: data[key] for key in ("data_dir", "resize_policy")}
+            data = {key: data[key] for key in ("data_dir", "resize_policy", "background")}
         if data.get("dataset") in SOURCES and "data_dir" in given:
             given["path"] = given.pop("data_dir")  # the folder was moved
         if classes is not None:

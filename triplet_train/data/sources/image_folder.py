@@ -65,7 +65,7 @@ class FolderSource:
                 "they are resized"
             )
         self.image_shape: Shape = (*data.image_size, data.channels or 3)
-        self._decode = make_decode(self.image_shape, data.resize_policy)
+        self._decode = make_decode(self.image_shape, data.resize_policy, data.background)
         self._split_folders = bool(_parse(data.train_split)[0])
         self._found = find_images(self._root)
         self._paths = functools.cache(self._find_paths)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from triplet_train.console import Console
+from triplet_train.data.decoding import WHITE
 from triplet_train.data.image_files import class_of
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
@@ -68,9 +69,11 @@ def _images(
         source, table = opened.split(request, console)
         doubles = source.in_two_classes([table.split]) if compare else []
     else:
-        policy = opened.config.data.resize_policy if opened.config else "pad"
+        data = opened.config.data if opened.config else None
+        policy = data.resize_policy if data else "pad"
+        background = data.background if data else WHITE
         shape = opened.tower.input_shape[1:]
-        table = unsplit_folder(request.images, shape, policy, strict=request.strict)
+        table = unsplit_folder(request.images, shape, policy, background, strict=request.strict)
         classes = {path: class_of(path) for path in table.ids if class_of(path)}
         doubles = in_two_classes(request.images, classes, console) if compare else []
     return table, [*table.notes, *doubles]

@@ -28,7 +28,6 @@ class Features(NamedTuple):
     """Features of a data set, and the images that are made of them.
 
     Attributes:
-        image: decodes the image.
         image_shape: height, width and channels of the images as they are read.
         resized: images are stored in another size, or in sizes that vary.
         converted: images are stored with another number of channels.
@@ -36,7 +35,6 @@ class Features(NamedTuple):
         classes: names in the order of the labels; empty if the features do not list them.
     """
 
-    image: tfds.features.Image
     image_shape: Shape
     resized: bool
     converted: bool
@@ -87,7 +85,6 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
             "give 1 for grey or 3 for colour"
         )
     return Features(
-        image,
         (height, width, channels),
         stored != [height, width],
         data.channels not in (None, stored_channels),

@@ -14,9 +14,9 @@ from PIL import Image
 
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
-from triplet_train.data.decoding import UNREADABLE
+from triplet_train.data.decoding import UNREADABLE, stored
 from triplet_train.data.image_files import numbered
-from triplet_train.data.images import ImageTable
+from triplet_train.data.images import ImageTable, Stored
 from triplet_train.data.sources.tfds.builder import find
 from triplet_train.data.sources.tfds.decoding import make_decode
 from triplet_train.data.sources.tfds.features import choose_features
@@ -92,7 +92,7 @@ class TfdsSource:
 
         def decoded(rows: np.ndarray) -> np.ndarray:
             with tf.device("CPU"):
-                return self._decode(tf.constant(records.read(rows), tf.string)).numpy()
+                return self._decode(records.read(rows))
 
         def try_read(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
             with suppress(*_DAMAGE, OSError):  # of one record; or it is momentary
@@ -106,14 +106,14 @@ class TfdsSource:
                     failures[place] = str(error)
             return images, failures
 
-        def size_of(row: int) -> tuple[int, int]:
+        def size_of(row: int) -> Stored:
             with self._damage_explained(f"{split} {records.ids[row]}"):
                 (record,) = records.read(np.array([row]))
             example = tf.train.Example.FromString(record)
             (encoded,) = example.features.feature[self.data.image_key].bytes_list.value
             try:
                 with Image.open(io.BytesIO(encoded)) as image:
-                    return image.size[::-1]
+                    return stored(image)
             except UNREADABLE:
                 raise RunError(f"{self.name} {split} {records.ids[row]} is not an image") from None
 
@@ -169,8 +169,8 @@ class TfdsSource:
             ) from error
 
     @functools.cached_property
-    def _decode(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        return make_decode(self._features, self.data.image_key, self.data.resize_policy)
+    def _decode(self) -> Callable[[list[bytes]], np.ndarray]:
+        return make_decode(self._features, self.data)
 
 
 def _cause(error: BaseException) -> str:
