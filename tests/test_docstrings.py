@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(
-    file for folder in ("triplet_train", "tests") for file in (ROOT / folder).rglob("*.py")
+    file
+    for folder in ("triplet_train", "scripts", "tests")
+    for file in (ROOT / folder).rglob("*.py")
 )
 ODD = re.compile(r"(What|Whether|How|Which|Where|When|Who|Why|As|The same)\b")
 

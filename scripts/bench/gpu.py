@@ -295,7 +295,7 @@ def step_rows(options: argparse.Namespace) -> Rows:
 
 
 def per_turn(run: Callable[[int], object], budget: float) -> float:
-    """Seconds of a turn of a loop that makes as many turns as it is told; the median of five."""
+    """Seconds of a turn of `run`, which makes a given number of turns; the median of five."""
     run(1)  # compiles
     turns, took = 1, 0.0
     while took < budget / 5 and turns < 10**5:
@@ -416,7 +416,7 @@ def torch_loss_rows(options: argparse.Namespace) -> Rows:
 
 
 def torch_step_rows(options: argparse.Namespace) -> Rows:
-    """The same tower, loss and Adam, with the images on the device."""
+    """Steps of PyTorch with the same tower, loss and Adam, with the images on the device."""
     import torch
 
     def measured(size: int, bfloat16: bool) -> Found:

@@ -55,7 +55,7 @@ def tensorflow_with_threads() -> Any:
 
 
 def tensorflow_loss(library: str, loss: str) -> Callable[..., Any]:
-    """Ours or that of tensorflow_addons, which has the same name."""
+    """Loss of this package or that of tensorflow_addons, which has the same name."""
     name = f"triplet_{loss.replace('semi_hard', 'semihard')}_loss"
     function: Callable[..., Any] = getattr(importlib.import_module(MODULES[library]), name)
     return function

@@ -62,7 +62,7 @@ def read_table(config: Config, split: str) -> ImageTable:
 
 @dataclass
 class Training:
-    """What a training consists of before its first step."""
+    """Parts of a training before its first step."""
 
     config: Config
     images: ImageTable
@@ -94,7 +94,7 @@ class Training:
 
 
 class EndLoop(Exception):
-    """Ends a loop from within its evaluation."""
+    """End of a loop, raised by its evaluation."""
 
 
 def set_up(

@@ -1,4 +1,4 @@
-"""Draws docs/losses.png: which triplets of one anchor each mining strategy counts.
+"""Draw docs/losses.png: which triplets of one anchor each mining strategy counts.
 
 python scripts/docs/draw_losses.py
 """

@@ -17,6 +17,7 @@ _short.maxlevel, _short.maxlist, _short.maxdict = 3, 20, 20
 _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
+# PyYAML is extended: users' yes, off and 010 keep their YAML 1.1 meaning; `dump` can be read again.
 class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses duplicate keys and everything that makes a short text expensive.
 
