@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_the_page_on_the_configuration_shows_the_schema_as_it_is():
     page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     shown = f"```yaml\n{schema_as_yaml(names=False)}```\n"
     assert shown in page, "run python scripts/docs/write_configuration.py"
+
+
+@pytest.mark.slow
+def test_the_page_on_tfds_has_the_data_sets_of_the_installed_version():
+    page = (ROOT / "docs/tfds.md").read_text(encoding="utf-8")
+    written = set(
+        runpy.run_path(str(ROOT / "scripts/docs/write_tfds_page.py"))["page"]().split("\n")
+    )
+    # With a network TFDS describes more of them.
+    assert set(page.split("\n")) <= written, "run python scripts/docs/write_tfds_page.py"
 
 
 def test_the_configurations_on_the_pages_are_valid(tmp_path):

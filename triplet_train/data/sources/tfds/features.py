@@ -97,7 +97,7 @@ def _feature(
     features: tfds.features.FeaturesDict, key: str, option: str, dataset: str
 ) -> tfds.features.FeatureConnector:
     """Return a feature by its name. Raises RequestError if an image may have several values."""
-    every = {name: (feature, several) for name, feature, several in _flat(features)}
+    every = {name: (feature, several) for name, feature, several in flat(features)}
     if key not in every:
         raise RequestError(
             f"data.{option}: {dataset} has no feature {key!r}; it has {_names(features)}"
@@ -111,7 +111,7 @@ def _feature(
     return feature
 
 
-def _flat(
+def flat(
     feature: tfds.features.FeatureConnector, name: str = "", several: bool = False
 ) -> Iterator[tuple[str, tfds.features.FeatureConnector, bool]]:
     """Yield features that contain no others: name, feature, True if it may have several values.
@@ -122,10 +122,10 @@ def _flat(
         feature, several = feature.feature, True
     if isinstance(feature, tfds.features.FeaturesDict):
         for key, inner in feature.items():
-            yield from _flat(inner, f"{name}/{key}" if name else key, several)
+            yield from flat(inner, f"{name}/{key}" if name else key, several)
     else:
         yield name, feature, several
 
 
 def _names(features: tfds.features.FeaturesDict) -> str:
-    return ", ".join(name for name, _, _ in _flat(features))
+    return ", ".join(name for name, _, _ in flat(features))
