@@ -127,6 +127,7 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, wit
         "photos",
         "shapes",
         "unseen",
+        "unseen_share",
         "from_disk",
     }
 
