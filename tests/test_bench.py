@@ -11,34 +11,50 @@ import pytest
 BENCH = Path(__file__).parents[1] / "scripts/bench"
 
 
+SECTIONS = ["golden", "step", "mnist", "loss", "resume", "evaluation", "embedding"]
+
+
 def rows_of(output, *options, **environment):
     request = [sys.executable, BENCH / "gpu.py", "--quick", "--output", output, *options]
     subprocess.run(request, check=True, env=os.environ | environment)
-    content = json.loads(output.read_text())
-    assert not [row for row in content["rows"] if "failed" in row]
-    return content
+    return json.loads(output.read_text())
 
 
 @pytest.mark.slow
-def test_the_bench_for_a_gpu_measures_every_section(tmp_path, mnist_dir, golden):
-    content = rows_of(tmp_path / "gpu.json", "--golden", golden, TFDS_DATA_DIR=str(mnist_dir))
-    sections = {row["section"] for row in content["rows"]}
-    assert sections == {"machine", "golden", "step", "mnist", "loss"}
-    assert not content["left_out"]
-    (values,) = [row for row in content["rows"] if row["name"] == "as traced" and "cases" in row]
-    assert values["values"] < 2e-5 and values["gradients"] < 1e-5
+def test_the_bench_for_a_gpu_measures_every_section_and_joins_its_files(
+    tmp_path, mnist_dir, golden
+):
+    file = tmp_path / "gpu.json"
+    rows = rows_of(file, "--golden", golden, TFDS_DATA_DIR=str(mnist_dir))
+    assert not [row for row in rows if "remark" in row]
+    assert list(dict.fromkeys(row["section"] for row in rows)) == ["machine", *SECTIONS]
+    found = {(row["section"], row["name"]): row for row in rows}
+    values = found["golden", "without XLA"]
+    assert values["cases"] == 240 and values["values"] < 2e-5 and values["gradients"] < 1e-5
+    assert found["resume", "deterministic"]["bit for bit"]
+    assert found["embedding", "two convolutions"]["images/s"] > 0
+    other = tmp_path / "other.json"
+    step = next(row for row in rows if row["section"] == "step")
+    other.write_text(json.dumps([step | {"library": "pml", "images/s": 1234.5}]))
+    request = [sys.executable, BENCH / "gpu.py", "--read", file, other]
+    page = subprocess.run(request, check=True, capture_output=True, text=True).stdout
+    assert page.count("\n## ") == 8 and "PML images/s" in page
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {step['name']} ")]
+    assert "| 1,234 |" in line
 
 
 @pytest.mark.slow
-def test_the_bench_for_a_gpu_names_the_rows_for_which_no_time_was_left(tmp_path):
-    content = rows_of(tmp_path / "gpu.json", "--only", "step", "--minutes", "0")
-    assert content["rows"] == []
-    assert content["left_out"] == [
-        "machine: this",
-        "step: two convolutions, B = 32, float32, XLA",
-        "step: two convolutions, B = 32, float32, XLA, images sent",
-        "step: two convolutions, B = 32, float32, as traced",
+def test_the_bench_for_a_gpu_measures_later_the_rows_for_which_no_time_was_left(tmp_path):
+    file, only = tmp_path / "gpu.json", ("--library", "ours", "--only", "evaluation")
+    rows = rows_of(file, *only, "--minutes", "0")
+    assert [(row["section"], row["name"], row["remark"]) for row in rows] == [
+        ("machine", "triplet-train", "no time was left"),
+        ("evaluation", "1,000 x 1,000", "no time was left"),
     ]
+    measured = rows_of(file, *only)
+    assert [row["name"] for row in measured] == [row["name"] for row in rows]
+    assert not [row for row in measured if "remark" in row]
+    assert rows_of(file, *only) == measured
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ the first batch, with TensorFlow, the tower, ids and labels, and at most.
 
 import tempfile
 import time
-from pathlib import Path
 from statistics import median
 
 from processes import command, peak, reset_peak, worker
@@ -47,11 +46,7 @@ def memory_of(format: str, count: int) -> dict[str, float]:
     from dataclasses import replace
 
     import numpy as np
-    from steps import made_images, set_up
-
-    from triplet_train.console import SILENT
-    from triplet_train.embeddings.files import writing
-    from triplet_train.jobs.open_tower import OpenTower
+    from steps import export, made_images, set_up
 
     few = made_images(8192, (8, 8, 1))
     images = replace(
@@ -63,11 +58,7 @@ def memory_of(format: str, count: int) -> dict[str, float]:
     )
     tower = set_up(few, config="digits_semihard").tower
     before = reset_peak()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "x"
-        with writing(file, format, tower.output_shape[-1], {}) as append:
-            for part in OpenTower(file, tower, None, None).tables(images, SILENT):
-                append(part)
+    export(tower, images, format)
     return {"before": before, "peak": peak()}
 
 

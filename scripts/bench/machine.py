@@ -3,6 +3,8 @@
 import datetime
 import os
 import platform
+import re
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +25,8 @@ def stamp() -> str:
 
 def commit() -> str:
     """Commit of this checkout; `-dirty` if tracked files outside docs/ have changed since."""
+    if not shutil.which("git"):
+        return "unknown"
     root = Path(__file__).parents[2]
 
     def git(*arguments: str) -> str:
@@ -31,6 +35,13 @@ def commit() -> str:
 
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
     return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
+
+
+def gpu_driver() -> str:
+    """Version of NVIDIA's kernel module."""
+    file = Path("/proc/driver/nvidia/version")
+    found = re.search(r"\d+\.\d[\d.]*", file.read_text()) if file.exists() else None
+    return found[0] if found else "unknown"
 
 
 def field(file: str, name: str) -> str:

@@ -19,6 +19,9 @@ from triplet_train.data.caching import cached
 from triplet_train.data.images import ImageTable
 from triplet_train.data.pipeline import training_batches
 from triplet_train.data.source import open_source
+from triplet_train.embeddings.files import writing
+from triplet_train.errors import Stopped
+from triplet_train.jobs.open_tower import OpenTower
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
@@ -78,17 +81,24 @@ class Training:
             lambda local: training_batches(self.images, self.batches, 0, local, 1)
         )
 
-    def loop(self, evaluate: Callable[[], dict[str, float]] | None, **settings: Any) -> str:
+    def loop(
+        self,
+        evaluate: Callable[[], dict[str, float]] | None,
+        folder: Path | None = None,
+        resume: bool = False,
+        **settings: Any,
+    ) -> str:
         """Run the loop of triplet-train with these keys of `train`; return its metrics.jsonl.
 
-        `evaluate` gives recall_at_1 and map_at_r, or ends the loop by raising EndLoop.
+        `evaluate` gives recall_at_1 and map_at_r, or ends the loop by raising EndLoop. The run is
+        in `folder`, or in a temporary one.
         """
         section = self.config.train.model_copy(update=settings)
         config = self.config.model_copy(update={"train": section})
-        with tempfile.TemporaryDirectory() as folder:
-            run = RunFolder(Path(folder))
-            context = Context(config, run, devices=self.devices, console=SILENT)
-            with suppress(EndLoop):
+        with tempfile.TemporaryDirectory() as temporary:
+            run = RunFolder(folder or Path(temporary))
+            context = Context(config, run, resume, devices=self.devices, console=SILENT)
+            with suppress(EndLoop, Stopped):
                 train(context, self.tower, self.images, self.batches, evaluate)
             return run.metrics_log.read_text()
 
@@ -119,6 +129,22 @@ def set_up(
     )
     batches = make_batches(loaded, images.labels)
     return Training(loaded, images, batches, tower, optimizer, devices, step)
+
+
+def export(tower: keras.Model, images: ImageTable, format: str = "parquet") -> float:
+    """Write embeddings of `images` as triplet-embed does.
+
+    Return the images per second after the first batch, which compiles; 0.0 if there is no other.
+    """
+    ends, counts = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "x"
+        with writing(file, format, tower.output_shape[-1], {}) as append:
+            for part in OpenTower(file, tower, None, None).tables(images, SILENT):
+                append(part)
+                ends.append(time.perf_counter())
+                counts.append(len(part.labels))
+        return sum(counts[1:]) / (time.perf_counter() - ends[0])
 
 
 def timed(call: Callable[[], tf.Tensor], calls: int) -> Callable[[], float]:

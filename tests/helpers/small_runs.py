@@ -38,7 +38,16 @@ def build_small(model, image_shape, *arguments, **options):
     return keras.Model(images, build_tower(model, large.shape[1:], *arguments, **options)(large))
 
 
-def start(config, folder, *, resume=False, evaluate=metrics, build=build_small, images=IMAGES):
+def start(
+    config,
+    folder,
+    *,
+    resume=False,
+    evaluate=metrics,
+    build=build_small,
+    images=IMAGES,
+    console=SILENT,
+):
     """The tower's weights at the end, and the state of training."""
     devices = choose_devices(config)
     if devices.chief:
@@ -51,7 +60,7 @@ def start(config, folder, *, resume=False, evaluate=metrics, build=build_small, 
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
-    context = Context(config, RunFolder(folder), resume, devices=devices, console=SILENT)
+    context = Context(config, RunFolder(folder), resume, devices=devices, console=console)
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
         state = train(context, tower, images, batches, evaluate)

@@ -1,5 +1,6 @@
 """Several steps in one call, as on one GPU; here XLA compiles them for the CPU."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from tensorflow.python.framework import config as of_tensorflow  # without a pub
 
 from tests.helpers.small_runs import IMAGES, recalls, start
 from triplet_train.config import load_config
+from triplet_train.console import Console
 from triplet_train.errors import RunError
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.registry import STRATEGIES
@@ -119,8 +121,12 @@ def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_f
         return strategy
 
     monkeypatch.setattr(loop, "make_strategy", leaving_the_device)
-    start(config_of(steps=2), tmp_path / "auto", evaluate=evaluate())
+    lines = []
+    console = Console(write=lines.append)
+    start(config_of(steps=2), tmp_path / "auto", evaluate=evaluate(), console=console)
     assert not as_on_a_gpu
+    (said,) = [line for line in lines if "XLA" in line]
+    assert re.fullmatch(r"XLA cannot compile the step \(.+\); training goes on without it", said)
     asked = config_of(steps=2, jit_compile="true")
     for one_gpu in (True, False):
         monkeypatch.setattr(Devices, "one_gpu", one_gpu)
