@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from tests.helpers.made_sets import picture
 from triplet_train.config import DataConfig
@@ -99,6 +100,24 @@ def test_a_black_image_and_one_of_a_pixel_are_images(tmp_path, levels, size):
     Image.fromarray((levels(size) * 255).astype(np.uint8)).save(tmp_path / "x.png")
     image = make_decode((8, 8, 1), "resize")(tmp_path / "x.png")
     assert (image == levels(1) * 255).all()
+
+
+@pytest.mark.parametrize("policy", ["pad", "crop", "resize"])
+def test_large_photographs_are_decoded_at_a_fraction_of_their_size(tmp_path, policy, monkeypatch):
+    colours = Image.fromarray(picture(0, 30, 40)).resize((1600, 1200), Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(0).normal(0, 12, (1200, 1600, 3))
+    photo = Image.fromarray(np.clip(np.asarray(colours) + noise, 0, 255).astype(np.uint8))
+    photo.save(tmp_path / "x.jpg", quality=90)
+    decode, decoded = make_decode((64, 64, 3), policy), []
+    convert = Image.Image.convert
+    monkeypatch.setattr(
+        Image.Image, "convert", lambda i, *a: (decoded.append(i.size), convert(i, *a))[1]
+    )
+    small = decode(tmp_path / "x.jpg").astype(int)
+    monkeypatch.setattr(JpegImageFile, "draft", lambda *_: None)
+    whole = decode(tmp_path / "x.jpg").astype(int)
+    assert decoded == [(400, 300), (1600, 1200)]
+    assert abs(small - whole).max() <= 2
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -19,6 +19,7 @@ from triplet_train.files import first_line
 # Pillow raises these for files that are damaged, or too large to be meant.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_SURPLUS = 4  # then the resized image differs by 2 levels at most on photographs
 _DEPTHS = (8, 12, 16, 32)  # bits of a grey level; few, so that dark images of a set stay dark
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -157,6 +158,8 @@ def make_convert(shape: Shape, policy: str, background: Colour = WHITE) -> Conve
     resize = resizes[policy]
 
     def convert(image: Image.Image) -> np.ndarray:
+        # libjpeg decodes to 1/2, 1/4 or 1/8 of the size; what remains is still a good deal larger.
+        image.draft(image.mode, (_SURPLUS * max(height, width),) * 2)
         upright = _eight_bits(_upright(image))
         if channels < 4 and upright.has_transparency_data:
             layer = Image.new("RGBA", upright.size, background)
