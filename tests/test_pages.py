@@ -64,7 +64,7 @@ def follow(page, command, *more, **names):
             exec(compile(python, "page.md", "exec"), names)
         elif yaml:
             Path(file).write_text(yaml)
-            if "image_folder" in yaml:
+            if "path: " in yaml:
                 folders.add(file)
         elif line.startswith("triplet-") and "--engine ray" not in line:
             program, *arguments = shlex.split(line)
@@ -119,13 +119,20 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, wit
     paths = [f"{name}/{number}.jpg" for name in classes for number in range(6)]
     make_folder(workplace / "photos", [f"{s}/{path}" for s in ("train", "test") for path in paths])
     make_folder(workplace / "shapes", paths, size=(30, 50))
+    rows = ["path,label,split"]
+    rows += [
+        f"photos/{s}/{path},{path.split('/')[0]},{s}" for s in ("train", "test") for path in paths
+    ]
+    for name in ("items", "new"):
+        Path(f"{name}.csv").write_text("\n".join(rows))
     page = read("data.md")
     small = [*changed("train.steps=4", "train.eval_every=4"), "--data-dir", data_dir]
     done = follow(page, command, *small)
-    assert len([step for step in done if step.startswith("triplet-")]) >= 7
+    assert len([step for step in done if step.startswith("triplet-")]) >= 10
     assert {path.name for path in Path("runs").iterdir()} == {
         "photos",
         "shapes",
+        "items",
         "unseen",
         "unseen_share",
         "from_disk",

@@ -36,10 +36,11 @@ STRATEGIES = {
     "naive": Strategy("one random positive and one random negative per anchor"),
 }
 
-# data/sources/NAME.py has `source`; see data/source.py. Each name with the layout of the images
-# below data.path. Any other name is that of a TFDS data set.
+# data/sources/NAME.py has `source`; see data/source.py. Each name with the content of data.path.
+# Any other name is that of a TFDS data set.
 SOURCES = {
     "image_folder": "<path>/<split>/<class>/* or <path>/<class>/*",
+    "table": "a .csv, .tsv, .jsonl or .parquet file with the path and label of each image",
 }
 
 

@@ -12,8 +12,8 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig
+from triplet_train.data import file_source
 from triplet_train.data.source import open_source
-from triplet_train.data.sources import image_folder
 from triplet_train.embeddings.files import read_table
 
 pytestmark = pytest.mark.usefixtures("without_pages")
@@ -67,13 +67,13 @@ def test_a_file_in_two_classes_is_searched_for_and_reported_once_by_each_command
     photos, command, monkeypatch
 ):
     """Images for training and for evaluation are compared, too."""
-    looked_for, look = [], image_folder.in_two_classes
+    looked_for, look = [], file_source.in_two_classes
 
     def counted(folder, classes, *console):
         looked_for.append(classes)
         return look(folder, classes, *console)
 
-    monkeypatch.setattr(image_folder, "in_two_classes", counted)
+    monkeypatch.setattr(file_source, "in_two_classes", counted)
     more = ["data.image_size=[8, 8]", "embeddings.splits=['-30%', '70%']", "train.steps=4"]
     request = ["--config", "photos.yaml", *changed(*more), "--run-dir", "run"]
     source = open_source(

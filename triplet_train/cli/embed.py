@@ -29,7 +29,10 @@ def embed(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="Embed the images in this folder and below it, instead of a split."),
+        typer.Option(
+            help="Embed the images in this folder and below it, or those that a table names (.csv, "
+            ".tsv, .jsonl or .parquet), instead of a split."
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -89,7 +92,7 @@ def embed(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     version: Version = False,
 ) -> None:
-    """Write the embeddings of a split or a folder, with ids, labels and their origin.
+    """Write the embeddings of a split, a folder or a table, with ids, labels and their origin.
 
     \b
     Examples:

@@ -27,11 +27,24 @@ def schema_as_yaml(names: bool = True) -> str:
         if "$ref" not in field:
             lines += ["", *_key(key, field, names, required=False)]
             continue
-        section = schema["$defs"][field["$ref"].rpartition("/")[2]]
-        lines += ["", f"{key}:  # {section['description']}"]
-        for name, part in section["properties"].items():
-            lines += _key(f"  {name}", part, names, required=name in section.get("required", ()))
+        lines += ["", *_section(key, field, schema["$defs"], names)]
     return "\n".join(lines) + "\n"
+
+
+def _section(
+    key: str, field: dict[str, Any], definitions: dict[str, Any], names: bool
+) -> list[str]:
+    """Write a section with its keys, two spaces further to the right, and sections in it."""
+    section = definitions[field["$ref"].rpartition("/")[2]]
+    lines = [f"{key}:  # {section['description']}"]
+    margin = " " * (len(key) - len(key.lstrip()) + 2)
+    for name, part in section["properties"].items():
+        if "$ref" in part:
+            lines += _section(margin + name, part, definitions, names)
+        else:
+            required = name in section.get("required", ())
+            lines += _key(margin + name, part, names, required=required)
+    return lines
 
 
 def _key(name: str, field: dict[str, Any], names: bool, *, required: bool) -> list[str]:

@@ -143,10 +143,7 @@ def _shown_key(key: str) -> str:
 
 def _nearest_key(keys: list[str]) -> str:
     """Suggest the nearest key of the same section, or else of any section."""
-    sections = {"": list(Config.model_fields)}
-    for name, field in Config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            sections[f"{name}."] = list(field.annotation.model_fields)
+    sections = _keys_by_section(Config, "")
     anywhere = {key: section for section, names in sections.items() for key in names}
     *parents, key = keys
     section = "".join(f"{parent}." for parent in parents)
@@ -154,6 +151,15 @@ def _nearest_key(keys: list[str]) -> str:
         if near := difflib.get_close_matches(key, names, n=1):
             return f"; did you mean {names[near[0]]}{near[0]}?"
     return ""
+
+
+def _keys_by_section(section: type[BaseModel], name: str) -> dict[str, list[str]]:
+    """Return the keys of a section and, before them, of the sections in it, by section."""
+    keys: dict[str, list[str]] = {}
+    for key, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys |= _keys_by_section(field.annotation, f"{name}{key}.")
+    return keys | {name: list(section.model_fields)}
 
 
 def _nearest(word: str, valid: Iterable[str]) -> str:

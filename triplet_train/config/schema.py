@@ -59,6 +59,20 @@ def _a_colour(value: Any) -> tuple[int, ...]:
     return tuple(levels)
 
 
+def _a_label(item: object) -> object:
+    return str(item) if type(item) is int else item
+
+
+def _a_pattern(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if "label" not in groups:
+        raise ValueError("has no group named label, as in (?P<label>[0-9]+)_")
+    return pattern
+
+
 def _takers(option: str | None) -> str:
     """Name the strategies that take an option of their own."""
     return either(name for name, facts in STRATEGIES.items() if option in facts.options)
@@ -83,6 +97,8 @@ ClassList = Annotated[list[Annotated[int | str, BeforeValidator(_a_class)]], Fie
 Share = Annotated[str, WithJsonSchema({"const": "N%"})]
 # `_classes` comes first, because errors of a union would not be at the place in the list.
 Classes = Annotated[Share | ClassList, BeforeValidator(_classes)]
+Label = Annotated[str, BeforeValidator(_a_label), Field(min_length=1)]
+Pattern = Annotated[str, AfterValidator(_a_pattern)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
 FormatName = Annotated[str, OneOf(FORMATS)]
@@ -100,18 +116,38 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+class ColumnsConfig(Section):
+    """names of the columns of a table"""
+
+    path: str = Field("path", description="of the image, absolute or in data.root")
+    label: str = Field("label", description="class of the image, text or an integer")
+    split: str = Field("split", description="such as train; without it, splits are shares")
+
+
 class DataConfig(Section):
     """where the images come from, and which classes are used"""
 
     dataset: str = Field(
-        description="a TFDS name (name/config:version works), digits (needs no download) or "
-        f"{either(SOURCES)}"
+        description="a TFDS name (name/config:version works), "
+        + either(["digits (needs no download)", *SOURCES])
     )
     path: AbsolutePath | None = Field(
         None, description="; ".join(f"{name}: {meaning}" for name, meaning in SOURCES.items())
     )
     data_dir: AbsolutePath | None = Field(
         None, description="folder of the TFDS data sets; default: TFDS's own"
+    )
+    root: AbsolutePath | None = Field(
+        None, description="table: where its paths start; default: the folder of the table"
+    )
+    columns: ColumnsConfig = Field(ColumnsConfig(), description="names of the columns of a table")
+    label_pattern: Pattern | None = Field(
+        None,
+        description=f"{either(SOURCES)}: regular expression on the path, whose group `label` is "
+        "the class",
+    )
+    junk_labels: list[Label] = Field(
+        [], description=f"{either(SOURCES)}: classes whose images are ignored, such as '-1'"
     )
     train_split: str = Field("train", description="TFDS slices such as train[:90%] work")
     eval_split: str = Field("test", description="evaluated during training to choose the best step")
@@ -179,9 +215,23 @@ class DataConfig(Section):
         default = cls.model_fields[str(info.field_name)].default
         if value != default and info.data.get("dataset") in SOURCES:
             raise ValueError(
-                f"is for TFDS data sets only; {either(SOURCES)} reads data.path, with a folder for "
-                "each class"
+                f"is for TFDS data sets only; dataset {info.data['dataset']} reads data.path"
             )
+        return value
+
+    @field_validator("root", "columns")
+    @classmethod
+    def belongs_to_a_table(cls, value: Any, info: ValidationInfo) -> Any:
+        default = cls.model_fields[str(info.field_name)].default
+        if value != default and info.data.get("dataset") not in (None, "table"):
+            raise ValueError("is for dataset: table only")
+        return value
+
+    @field_validator("label_pattern", "junk_labels")
+    @classmethod
+    def belongs_to_files(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("dataset") not in (None, *SOURCES):
+            raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return value
 
     @field_validator("cache", mode="before")
@@ -200,7 +250,7 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def has_path(self) -> "DataConfig":
         if self.dataset in SOURCES and not self.path:
-            raise ValueError(f"dataset {self.dataset} needs data.path, the folder with the images")
+            raise ValueError(f"dataset {self.dataset} needs data.path: {SOURCES[self.dataset]}")
         return self
 
     @property

@@ -78,7 +78,7 @@ class OpenTower:
             classes_of_run = None
             data = {key: data[key] for key in ("data_dir", "resize_policy", "background")}
         if data.get("dataset") in SOURCES and "data_dir" in given:
-            given["path"] = given.pop("data_dir")  # the folder was moved
+            given["path"] = given.pop("data_dir")  # it was moved
         if classes is not None:
             chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]
             given |= {"train_classes": None, "eval_classes": chosen}

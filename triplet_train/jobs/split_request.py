@@ -15,7 +15,7 @@ class SplitRequest:
     `classes` is `all`, or classes as in data.eval_classes, separated by commas.
 
     Raises:
-        RequestError: the data set is a kind of folder.
+        RequestError: the data set is one of files.
     """
 
     split: str | None = None
@@ -28,7 +28,7 @@ class SplitRequest:
     def __post_init__(self) -> None:
         if self.dataset in SOURCES:
             raise RequestError(
-                f"--dataset {self.dataset}: embed a folder with triplet-embed --images"
+                f"--dataset {self.dataset}: embed a folder or table with triplet-embed --images"
             )
 
     @property

@@ -14,6 +14,7 @@ from triplet_train.run.request import TrainRequest
 _MAY_CHANGE = (
     "data.data_dir",
     "data.path",
+    "data.root",
     "data.cache",
     "train.devices",
     "train.jit_compile",

@@ -35,7 +35,7 @@ def test_options_that_exclude_each_other_are_refused_before_the_output_is_looked
     output = tmp_path / "missing" / "x.npz"
     for options, message in (
         ({"images": tmp_path, "classes": "all"}, "do not go with --images"),
-        ({"dataset": "image_folder"}, "embed a folder with triplet-embed --images"),
+        ({"dataset": "image_folder"}, "embed a folder or table with triplet-embed --images"),
         ({"engine": "rya"}, "expected local or ray"),
         ({"engine": "ray", "shard": "1/2"}, "leave out --shard"),
         ({"shard": "3/2"}, "expected I/N"),

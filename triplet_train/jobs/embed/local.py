@@ -4,10 +4,9 @@ from pathlib import Path
 
 from triplet_train.console import Console
 from triplet_train.data.decoding import WHITE
-from triplet_train.data.image_files import class_of
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.errors import RunError
 from triplet_train.jobs.embed.request import EmbedRequest
 from triplet_train.jobs.open_tower import OpenTower, open_tower
@@ -30,7 +29,7 @@ def write(
         Number of vectors and their dimensions.
 
     Raises:
-        RequestError: see `OpenTower` and `unsplit_folder`.
+        RequestError: see `OpenTower` and `unsplit_images`.
         RunError: images cannot be read. The others are written all the same, unless the request is
             strict.
     """
@@ -73,9 +72,13 @@ def _images(
         policy = data.resize_policy if data else "pad"
         background = data.background if data else WHITE
         shape = opened.tower.input_shape[1:]
-        table = unsplit_folder(request.images, shape, policy, background, strict=request.strict)
-        classes = {path: class_of(path) for path in table.ids if class_of(path)}
-        doubles = in_two_classes(request.images, classes, console) if compare else []
+        table = unsplit_images(
+            request.images, shape, policy, background, strict=request.strict, data=data
+        )
+        root = request.images if request.images.is_dir() else request.images.parent
+        names = [table.class_names[label] for label in table.labels.tolist()]
+        classes = {path: name for path, name in zip(table.ids, names, strict=True) if name}
+        doubles = in_two_classes(root, classes, console) if compare else []
     return table, [*table.notes, *doubles]
 
 
