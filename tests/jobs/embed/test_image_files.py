@@ -87,7 +87,9 @@ def test_a_pretrained_network_that_scales_its_images_is_accepted_and_its_lengths
 def test_images_of_other_sizes_and_colours_are_converted_for_the_tower(workplace, exported):
     (workplace / "photos").mkdir()
     for number, shape in enumerate([(30, 30, 3), (8, 8, 4), (200, 200, 3)]):
-        Image.fromarray(np.full(shape, 99, np.uint8)).save(workplace / f"photos/{number}.png")
+        levels = np.full(shape, 99, np.uint8)
+        levels[..., 3:] = 255  # opaque
+        Image.fromarray(levels).save(workplace / f"photos/{number}.png")
     assert exported("--images", "photos", "--output", "x.npz")[0] == 0
     vectors = read_table(workplace / "x.npz").embeddings
     np.testing.assert_allclose(vectors, vectors[[0, 0, 0]], atol=1e-5)  # all of one grey
