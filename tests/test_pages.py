@@ -168,7 +168,7 @@ def without_memory():
     config = load_config("digits_semihard")
     with alone.failures_explained(
         lambda: (
-            f"{fewer_at_a_time(config, 1)}, or give --resume where there is more memory; "
+            f"{fewer_at_a_time(config, 1)}, or give --resume on a machine with more memory; "
             "the newest good checkpoint is runs/mine/checkpoints/step_00000250"
         )
     ):

@@ -13,38 +13,38 @@ from triplet_train.registry import APPLICATIONS, FILES, FORMATS, SOURCES, STRATE
 
 DOCS = Path(__file__).parents[1] / "docs"
 OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
-# room -> names, the function in the file of each, and the page that documents them
-ROOMS = {
+# package -> names, the function in the file of each, and the page that documents them
+PACKAGES = {
     "losses": (STRATEGIES, "triplet_{}_statistics", "losses.md"),
     "models.towers": (OWN_TOWERS, "features", "towers.md"),
     "data.sources": (SOURCES, "source", "data.md"),
     "embeddings.formats": (FORMATS, "writer", "embeddings.md"),
 }
 
-# Arguments of a strategy that training passes, besides its own options.
+# Arguments of a strategy that training passes in addition to its options.
 PASSED = {"y_true", "y_pred", "margin", "distance_metric"}
 
 
-def plug_in(room, name):
+def plug_in(package, name):
     """Import the function that the file of a name has to have."""
-    module = import_module(f"triplet_train.{room}.{name}")
-    return getattr(module, ROOMS[room][1].format(name))
+    module = import_module(f"triplet_train.{package}.{name}")
+    return getattr(module, PACKAGES[package][1].format(name))
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(room):
-    names, _, page = ROOMS[room]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_name_is_that_of_a_file_and_has_its_entry_in_the_documentation(package):
+    names, _, page = PACKAGES[package]
     text = (DOCS / page).read_text()
     for name in names:
-        assert callable(plug_in(room, name))
+        assert callable(plug_in(package, name))
         assert re.search(rf"(?<![-\w]){name}(?![-\w])", text), f"docs/{page} lacks {name}"
 
 
-def test_files_of_one_room_take_the_same_arguments():
-    for room in set(ROOMS) - {"losses"}:
-        names, _, _ = ROOMS[room]
-        signatures = {tuple(inspect.signature(plug_in(room, name)).parameters) for name in names}
-        assert len(signatures) == 1, (room, signatures)
+def test_files_of_one_package_take_the_same_arguments():
+    for package in set(PACKAGES) - {"losses"}:
+        names, _, _ = PACKAGES[package]
+        signatures = {tuple(inspect.signature(plug_in(package, name)).parameters) for name in names}
+        assert len(signatures) == 1, (package, signatures)
     for format in FILES:
         assert import_module(f"triplet_train.embeddings.formats.{format}").read
 

@@ -30,7 +30,7 @@ class Console:
 
     Args:
         quiet: print no lines and show no bars.
-        write: takes each line that is said.
+        write: receives each line.
 
     Attributes:
         quiet: as given.
@@ -49,15 +49,15 @@ class Console:
         self.say(f"warning: {message}")
 
     def bar(self, total: int, what: str) -> "Bar":
-        """A bar over `total` images that shows itself after a second, on a terminal only."""
+        """Return a progress bar for `total` images, shown after a second and on a terminal only."""
         return Bar(total, what, self.quiet)
 
     def muted(self) -> "Console":
-        """A console with the same bars that says nothing."""
+        """Return a console with the same bars that prints no lines."""
         return Console(self.quiet, write=lambda line: None)
 
     def lenient(self) -> "Console":
-        """A console whose lines may be lost without stopping the command."""
+        """Return a console that ignores lines that cannot be written."""
 
         def write(line: str) -> None:
             with suppress(Stopped):
@@ -94,14 +94,14 @@ SILENT = Console(quiet=True)
 
 
 def hung_up() -> bool:
-    """True if nobody reads standard error any more: a closed pipe or terminal.
+    """Return True if standard error is a closed pipe or terminal.
 
-    A bar cannot tell, since tqdm hides the error.
+    tqdm hides this error from the code that updates a bar.
     """
     try:
         number = sys.stderr.fileno()
     except (OSError, ValueError):  # no file of the system, as in a notebook
         return False
     poll = select.poll()
-    poll.register(number, 0)  # errors are reported unasked
+    poll.register(number, 0)  # poll always reports errors
     return bool(poll.poll(0))

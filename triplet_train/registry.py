@@ -1,8 +1,8 @@
-"""Names that a configuration or a command can use, with the facts that the package needs of them.
+"""Names that a configuration or a command accepts, and their properties.
 
 A line here makes a name known to the schema, `--schema`, `--help` and every error message. Each
-name is also that of the module that implements it, which is imported at first use; this module
-imports nothing heavy. CONTRIBUTING.md shows how to add a name.
+name is also that of the module that implements it, which is imported at first use. This module
+imports only the standard library. CONTRIBUTING.md shows how to add a name.
 """
 
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 
 class Strategy(NamedTuple):
-    """Facts of a mining strategy.
+    """Properties of a mining strategy.
 
     Attributes:
-        meaning: the triplets that it uses.
-        options: keys of `loss` that it takes beside margin and distance.
+        meaning: the triplets that it uses, in a few words.
+        options: keys of `loss` that it takes in addition to margin and distance.
     """
 
     meaning: str
@@ -45,12 +45,12 @@ SOURCES = {
 
 
 class Format(NamedTuple):
-    """Facts of a format of embeddings.
+    """Properties of a format of embeddings.
 
     Attributes:
         meaning: a description in a few words.
-        readable: a command can read it; its suffix is its name.
-        entries: names of the files in it, if it is a folder. The first is always there.
+        readable: True if commands can read it; the suffix of a file is then the name of the format.
+        entries: names of the files in it, if it is a folder. The first always exists.
         in_tensorboard: a run exports it to tensorboard/, since TensorBoard opens nothing outside
             the folder of its settings.
     """
@@ -116,13 +116,13 @@ APPLICATIONS = (
 
 
 class Tower(NamedTuple):
-    """Facts of a tower.
+    """Properties of a tower.
 
     Attributes:
         meaning: a description in a few words.
-        filters: the default of model.filters; None: it has its own and takes none.
-        batch_norm: True or False where it always or never has batch normalisation; None: as
-            model.batch_norm says.
+        filters: the default of model.filters; None: the architecture fixes them.
+        batch_norm: True: always uses batch normalisation; False: never; None: set by
+            model.batch_norm.
     """
 
     meaning: str

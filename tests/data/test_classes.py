@@ -49,7 +49,7 @@ def test_classes_are_named_by_number_by_name_or_by_range(spec, labels):
 
 @pytest.mark.parametrize("spec", [[6], ["bea"], ["6-9"], ["5-1"], [-1], [""], ["1-"]])
 def test_an_unknown_class_is_refused_with_the_known_ones(spec):
-    with pytest.raises(RequestError, match=r"data\.eval_classes: there is no .*numbered 0 to 5"):
+    with pytest.raises(RequestError, match=r"data\.eval_classes: no class .*numbered 0 to 5"):
         labels_of([0, *spec], NAMES, "data.eval_classes")
     with pytest.raises(RequestError, match="did you mean 'bee'"):
         labels_of(["bea"], NAMES, "")
@@ -127,14 +127,14 @@ def test_classes_that_are_both_are_refused_by_name():
     both = data(train_classes=["0-3"], eval_classes=["cat", 3, 5])
     for rows in (training_images, evaluated_images):
         with pytest.raises(
-            RequestError, match=r"2 classes are in data.train_classes too.*: cat, 7"
+            RequestError, match=r"2 classes are also in data.train_classes.*: cat, 7"
         ):
             rows(TABLE, both, seed=0)
 
 
 def test_a_split_without_any_of_the_classes_is_refused():
     few = table(IMAGES[:2], LABELS[:2], class_names=NAMES)
-    with pytest.raises(RequestError, match=r"data\.eval_classes: no image of made"):
+    with pytest.raises(RequestError, match=r"data\.eval_classes: made has no image"):
         evaluated_images(few, data(eval_classes=["fox"]), seed=0)
 
 

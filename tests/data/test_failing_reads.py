@@ -73,7 +73,7 @@ def test_a_read_that_fails_again_is_never_taken_for_images(place, kind):
             try:
                 np.testing.assert_array_equal(pixels(hold(table)), expected)
             except RunError as error:
-                assert "cannot be read" in str(error)
+                assert "cannot be read" in str(error) or "cannot read" in str(error)
                 refused += 1
     assert refused
 
@@ -100,7 +100,7 @@ def test_records_that_fail_otherwise_are_named_too(place):
         np.testing.assert_array_equal(pixels(table), expected)
     with (
         failing(*reader, times=FOR_GOOD, kind=RuntimeError),
-        pytest.raises(RunError, match=f"{table.ids[0]} cannot be read: Input/output"),
+        pytest.raises(RunError, match=f"cannot read the image .*{table.ids[0]}: Input/output"),
     ):
         pixels(table)
 
@@ -109,7 +109,7 @@ def test_the_file_of_records_that_cannot_be_read_is_named(place):
     table = table_of(place, "tfrecord")
     with (
         failing(*READERS["tfrecord"], times=FOR_GOOD),
-        pytest.raises(RunError, match=r"digits-test\.tfrecord.*__0 cannot be read.*/digits-test"),
+        pytest.raises(RunError, match=r"cannot read .*digits-test\.tfrecord.*__0: .*/digits-test"),
     ):
         pixels(table)
 
@@ -128,7 +128,7 @@ def test_a_file_whose_labels_cannot_be_read_is_named_and_read_the_next_time(plac
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "stat", fails)
-        with pytest.raises(RunError, match=f"test cannot be read: .*Input/output.*{file}"):
+        with pytest.raises(RunError, match=f"digits/1.0.0 test: .*Input/output.*{file}"):
             source.table("test")
     with failing(np, "load") as failed:  # of what is kept; the labels are found again
         np.testing.assert_array_equal(source.table("test[:70]").labels, expected)
@@ -167,8 +167,6 @@ def test_training_that_cannot_read_a_batch_names_image_step_and_checkpoint(
     images = table_of(place, "tfrecord")
     with (
         failing(*READERS["tfrecord"], times=FOR_GOOD),
-        pytest.raises(
-            RunError, match=r"step 1: .*__\d+ cannot be read: .*Input/output.*; .*step_0"
-        ),
+        pytest.raises(RunError, match=r"step 1: .*__\d+: .*Input/output.*; .*step_0"),
     ):
         start(digits_config("batch.classes=3"), tmp_path, images=images)

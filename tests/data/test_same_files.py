@@ -23,7 +23,7 @@ def test_the_files_in_two_classes_are_those_that_comparing_every_pair_finds(tmp_
     ]
     expected = [group for group in same if len({classes[path] for path in group}) > 1]
     (line,) = in_two_classes(tmp_path, classes)
-    assert line.startswith(f"warning: {len(expected)} image files")
+    assert line.startswith(f"warning: {len(expected)} identical image files")
     for pair in line.split(": ")[-1].removesuffix(" ...").split(", "):
         first, second = pair.split(" = ")
         assert contents[first] == contents[second] and classes[first] != classes[second]

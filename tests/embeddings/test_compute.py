@@ -49,7 +49,7 @@ def test_vectors_are_the_same_whatever_the_batches_and_in_order():
 
 def test_too_little_memory_is_reported_with_settings_that_take_less():
     embed = make_embed(TooLarge(), 2)
-    message = "memory for 2 images at a time: .*OOM.*train.microbatch, or --batch-size"
+    message = "memory for 2 images at a time: .*OOM.*train.microbatch .*--batch-size"
     with pytest.raises(RunError, match=message) as error:
         embed(table(np.zeros((5, 4, 4, 1), np.uint8), np.zeros(5, np.int64)))
     assert "\n" not in str(error.value)

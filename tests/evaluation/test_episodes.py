@@ -225,7 +225,7 @@ def test_every_class_counts_the_same_however_few_its_queries():
 
 def test_too_few_classes_are_refused_with_their_number():
     x, y = clouds([1, 2, 5, 5, 6, 9])
-    with pytest.raises(RequestError, match=r"5-way 4-shot .* at least 5 images, and there are 4$"):
+    with pytest.raises(RequestError, match=r"5-way 4-shot .* 5 images, but only 4 have as many$"):
         evaluate_episodes(x, y, Episodes(10, 5, shots=4))
     assert evaluate_episodes(x, y, Episodes(10, 4, shots=4)).left_out_labels == [-1, 2]
 
@@ -234,5 +234,5 @@ def test_too_few_classes_are_refused_with_their_number():
     "wrong", [{"episodes": 1}, {"ways": 1}, {"shots": 0}, {"queries_per_class": 0}, {"seed": -1}]
 )
 def test_numbers_that_are_too_small_are_refused_by_name(wrong):
-    with pytest.raises(RequestError, match=f"^{next(iter(wrong))}: "):
+    with pytest.raises(RequestError, match=f"^{next(iter(wrong))} must be at least "):
         Episodes(**{"episodes": 10} | wrong)

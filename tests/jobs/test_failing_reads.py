@@ -29,7 +29,7 @@ def refused(use):
     """Assert that `use` raises an error with an image's name and the cause."""
     with (
         failing(os, "pread", times=FOR_GOOD),
-        pytest.raises(RunError, match=r"digits-test.*__\d+ cannot be read: .*Input/output"),
+        pytest.raises(RunError, match=r"cannot read the image .*digits-test.*__\d+: .*Input"),
     ):
         use()
 

@@ -82,7 +82,7 @@ def test_a_file_in_two_classes_is_searched_for_and_reported_once_by_each_command
     trained, evaluated = (source.table(split).ids for split in ("70%", "-30%"))
     (photos / "photos" / evaluated[-1]).write_bytes((photos / "photos" / trained[0]).read_bytes())
     pair = f"{trained[0]} = {evaluated[-1]}"  # of the first class and the last
-    said = f"1 image files are in two classes, byte for byte: {pair}\n"
+    said = f"1 identical image files are in two classes: {pair}\n"
     assert command(train, *request, "--dry-run")[1].count(said) == 1
     assert command(train, *request)[2].count(said) == 1
     assert [len(classes) for classes in looked_for] == [len(trained) + len(evaluated)] * 2

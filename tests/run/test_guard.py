@@ -43,7 +43,7 @@ def test_a_run_and_a_user_s_files_in_its_folder_are_never_changed_without_being_
 def test_a_folder_that_is_not_a_run_is_never_replaced(workplace, command, data_dir):
     (workplace / "thesis.txt").write_text("years of work")
     status, _, err = command(train, *small_run(data_dir, "--run-dir", ".", "--overwrite"))
-    assert status == 2 and "other than a run" in err
+    assert status == 2 and "is not empty and holds no run" in err
     assert [path.name for path in workplace.iterdir()] == ["thesis.txt"]
 
 
@@ -54,5 +54,5 @@ def test_a_configuration_of_another_result_is_refused_with_all_differences(
     more = changed("train.keep=9", "seed=3", "augment.erase=0.1")
     status, _, err = command(train, *RESUME, *more)
     assert status == 2 and not (run_copy / "metrics.json").exists()
-    assert "seed: 0 -> 3" in err and "train.keep: 3 -> 9  (this key may change)" in err
+    assert "seed: 0 -> 3" in err and "train.keep: 3 -> 9  (may change)" in err
     assert "augment.erase: 0.0 -> 0.1\n" in err

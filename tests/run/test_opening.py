@@ -30,7 +30,7 @@ def new(run):
 def test_a_second_process_in_a_run_folder_is_refused(run, new):
     with opened(new, {}):
         second = opened(replace(new, overwrite=True), {})
-        with pytest.raises(RequestError, match="another process is at work"), second:
+        with pytest.raises(RequestError, match="another process is using"), second:
             pass
         assert run.config.exists()
 

@@ -153,7 +153,8 @@ def test_an_image_that_cannot_be_read_for_several_steps_is_named_with_the_checkp
     tmp_path, as_on_a_gpu
 ):
     def fail(rows):
-        return IMAGES.read(rows), {0: "row 3 is no image"}
+        return IMAGES.read(rows), {0: "row 3"}
 
-    with pytest.raises(RunError, match="step 1 or soon after: row 3 is no image; the newest good"):
+    message = "step 1 or a following step: cannot read the image row 3; the newest good"
+    with pytest.raises(RunError, match=message):
         start(config_of(), tmp_path / "run", images=replace(IMAGES, try_read=fail))

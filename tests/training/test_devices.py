@@ -205,7 +205,7 @@ def test_processes_that_find_different_checkpoints_are_refused(tmp_path, of_two_
     )
     for end, step in zip(ends, (10, 20), strict=True):
         assert isinstance(end, RunError), end
-        assert f"of step {step} on this worker and of another step" in str(end)
+        assert f"of step {step} on this worker and that of another step" in str(end)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_dry_run_refuses_what_the_devices_of_the_machine_cannot_share():
 def test_devices_that_cannot_share_a_batch_are_refused():
     with pytest.raises(RequestError, match="5 devices cannot share the 4 x 3 = 12 images"):
         _require_equal_shares(digits(), 5)
-    with pytest.raises(RequestError, match=r"the 6 images on each of 2 .* of 4"):
+    with pytest.raises(RequestError, match=r"4 does not divide the 6 images .* divisor is 3"):
         _require_equal_shares(digits("train.microbatch=4"), 2)
     with pytest.raises(RequestError, match="batch normalisation"):
         _require_equal_shares(digits("train.microbatch=3", "model.batch_norm=true"), 2)

@@ -146,7 +146,7 @@ def with_kernel_times(factor):
         ("float32", 0, 16, "hardly trained: 8 of 8 steps .*gradient was 0.*--preview FILE.png"),
         # Short vectors have a large gradient.
         ("mixed_float16", 1e-6, 16, "hardly trained: 8 of 8 steps .*overflowed.*mixed_bfloat16"),
-        ("mixed_float16", 1e-6, 5, r"no longer finite \(5 steps in a row\) at step 5; its batch"),
+        ("mixed_float16", 1e-6, 5, r"no longer finite \(5 steps in a row\) at step 5, whose batch"),
     ],
 )
 def test_a_run_whose_steps_change_nothing_fails(
@@ -213,7 +213,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_last_good_checkpo
     diverging = ["optimizer.name=sgd", "optimizer.learning_rate=1e30", "model.batch_norm=false"]
     rarely = [f"train.{what}_every=12" for what in ("log", "eval", "checkpoint")]
     config = digits_config(*EVERYTHING, *diverging, *rarely)
-    with pytest.raises(RunError, match=r"the loss is nan at step 2; .*step_0*\. .*learning_rate"):
+    with pytest.raises(RunError, match=r"the loss is nan at step 2, .*step_0*\. .*learning_rate"):
         start(config, tmp_path)
     rows = PKBatches(LABELS, classes=4, per_class=3, seed=config.seed).rows(1)
     failed = json.loads((tmp_path / "failed_batch.json").read_text())

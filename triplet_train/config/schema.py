@@ -285,7 +285,9 @@ class AugmentConfig(Section):
     shift: Fraction = Field(0.0, description="largest shift, as a fraction of height and width")
     zoom: Fraction = Field(0.0, description="magnification by a factor from 1 - zoom to 1 + zoom")
     shear: Fraction = Field(
-        0.0, description="largest slide of a row, as a fraction of its distance from the middle"
+        0.0,
+        description="largest horizontal shift of a row, as a fraction of its distance from the "
+        "centre",
     )
     flip: Literal["horizontal", "vertical", "both"] | None = Field(
         None, description="with probability 1/2; both: horizontally and vertically, independently"

@@ -56,7 +56,7 @@ class PKBatches:
         if classes > usable.sum():
             raise RequestError(
                 f"batch.classes: {classes} distinct classes cannot be drawn from the "
-                f"{usable.sum()} that have at least two images"
+                f"{usable.sum()} that have at least two images; lower batch.classes"
             )
         self.size = classes * per_class
         self.steps_per_epoch = math.ceil(sizes[usable].sum() / self.size)

@@ -44,24 +44,24 @@ class ClassSchedule:
 
     def __init__(self, sizes: np.ndarray, classes: int, epoch: int, seed: int) -> None:
         self._classes, self._seed = classes, seed
-        # In this many steps a class appears about once, and so meets other classes each time.
+        # A class appears about once in this many steps, so it meets other classes each time.
         self._few = min(epoch, max(_FEWEST, min(_MOST, len(sizes) // classes)))
         self._period = _EPOCHS * epoch
         self._counts = appearances(sizes, classes, self._period)
         self._ahead: list[_Block] = []  # consecutive blocks, in reverse order
-        self._hands: tuple[range, np.ndarray, np.ndarray] = range(0), sizes, sizes
+        self._drawn: tuple[range, np.ndarray, np.ndarray] = range(0), sizes, sizes
 
     def draw(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes of a step, and in how many steps before each appears: int64 [P] both.
 
         The mean cost is O(P log(size / K)) for steps in order, and O(C log(steps)) for others.
         """
-        steps, classes, nth = self._hands
+        steps, classes, nth = self._drawn
         if step not in steps:
             block = self._block(step)
             steps = range(block.start, block.start + block.steps)
-            classes, nth = _dealt(block, self._classes, self._seed)
-            self._hands = steps, classes, nth
+            classes, nth = _draw(block, self._classes, self._seed)
+            self._drawn = steps, classes, nth
         return classes[step - steps.start], nth[step - steps.start]
 
     def _block(self, step: int) -> _Block:
@@ -127,7 +127,7 @@ def _of_those_that_appear(
     return _Block(start, steps, block.classes[there], counts[there], used[there])
 
 
-def _dealt(block: _Block, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _draw(block: _Block, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes of each step, and their appearances before it: int64 [steps, P] both.
 
     The appearances of all classes are lined up in random order of the classes. Each step takes P of

@@ -89,16 +89,16 @@ def _listed(
     if both:
         names = ", ".join(in_one_line(table.class_names[label]) for label in both[:5])
         raise RequestError(
-            f"data.eval_classes: {len(both)} classes are in data.train_classes too, so they are "
-            f"not held out: {names}"
+            f"data.eval_classes: {len(both)} classes are also in data.train_classes and therefore "
+            f"not held out: {names}; remove them from one of the lists"
         )
     rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
     if not len(rows) and spec:
-        raise RequestError(f"data.{key}: no image of {table.split} is of such a class")
+        raise RequestError(f"data.{key}: {table.split} has no image of these classes")
     if not len(rows):
         raise RequestError(
-            f"data.{other}: all images of {table.split} are of these classes, so none is left "
-            f"for data.{key}"
+            f"data.{other}: all images of {table.split} are of these classes; leave out "
+            f"some classes, or name others in data.{key}"
         )
     chosen = ", ".join(map(str, spec or spec_of_others))
     return replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
@@ -142,7 +142,7 @@ def labels_of(
         if not found and strict:
             near = difflib.get_close_matches(item, labels_by_name, n=1)
             raise RequestError(
-                f"{key}: there is no class {item[:80]!r} among the {len(numbers)}"
+                f"{key}: no class {item[:80]!r} among the {len(numbers)} classes"
                 + (f", numbered {min(numbers)} to {max(numbers)}" if numbers else "")
                 + (f"; did you mean {near[0]!r}?" if near else "")
             )
@@ -155,17 +155,18 @@ def _numbers(labels_by_name: dict[str, list[int]], new_labels: Collection[int]) 
     old = {name: n for name, n in labels_by_name.items() if not set(n).issubset(new_labels)}
     if all(name.isdecimal() and len(labels) == 1 for name, labels in old.items()):
         named = {int(name): labels[0] for name, labels in old.items()}
-        if len(named) == len(old):  # no 1 beside 01
+        if len(named) == len(old):  # not both 1 and 01
             new = {int(name): n[0] for name, n in labels_by_name.items() if name.isdecimal()}
             return new | named
     return {label: label for labels in old.values() for label in labels}
 
 
 def rotated(table: ImageTable) -> ImageTable:
-    """Turn each image by 0, 90, 180 and 270 degrees. Each turn of a class is a class of its own.
+    """Rotate each image by 0, 90, 180 and 270 degrees. Each rotation of a class is a new class.
 
-    This is usual for characters (Santoro et al., 2016, for Omniglot). The label of class c, turned
-    by 90 r degrees, is 4 c + r. The four turns of an image follow each other.
+    This is usual for characters (Santoro et al., 2016, for Omniglot). The label of class c, rotated
+    by 90 r degrees, is 4 c + r. The four rotations of an image
+    are consecutive rows.
 
     Raises:
         RequestError: the images are not square.
@@ -178,7 +179,7 @@ def rotated(table: ImageTable) -> ImageTable:
         )
 
     def try_read(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
-        # The turns of an image are often wanted together: it is decoded once.
+        # Rotations of an image are often read together: it is decoded once.
         once, places = np.unique(rows // 4, return_inverse=True)
         unturned, failures = table.try_read(once)
         images = unturned[places]

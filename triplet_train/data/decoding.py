@@ -16,7 +16,7 @@ from triplet_train.data.images import Shape, SizeOf, Stored, TryRead
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
-# Pillow raises these for files that are damaged, or too large to be meant.
+# Pillow raises these for files that are damaged, or implausibly large (decompression bombs).
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _SURPLUS = 4  # then the resized image differs by 2 levels at most on photographs
@@ -135,8 +135,7 @@ def make_convert(shape: Shape, policy: str, background: Colour = WHITE) -> Conve
 
     Resizing is bilinear, with antialiasing where an image shrinks. Colours are converted to grey
     by the weights of ITU-R 601. Grey levels of 16 bits are scaled by the 8, 12 or 16 bits that the
-    image uses. The first frame of several is taken. A photograph is turned upright if its EXIF
-    data tell the orientation of the camera.
+    image uses. Of an animation the first frame is taken. The EXIF orientation is applied.
 
     Args:
         shape: H, W and C (1, 3 or 4).
@@ -199,14 +198,14 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn an image by the orientation in its EXIF data.
 
-    `ImageOps.exif_transpose` also writes the EXIF data anew, and fails where they are damaged.
+    `ImageOps.exif_transpose` also rewrites the EXIF data, and fails if they are damaged.
     """
     turn = turn_of(image)
     return image if turn is None else image.transpose(turn)
 
 
 def _pad(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
-    """Pad like `ImageOps.pad`, which would leave nothing of a very long image."""
+    """Pad like `ImageOps.pad`, but keep at least a pixel of the short side of a very long image."""
     scale = min(whole / part for whole, part in zip(size, image.size, strict=True))
     width, height = (max(1, round(scale * side)) for side in image.size)
     padded = Image.new(image.mode, size)

@@ -26,7 +26,7 @@ class FoundImages(NamedTuple):
         images: files with one of `SUFFIXES`, in upper or lower case.
         others: files with another suffix.
         folders: all subfolders.
-        duplicate_links: links to folders that are read anyway.
+        duplicate_links: links to folders whose content is in the lists already.
         command_outputs: folders that a command wrote, such as a run; their content is not listed.
     """
 
@@ -87,7 +87,7 @@ def find_images(folder: Path) -> FoundImages:
 
 
 def notes_on_ignored_files(found: FoundImages, place: Path) -> list[str]:
-    """Return lines for the user about files that are left out.
+    """Return lines for the user about files and folders that are ignored.
 
     Args:
         found: the content of `place`, or a part of it.

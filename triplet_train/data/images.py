@@ -1,4 +1,4 @@
-"""Images with their labels: known row by row, and read as they are needed."""
+"""Tables of images: labels and ids are known, pixels are read on demand."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -50,21 +50,21 @@ class ImageBatch:
 
 @dataclass(frozen=True)
 class ImageTable:
-    """The images of a split or a folder, one a row: all that is known without their pixels.
+    """Table of the images of a split or a folder, one per row. Pixels are read on demand.
 
     Attributes:
         name: the name of the data set, with its version; or the path of the folder.
-        split: the split in the user's words; empty for a folder without splits.
+        split: the split as the user wrote it; empty for a folder without splits.
         image_shape: height, width and channels of all images, as they are read.
         labels: int64 [N]; -1 for an image without a label.
-        ids: N strings, each a permanent name of its image: file and position in it, or path.
+        ids: N strings, a permanent name for each image: its path, or a file and the position in it.
         class_names: the name of each label of the data set.
         try_read: reads rows, int64 [n], in any order, to uint8 [n, H, W, C]. The second value maps
             a place in [0, n) to path and reason where an image cannot be read; that one is black.
         size_of: returns what is stored in a row, without decoding the image. Raises
             RunError if it is not an image. None: all are stored as they are read.
         notes: lines for the user about the table.
-        classes: the classes that were chosen, in the user's words; None: all.
+        classes: the chosen classes as the user wrote them; None: all.
         pixels: all images, uint8 [N, H, W, C], if they are held in memory.
         new_labels: labels of classes that the splits of the configuration do not have. A number or
             a range in data.eval_classes does not refer to them.
@@ -108,7 +108,7 @@ class ImageTable:
         """
         images, failures = self.try_read(rows)
         for failure in failures.values():
-            raise RunError(failure)
+            raise RunError(f"cannot read the image {failure}")
         return images
 
     def batches(self, size: int) -> Iterator[ImageBatch]:

@@ -70,8 +70,9 @@ class RowGroups:
         """Return the keys of the orders of passes: int64 -> uint64, of one shape.
 
         A pass has an order of its own, unless it leaves more than `size - K` images to an
-        incomplete group. Some of these must then be images that the previous pass has left, and
-        with the order of that pass all of those are. Their number grows by `size - K` in a pass.
+        incomplete group. In that case it keeps the order of the previous pass, so that the images
+        left over by that pass are among those left over by this one. Their number grows by
+        `size - K` in a pass.
         """
         spare = np.maximum(self._sizes[classes] - self._per_class, 1)
         shared = np.maximum(self._open(classes, passes) - 1, 0) // spare

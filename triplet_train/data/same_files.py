@@ -57,7 +57,7 @@ def in_two_classes(folder: Path, classes: dict[str, str], console: Console = SIL
         return []
     of_each = ({classes[path]: path for path in reversed(group)} for group in same)
     examples = printable_list((" = ".join(sorted(paths.values())[:2]) for paths in of_each), 3)
-    return [f"warning: {len(same):,} image files are in two classes, byte for byte: {examples}"]
+    return [f"warning: {len(same):,} identical image files are in two classes: {examples}"]
 
 
 def _size(path: Path) -> int:

@@ -67,8 +67,8 @@ def open_source(
         console: shows the progress.
         write: download and prepare the data set if necessary, and keep an index of its labels in
             its folder. If False nothing is written; a data set that is not there is not `ready`.
-        classes: `Source.classes` of an earlier run, because classes of a folder may have changed
-            since. TFDS fixes the classes of its data sets itself.
+        classes: `Source.classes` when the run was started; the classes of a folder may have changed
+            since then. TFDS fixes the classes of its data sets itself.
 
     Raises:
         RequestError: no such data set, no way to get it, or not one of images.

@@ -78,11 +78,13 @@ def _compiled(tower: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             vectors: np.ndarray = call(tf.constant(images)).numpy()
         except tf.errors.ResourceExhaustedError as error:
             raise RunError(
-                f"not enough memory for {len(images)} images at a time: {first_line(error)}. Lower "
-                "train.microbatch, or --batch-size of triplet-embed"
+                f"not enough memory for {len(images)} images at a time: {first_line(error)}. Set a "
+                "smaller train.microbatch (triplet-train) or --batch-size (triplet-embed); "
+                "instead of triplet-eval --checkpoint, run triplet-embed and then triplet-eval "
+                "--queries"
             ) from error
         if not np.isfinite(vectors).all():
-            raise RunError("the tower gives vectors that are not finite")
+            raise RunError("some vectors of the tower are not finite (NaN or infinity)")
         return vectors
 
     return embed_batch

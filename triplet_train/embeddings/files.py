@@ -17,7 +17,7 @@ from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
 from triplet_train.registry import either
 
-# Numbers of OSError for damaged content: of a library, and of a seek to a negative place.
+# errno of the OSErrors that damaged content causes: in libraries, and at a negative position.
 _OF_DAMAGE = (None, errno.EINVAL)
 Writer = Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]
 Reader = Callable[[Path], EmbeddingTable]
@@ -29,7 +29,7 @@ def _module(format: str) -> ModuleType:
 
 @contextmanager
 def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Yield a function that appends a table, so that not all of them have to fit in memory.
+    """Yield a function that appends a table to a file. Only one table has to fit in memory.
 
     The file is renamed to `path` at the end: it is complete or does not exist.
 

@@ -34,13 +34,18 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
     if output.is_dir() and not folder:
         raise RequestError(f"{output} is a folder; give the name of a file")
     if output.is_dir() and not _is_export(output):
-        raise RequestError(f"{output} is a folder with other content, which is not replaced")
+        raise RequestError(
+            f"{output} is a folder that triplet-embed did not write, so --overwrite does not "
+            "replace it; choose another name"
+        )
     if folder and output.is_file():
-        raise RequestError(f"{output} is a file, which is not replaced by a folder")
+        raise RequestError(
+            f"{output} is a file and cannot be replaced by a folder; choose another name"
+        )
     if not output.parent.is_dir():
         raise RequestError(f"cannot write {output}: there is no folder {output.parent}")
     if not os.access(output.parent, os.W_OK):
-        raise RequestError(f"cannot write {output}: {output.parent} is read-only")
+        raise RequestError(f"cannot write {output}: no permission to write in {output.parent}")
 
 
 def holds_parts(folder: Path) -> bool:

@@ -35,8 +35,9 @@ class Episodes:
     def __post_init__(self) -> None:
         least = {"episodes": 2, "ways": 2, "shots": 1, "queries_per_class": 1, "seed": 0}
         for name, smallest in least.items():
-            if getattr(self, name) < smallest:
-                raise RequestError(f"{name}: {getattr(self, name)} is less than {smallest}")
+            value = getattr(self, name)
+            if value < smallest:
+                raise RequestError(f"{name} must be at least {smallest}, not {value}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class EpisodeResult:
         queries_per_class: the fewest and the most images of a class that an episode classifies;
             they differ if a class has fewer images than the shots and queries of the request.
         classes: number of classes that the episodes are drawn from.
-        left_out_labels: the classes without an image beside the shots.
+        left_out_labels: the classes without an image in addition to the shots.
         per_episode: float64 [episodes], the accuracy of each.
     """
 
@@ -78,9 +79,9 @@ def evaluate_episodes(
     distance from another class and its own, up to the rounding of float32, counts as an error: a
     tower that maps all images to one point has an accuracy of 0, not 1 / N.
 
-    A class needs K + 1 images. A class with fewer than K + 15 contributes all that it has beside
-    the shots. The accuracy of an episode is the mean over its classes, and its expected value does
-    not depend on the number of queries.
+    A class needs K + 1 images. A class with fewer than K + 15 contributes all its images in
+    addition to the shots. The accuracy of an episode is the mean over its classes, and its expected
+    value does not depend on the number of queries.
 
     The draws of an episode are a function of the seed and its number: the first 100 of 1,000
     episodes are those of 100. They select images by their position within a class, and therefore
@@ -103,7 +104,7 @@ def evaluate_episodes(
     if len(usable) < request.ways:
         raise RequestError(
             f"{request.ways}-way {request.shots}-shot episodes need {request.ways} classes of at "
-            f"least {request.shots + 1} images, and there are {len(usable)}"
+            f"least {request.shots + 1} images, but only {len(usable)} have as many"
         )
     accuracies = np.array(
         [

@@ -1,4 +1,4 @@
-"""The table of metrics: an entry is all that a metric needs."""
+"""Definitions of the metrics, one entry of `METRICS` each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Source(Enum):
 
 
 class Shown(Flag):
-    """Places that show a metric besides the list of all metrics."""
+    """Places that show a metric in addition to the list of all metrics."""
 
     NOWHERE = 0
     HEADLINE = auto()  # first on the page, and with an interval everywhere
-    CLASS_JSON = auto()  # in the table of classes of the JSON,
-    CLASS_TEXT = auto()  # of the terminal
-    CLASS_PAGE = auto()  # and of the page
+    CLASS_JSON = auto()  # in the table of classes of the JSON
+    CLASS_TEXT = auto()  # in the table of classes on the terminal
+    CLASS_PAGE = auto()  # in the table of classes on the page
 
 
 class Ranking(NamedTuple):
@@ -58,7 +58,7 @@ class Metric:
         meaning: a phrase for the page and the documentation.
         source: what it is computed from.
         compute: see `Source`. A metric of all queries is the mean of the values of the queries.
-        shown: where it is shown, besides the list of all metrics.
+        shown: places that show it in addition to the list of all metrics.
     """
 
     name: str
@@ -154,8 +154,8 @@ METRICS = (
     Metric(
         "map_at_r",
         "MAP@R",
-        "1 / R times the sum of the precisions at those ranks up to R that hold an image of the "
-        "class",
+        "sum of the precisions at the ranks up to R that hold an image of the query's class, "
+        "divided by R, the number of images of that class",
         Source.RANKING,
         _map_at_r,
         Shown.HEADLINE | _IN_CLASSES | Shown.CLASS_PAGE,

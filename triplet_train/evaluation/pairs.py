@@ -13,7 +13,7 @@ from triplet_train.errors import RequestError
 
 _BLOCK_BYTES = 16 * 2**20  # of keys held at a time and thread
 _PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
-_FEWEST_COLUMNS = 16  # of these; BLAS adds up a product of one column in another order
+_FEWEST_COLUMNS = 16  # of a product; BLAS adds up a single column in another order
 _THREADS = 8
 _ROUNDING = 2.0**-53  # of float64, relative
 _ITSELF = np.float32(np.inf).view(np.uint32) << np.uint32(1)
@@ -26,14 +26,14 @@ class Pairs:
     The gallery images of a query's class are therefore adjacent.
 
     Attributes:
-        queries: float64 [Q, D + 2] and
-        gallery: float64 [G, D + 2], whose products are the squared Euclidean distances times
-            `scale`^2: a query is (-2 q, |q|^2, 1), an image of the gallery (g, 1, |g|^2). The
-            squares are reduced by the rounding error, which puts equal vectors at 0 or below.
-        query_indices, gallery_indices: int64 [Q] and [G], the caller's indices.
+        queries, gallery: float64 [Q, D + 2] and [G, D + 2]. The product of two rows is their
+            squared Euclidean distance times `scale`^2: the row of a query is (-2 q, |q|^2, 1), that
+            of an image of the gallery (g, 1, |g|^2). The squares are reduced by the rounding error:
+            the product of equal vectors is 0 or less.
+        query_indices, gallery_indices: int64 [Q] and [G], the indices in the caller's arrays.
         starts, ends: int64 [Q], the slice of the gallery with the query's class.
         leave_one_out: the gallery is the queries, and each query leaves itself out.
-        scale: a power of two, which scales all lengths to 1 or less without rounding.
+        scale: a power of two, by which all lengths are scaled to 1 or less, without rounding.
     """
 
     queries: np.ndarray
@@ -47,17 +47,17 @@ class Pairs:
 
     @property
     def relevant(self) -> np.ndarray:
-        """int64 [Q], R: gallery images of the query's class, without the query itself."""
+        """R of each query: number of gallery images of its class without itself, int64 [Q]."""
         return np.maximum(self.ends - self.starts - int(self.leave_one_out), 0)
 
     def keys(self, block: slice) -> np.ndarray:
-        """uint32 [B, G]: distances of a block of queries to all images, as sortable integers.
+        """Return sortable distances of a block of queries to all images, uint32 [B, G].
 
-        A key is the float32 of the squared distance, which is computed in float64. Its bits, read
-        as an integer, have the order of the numbers. The sign is always plus and gives way to a
-        last bit, 1 for images of the query's class. So ties count against the query: of
-        images at equal distance, those of other classes come first. In leave-one-out the query
-        itself has an infinite distance.
+        A key holds the bits of the squared distance, computed in float64 and rounded to float32.
+        Read as integers, they have the order of the distances. The sign bit, which is always 0, is
+        shifted out. The last bit is 1 for images of the query's class, so that ties count against
+        the query: of images at equal distance, those of other classes come first. In leave-one-out
+        the query itself has an infinite distance.
         """
         queries = self.queries[block]
         keys = np.empty((len(queries), len(self.gallery)), np.uint32)
@@ -84,7 +84,7 @@ class Pairs:
             yield slice(first, last), slice(starts[first], ends[first])
 
     def distances(self, keys: np.ndarray) -> np.ndarray:
-        """float64 Euclidean distances of some keys."""
+        """Return the Euclidean distances of some keys, float64."""
         return np.sqrt((keys >> np.uint32(1)).view(np.float32), dtype=np.float64) / self.scale
 
     def each_block(self, work: Callable[[slice], None], done: Callable[[int], object]) -> None:

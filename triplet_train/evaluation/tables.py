@@ -69,7 +69,7 @@ def evaluate_tables(
     origins = _origins(about)
     for table, origin in zip(tables, origins, strict=False):
         if not table.ids:
-            raise RequestError(f"{origin}: no image has a label, and an evaluation compares labels")
+            raise RequestError(f"{origin}: no image has a label, so there is nothing to evaluate")
     tables, names = with_common_labels(tables)
     embeddings, labels = tables[0].embeddings, tables[0].labels
     try:

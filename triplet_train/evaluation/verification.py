@@ -50,9 +50,9 @@ class Roc:
     A pair is accepted, called the same class, if its distance is at most the threshold. TPR is the
     accepted share of the pairs of one class, FPR that of the pairs of two classes, FNR is 1 - TPR.
 
-    Distances in one bin count as equal. The area changes by at most
-    sum(positive * negative) / 2 over sum(positive) * sum(negative) through that. This is below 1e-5
-    where distances spread over a tenth of their mean or more. A threshold changes by at most a
+    Distances in one bin count as equal. This changes the area by at most
+    sum(positive * negative) / 2 over sum(positive) * sum(negative), which is below 1e-5 if the
+    distances spread over at least a tenth of their mean. It changes a threshold by at most a
     250,000th of its value.
 
     Attributes:
@@ -104,11 +104,11 @@ class Roc:
 
 
 class PairCounter:
-    """Counter of all pairs by distance, one block of a search after the other.
+    """Counter of all pairs by distance, for one block of queries after the other.
 
-    A bin is a range of squared distances of the ratio 1 + 2^-17: the leading bits of a float32,
-    which grow with the number, make a histogram of equal relative width at any distance. It takes
-    at most 260 MiB, and touches only the memory that it uses.
+    A bin holds the squared distances whose float32 values have the same leading bits. The upper end
+    of each bin is 1 + 2^-17 times its lower end, so all bins have the same relative width. The
+    histogram takes at most 260 MiB; the system provides memory for the bins in use only.
 
     Args:
         pairs: the queries and the gallery. In leave-one-out each unordered pair counts once, and no

@@ -10,7 +10,7 @@ from triplet_train.registry import SOURCES
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRequest:
-    """The options that name a split, under the same names. None is as in the run of the tower.
+    """Options that name a split, as fields of the same names. None: as in the run of the tower.
 
     `classes` is `all`, or classes as in data.eval_classes, separated by commas.
 

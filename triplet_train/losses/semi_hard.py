@@ -21,8 +21,8 @@ def triplet_semihard_statistics(
 
     The loss is the mean of max(0, D_ap - D_an + margin) over the positive pairs of valid anchors.
     D_an is the smallest distance to a negative that is strictly greater than D_ap. If there is no
-    such negative, D_an is the largest distance to a negative. The margin plays no part in this
-    choice. Many explanations require a negative within D_ap + margin; the reference implementation
+    such negative, D_an is the largest distance to a negative. This choice does not depend on the
+    margin. Many descriptions require a negative within D_ap + margin; the reference implementation
     does not. If all embeddings coincide, the loss is the margin and the gradient of L2 is 0.
 
     Batches: any in which most images have a positive, such as P x K batches. All pairs of a class
@@ -52,7 +52,8 @@ def triplet_semihard_statistics(
 
 
 triplet_semihard_loss = loss_of(triplet_semihard_statistics)
-# The name by which training finds it; tensorflow_addons spells "semihard".
+# Training looks up triplet_NAME_statistics with NAME = semi_hard; the public name follows
+# tensorflow_addons.
 triplet_semi_hard_statistics = triplet_semihard_statistics
 
 

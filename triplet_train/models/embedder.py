@@ -59,7 +59,18 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
         ) from error
     shapes = [tensor.shape for tensor in (getattr(model, "inputs", None) or [])]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
-        raise RequestError(f"{file} is no embedder: its input is not images of one size")
-    if len(model.outputs) != 1 or [*map(type, model.outputs[0].shape)] != [type(None), int]:
-        raise RequestError(f"{file} is no embedder: its output is not one vector per image")
+        raise RequestError(
+            f"{file} is no embedder: it takes {_shapes(shapes)}, not one array of images [N, H, W, "
+            "C]"
+        )
+    outputs = [tensor.shape for tensor in model.outputs]
+    if len(outputs) != 1 or [*map(type, outputs[0])] != [type(None), int]:
+        raise RequestError(
+            f"{file} is no embedder: it returns {_shapes(outputs)}, not one vector per image, [N, "
+            "D]"
+        )
     return model
+
+
+def _shapes(shapes: list[tuple[int | None, ...]]) -> str:
+    return " and ".join(map(str, shapes)) or "no array"

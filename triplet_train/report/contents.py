@@ -12,7 +12,7 @@ Images = dict[int, np.ndarray]
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that a page shows. A sentence replaces each section whose data is None.
+    """Data of a page. A sentence replaces each section whose data are None.
 
     Attributes:
         title: of the page, such as "mnist_semihard: test".

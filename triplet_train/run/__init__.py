@@ -1,1 +1,1 @@
-"""The folder of a run: its paths, what may be done with it, and what it says of its origin."""
+"""The folder of a run: its paths, the checks before it is opened, its lock and its provenance."""

@@ -1,4 +1,4 @@
-"""Paths of a run. No other module completes one by hand."""
+"""Paths of a run. All other modules take them from here."""
 
 import json
 import re
@@ -47,11 +47,11 @@ class RunFolder:
         report, plots: the page and its pictures.
         checkpoints: a folder for each saved step; see `checkpoint`.
         best: a link to the best checkpoint.
-        embedder: a copy of its tower.
+        embedder: a copy of the best tower.
         embeddings, tensorboard: the exports; see `embedding_file`.
         failed_batch: ids of the images of a batch that ended the run, JSON.
-        lock: exists while a process works in the folder, and after it was killed.
-        entries: all that a run leaves. --overwrite removes these, in this order.
+        lock: exists while a process uses the folder, and remains if that process is killed.
+        entries: all files and folders that a run writes. --overwrite removes them in this order.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class RunFolder:
             self.tensorboard,
             self.failed_batch,
             self.config,
-            self.environment,  # last: a folder that holds nothing else counts as empty
+            self.environment,  # last, because a folder that holds nothing else counts as empty
         )
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ class RunFolder:
         return CheckpointFolder(self.checkpoints / f"step_{step:08d}")
 
     def saved_steps(self) -> list[int]:
-        """Return the steps that have a checkpoint, ascending, also if it cannot be read."""
+        """Return the steps of all checkpoints, ascending, including those that cannot be read."""
         folders = self.checkpoints.glob("step_" + "[0-9]" * 8)
         return sorted(int(folder.name.removeprefix("step_")) for folder in folders)
 
@@ -124,7 +124,9 @@ class RunFolder:
 
 
 def is_written(files: Collection[str]) -> bool:
-    """Return True if a command wrote the folder with these files; its images are then not data.
+    """Return True if these file names show that a command wrote the folder.
+
+    Searches for images skip such folders.
 
     >>> is_written(["config.yaml", "environment.json", "report.html"]), is_written(["config.yaml"])
     (True, False)
@@ -134,7 +136,9 @@ def is_written(files: Collection[str]) -> bool:
 
 
 def run_of(tower: Path) -> RunFolder | None:
-    """Return the run whose tower, or whose checkpoint's tower, the file is; None if there is none.
+    """Return the run that a tower file belongs to; None if there is none.
+
+    The file is the best tower of the run, or lies in one of its checkpoints.
 
     >>> run_of(Path("/embedder.keras"))
     """
@@ -150,7 +154,7 @@ def run_of(tower: Path) -> RunFolder | None:
 def embedding_name(split: str, format: str) -> str:
     """Return the name of the file, or folder, with the embeddings of a split.
 
-    It has no slash and begins with neither a dot nor a dash, which would make it an option.
+    The name has no slash, and does not begin with a dot (hidden) or a dash (read as an option).
 
     >>> embedding_name("train[:90%]", "parquet"), embedding_name("-10%", "npz")
     ('train_-90%.parquet', 'last-10%.npz')

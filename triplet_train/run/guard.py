@@ -1,4 +1,4 @@
-"""Protection of the runs on disk: what would lose or mix up results is refused."""
+"""Checks that refuse a request that would overwrite or mix up results."""
 
 import os
 
@@ -36,13 +36,16 @@ def check(request: TrainRequest) -> None:
     """
     run, resume = request.run, request.resume
     if resume and request.overwrite:
-        raise RequestError("--resume and --overwrite exclude each other")
+        raise RequestError("give --resume or --overwrite, not both")
     _require_place(run)
     is_run, is_empty = run.is_run(), _is_empty(run)
     if not is_empty and not is_run:
-        raise RequestError(f"{run} holds something other than a run; choose another --run-dir")
+        raise RequestError(f"{run} is not empty and holds no run; choose another --run-dir")
     if resume and is_empty:
-        raise RequestError(f"nothing to resume: there is no run in {run}")
+        raise RequestError(
+            f"nothing to resume: {run} holds no run; check --run-dir, or leave out --resume to "
+            "start one"
+        )
     if resume:
         _require_same_result(request)
     elif is_run and not request.overwrite:
@@ -72,8 +75,8 @@ def require_same_images(run: RunFolder, digests: dict[str, str]) -> None:
     for split, digest in digests.items():
         if before.get(split) != digest:
             raise RequestError(
-                f"{run} was started with other images or labels in {split}, so the result would "
-                "not be the same; start a new run"
+                f"{run} was started with other images or labels in {split}, which cannot change on "
+                "--resume. Restore them, or start a new run with another --run-dir"
             )
 
 
@@ -85,11 +88,11 @@ def _require_place(run: RunFolder) -> None:
     if not existing.is_dir():
         raise RequestError(f"{run} cannot be created: {existing} is a file, not a folder")
     if not os.access(existing, os.W_OK):
-        raise RequestError(f"{run} cannot be written: {existing} is read-only")
+        raise RequestError(f"cannot write {run}: no permission to write in {existing}")
 
 
 def _is_empty(run: RunFolder) -> bool:
-    """Return True if there is at most what a process leaves that is killed in its first moment."""
+    """Return True if the folder is missing, empty, or of a run that was killed as it started."""
     early = (run.environment.name, run.lock.name)
     return not run.path.is_dir() or all(
         path.name in early or is_partial(path) for path in run.path.iterdir()
@@ -103,10 +106,13 @@ def _require_same_result(request: TrainRequest) -> None:
     changed = changes(request)
     if changed.keys() - allowed:
         lines = [
-            f"{key}: {change}{'  (this key may change)' if key in allowed else ''}"
+            f"{key}: {change}{'  (may change)' if key in allowed else ''}"
             for key, change in changed.items()
         ]
-        heading = f"{request.run} was started with a configuration that gives another result:"
+        heading = (
+            f"{request.run} was started with other settings, which cannot change on --resume. Undo "
+            "these changes, or start a new run with another --run-dir:"
+        )
         raise RequestError("\n  ".join([heading, *lines]))
 
 

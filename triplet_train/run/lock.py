@@ -13,7 +13,8 @@ from triplet_train.run.folder import RunFolder
 def locked(run: RunFolder) -> Iterator[None]:
     """Hold the lock within the block.
 
-    The system releases the lock of a process that is killed; its file then stays and blocks nobody.
+    The system releases the lock of a process that is killed; its lock file remains, but does not
+    block other processes.
 
     Raises:
         RequestError: another process holds it.
@@ -22,7 +23,9 @@ def locked(run: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise RequestError(f"another process is at work in {run}") from None
+        raise RequestError(
+            f"another process is using {run}; wait for it to end, or choose another --run-dir"
+        ) from None
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Opening of a run folder by the one process that works in it."""
+"""Opening of a run folder for the only process that may use it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ def opened(
     classes: Sequence[str] = (),
     gpus: Sequence[str] = (),
 ) -> Iterator[None]:
-    """Hold the folder for this process within the block, with its description written.
+    """Lock the run folder within the block, and write config.yaml and environment.json.
 
     Args:
         digests, classes, gpus: see `record_start`.
 
     Raises:
-        RequestError: see `check` and `require_same_images`; or another process works there.
+        RequestError: see `check` and `require_same_images`; or another process is using the folder.
     """
     run = request.run
     run.path.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,10 @@ def recorded_digests(run: RunFolder) -> dict[str, str]:
     """Return the digests given to `record_start`. Raises RequestError if the file is damaged."""
     digests = read_json(run.environment).get("rows_sha256")
     if not isinstance(digests, dict):
-        raise RequestError(f"{run.environment} is damaged: it holds no rows_sha256")
+        raise RequestError(
+            f"{run.environment} is damaged: it has no rows_sha256. Restore the file, or start "
+            "again with --overwrite"
+        )
     return digests
 
 

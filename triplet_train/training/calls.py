@@ -1,4 +1,4 @@
-"""Calls that make the steps of a run: one step each, or as many as take a tenth of a second."""
+"""Division of a run into calls: of one step each, or of the steps of about a tenth of a second."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from triplet_train.training.context import Context
 from triplet_train.training.devices import NOT_COMPILED, gpu_memory
 from triplet_train.training.step import COLUMNS, Step, StepMetrics, packed, unpacked
 
-# Steps, numbered from 1, and a function of `stopping` that makes them.
+# The numbers of some steps, from 1, and a function of `stopping` that makes these steps.
 Call = tuple[range, Callable[[bool], StepMetrics]]
 
 _SECONDS = 0.1  # per call: the share of Python is small, and signals are noticed soon

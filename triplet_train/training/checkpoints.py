@@ -98,10 +98,13 @@ class Checkpoints:
                 continue
             self._require_best(state, warn)
             return state
-        raise RunError(f"{self._run} holds no readable checkpoint; --overwrite starts again")
+        raise RunError(
+            f"{self._run} has no readable checkpoint and cannot be resumed; give --overwrite "
+            "instead of --resume to start again"
+        )
 
     def repair_best(self, state: TrainingState) -> None:
-        """Write what `restore` found missing of the best checkpoint: its tower, link and copy."""
+        """Restore the best checkpoint: write its tower if necessary, the link and the copy."""
         if not state.best_step:
             return
         best = self._run.checkpoint(state.best_step)

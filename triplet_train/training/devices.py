@@ -1,4 +1,4 @@
-"""Devices that a run trains on: one, all of this machine, or those of several machines."""
+"""Devices that train a run: one device, all devices of this machine, or those of several."""
 
 import errno
 import json
@@ -115,20 +115,22 @@ class Devices:
         except NOT_COMPILED as error:
             if "determinis" in error.message.lower():
                 raise RunError(
-                    f"{self.description} cannot compute this with train.deterministic: "
-                    f"{first_line(error)}. Start the run again without it"
+                    "train.deterministic: an operation has no deterministic implementation on "
+                    f"{self.description}: {first_line(error).rstrip('.')}. Start the run again "
+                    "with train.deterministic: false"
                 ) from error
             if not _is_of_xla(error):
                 raise
             raise RunError(
                 f"train.jit_compile: XLA cannot compile the step: {first_line(error)}. "
-                "With auto, training goes on without XLA"
+                "Set train.jit_compile: auto to train without XLA"
             ) from error
         except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
             if self.workers == 1:
                 raise
             raise RunError(
-                "another worker was lost; start all of them again, with --resume if a step is saved"
+                "the connection to another worker was lost; start all workers again, with "
+                "--resume if the run has a checkpoint"
             ) from error
 
 
@@ -192,10 +194,16 @@ def _multi_worker(chief: bool, workers: int) -> Devices:
 
 
 def _require_same_configuration(config: Config, devices: Devices) -> None:
-    """Raise RequestError if the loss of the workers, each of which computes it, may differ."""
+    """Raise RequestError if the workers have different configurations.
+
+    Each worker computes the loss of the whole batch, and all must compute the same.
+    """
     same = config.model_dump_json(exclude={"data": {"data_dir"}})
     if not devices.same_everywhere(zlib.crc32(same.encode())):
-        raise RequestError("another worker was started with another configuration")
+        raise RequestError(
+            "another worker was started with another configuration; start all workers with the "
+            "same one"
+        )
 
 
 def _place_in_cluster() -> tuple[bool, int]:
@@ -214,8 +222,9 @@ def _place_in_cluster() -> tuple[bool, int]:
         here = addresses[int(task["index"])]
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise RequestError(
-            f"TF_CONFIG does not describe this process's place in a cluster "
-            f"({type(error).__name__}: {error}); expected as in {_EXAMPLE}, received {text}"
+            "TF_CONFIG does not say which worker of a cluster this process is "
+            f"({type(error).__name__}: {error}); expected a value such as {_EXAMPLE}, received "
+            f"{text}"
         ) from error
     first = cluster.get("chief") or cluster["worker"]
     return here == first[0], workers
@@ -232,18 +241,20 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
     share = batch.size // replicas
     if train.microbatch and share % min(train.microbatch, share):
         raise RequestError(
-            f"train.microbatch: the {share} images on each of {replicas} devices do not divide "
-            f"into equal parts of {train.microbatch}"
+            f"train.microbatch: {train.microbatch} does not divide the {share} images on each of "
+            f"{replicas} devices; the next smaller divisor is "
+            f"{largest_divisor(share, train.microbatch)}"
         )
     if not _takes_microbatches(config, replicas) and (train.microbatch or share) < share:
         raise RequestError(
-            "train.microbatch: not possible with batch normalisation on several devices, which "
-            "share its statistics; leave out train.microbatch, or choose a tower without (a cnn "
-            "without model.batch_norm, ConvNeXt, VGG)"
+            "train.microbatch: several devices share the statistics of batch normalisation, which "
+            "excludes microbatches; leave out train.microbatch, or choose a tower without batch "
+            "normalisation (cnn with model.batch_norm: false, ConvNeXt, VGG)"
         )
     if train.jit_compile is True and replicas > 1:
         raise RequestError(
-            "train.jit_compile: XLA compiles for one device; leave it out for several"
+            "train.jit_compile: true needs a single device; set train.jit_compile: auto, or "
+            "train.devices: one"
         )
 
 
@@ -269,8 +280,8 @@ def fewer_at_a_time(config: Config, replicas: int) -> str:
     else:
         change = "a smaller batch.per_class or batch.classes"
     return (
-        f"The tower had {part} of the {size} images of a batch at a time{each}. Start again with "
-        f"{change}"
+        f"{part} of the {size} images of a batch were in the tower at a time{each}. Start again "
+        f"with {change}"
     )
 
 

@@ -29,8 +29,8 @@ class RunLog:
         console: for the lines. Files are written also if it is quiet.
 
     Attributes:
-        hangup_signal: SIGPIPE once standard error can no longer be written, because the reader of a
-            pipe is gone or the terminal is closed; None before.
+        hangup_signal: None while standard error can be written; SIGPIPE after the reader of the
+            pipe or the terminal has gone.
     """
 
     def __init__(self, run: RunFolder, start: int, stop: int, console: Console) -> None:
@@ -76,7 +76,7 @@ class RunLog:
         self._print(self._console.warn, message)
 
     def training(self, step: int, metrics: Metrics, seconds_left: float) -> None:
-        """Write the metrics of a step; show some behind the bar, or in a line if there is no bar.
+        """Write the metrics of a step. Show some behind the bar or, without a bar, in a line.
 
         A value that is not finite, such as a gradient that overflowed float16, is null in the file.
         """
@@ -97,7 +97,7 @@ class RunLog:
                 self.hangup_signal = signal.SIGPIPE
 
     def evaluation(self, step: int, split: str, metrics: Metrics, remark: str) -> None:
-        """Write the metrics of an evaluation; show some in a line, with a remark at its end."""
+        """Write the metrics of an evaluation. Show some in a line that ends with a remark."""
         self._write({"step": step, "split": split, **metrics})
         self.say(
             f"step {step}  {split}: recall@1 {metrics['recall_at_1']:.4f}"

@@ -81,7 +81,7 @@ def train(
         while state.step < intervals.last:
             with clock.waiting(), watch.reading(state.step + 1):
                 steps, call = next(calls)
-            # Asked before the step: it tells all workers, which stop after the same one.
+            # Read before the step, which passes it to all workers: they stop after the same step.
             asked = interrupted() or (log.hangup_signal if log else None)
             metrics = call(asked is not None)
             state.step = step = steps[-1]
@@ -133,23 +133,23 @@ def _step_maker(
 
 def _remedy(context: Context, checkpoints: Checkpoints) -> str:
     smaller = fewer_at_a_time(context.config, context.devices.replicas)
-    return f"{smaller}, or give --resume where there is more memory; {checkpoints.newest()}"
+    return f"{smaller}, or give --resume on a machine with more memory; {checkpoints.newest()}"
 
 
 def _require_same_step(context: Context, state: TrainingState) -> None:
     if not context.devices.same_everywhere(state.step):
         raise RunError(
-            f"the newest checkpoint is of step {state.step} on this worker and of another step on "
-            f"another worker; all must see the same files in {context.run}"
+            f"the newest checkpoint is that of step {state.step} on this worker and that of "
+            f"another step on another worker; all workers must see the same files in {context.run}"
         )
 
 
 def _opened_log(
     context: Context, checkpoints: Checkpoints, state: TrainingState, warnings: list[str]
 ) -> RunLog:
-    """Return the log of a run that has a checkpoint, which is first written or repaired.
+    """Open the log of a run, after its first checkpoint is written or its best one repaired.
 
-    A killed run always has a checkpoint to go back to, as there is no log without one.
+    A run with a log therefore has a checkpoint to resume from, even if it is killed.
     """
     run = context.run
     resumed = bool(checkpoints.steps())

@@ -44,8 +44,8 @@ class LostSteps:
         if self._overflowed or self._state.lost < step:
             return None
         return (
-            "No step had a gradient, as when all images have the same vector: look with --dry-run "
-            "--preview FILE.png whether the images differ; if they do, try another model or seed"
+            "All gradients were 0, as when all images have the same vector. Draw the images with "
+            "--dry-run --preview FILE.png; if they differ, try another model or seed"
         )
 
     def warning(self, step: int) -> str | None:

@@ -16,7 +16,7 @@ from triplet_train.training.randomness import LAYERS, LOSS, fold, step_key
 
 
 class StepMetrics(NamedTuple):
-    """Metrics of a step, scalars of the whole batch before the update.
+    """Metrics of a step: scalars of the whole batch, computed before the update.
 
     Attributes:
         triplets: the loss and statistics of the triplets.
@@ -78,7 +78,7 @@ def make_step(
     (seed, step), so that a step can be repeated in isolation.
 
     Args:
-        optimizer: built once; a loss-scale optimizer would create its variables again.
+        optimizer: already built, since a loss-scale optimizer would create its variables again.
         microbatch: images in the tower at a time; None: all.
     """
     seed_states = _seed_states(tower)
@@ -128,7 +128,7 @@ def make_step(
             tf.convert_to_tensor(optimizer.learning_rate),
             stopping,
         )
-        # They are summed already, and Keras sums over the replicas again.
+        # Keras sums over the replicas once more.
         optimizer.apply([gradient / replicas for gradient in gradients])
         return metrics
 
@@ -164,7 +164,7 @@ def _rows_of_replica(share: int, context: tf.distribute.ReplicaContext) -> tf.Te
 
 
 def _spread(embeddings: tf.Tensor) -> tf.Tensor:
-    """Return the mean squared distance from the mean; 1 - |mean|^2 fails for zero vectors."""
+    """Return the mean squared distance from the mean. (1 - |mean|^2 is wrong for zero vectors.)"""
     differences = embeddings - tf.reduce_mean(embeddings, axis=0)
     return tf.reduce_mean(tf.reduce_sum(tf.square(differences), axis=1))
 

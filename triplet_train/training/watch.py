@@ -31,9 +31,9 @@ _OVERFLOWS = 16  # steps in a row; a loss scale of 2**15 is then below 1 and use
 
 
 class Watch:
-    """Collects the metrics of each step, and checks them now and then.
+    """Collects the metrics of every step, and checks those of several steps together.
 
-    Checking waits for the device, so that it is not done after each step.
+    A check waits for the device, so it does not follow every step.
 
     Args:
         images: the training images.
@@ -84,23 +84,27 @@ class Watch:
 
     @contextmanager
     def reading(self, step: int) -> Iterator[None]:
-        """Raise RunError with the image's name if one of the step's batch cannot be read."""
+        """Raise RunError that names the image if an image of the step's batch cannot be read."""
         try:
             yield
         except _OF_DEVICES:
             raise
-        except RunError as error:  # of several steps that are read together
+        except RunError as error:  # images of several steps are read together
             raise RunError(
-                f"step {step} or soon after: {error}; {self._checkpoints.newest()}"
+                f"while reading images for step {step} or a following step: {error}; "
+                f"{self._checkpoints.newest()}"
             ) from error
         except tf.errors.OpError as error:
             try:
                 self._images.read(self._rows(step))
             except RunError as failure:
-                raise RunError(f"step {step}: {failure}; {self._checkpoints.newest()}") from error
+                raise RunError(
+                    f"while reading images for step {step}: {failure}; {self._checkpoints.newest()}"
+                ) from error
             raise RunError(
-                f"step {step}: images could not be read, and now they can be: {_cause(error)}; "
-                f"{self._checkpoints.resumption()}"
+                f"while reading images for step {step}: images could not be read "
+                f"({_cause(error)}), but a second attempt succeeded; the disk may have been "
+                f"unavailable for a moment; {self._checkpoints.resumption()}"
             ) from error
 
     def _rows(self, step: int) -> np.ndarray:
@@ -122,9 +126,9 @@ class Watch:
         where = ""
         if self._log:
             write_json(self._run.failed_batch, {"step": step, "ids": ids})
-            where = f"; all are listed in {self._run.failed_batch}"
+            where = f"; {self._run.failed_batch} lists all of them"
         self._fail(
-            f"{what} at step {step}; its batch has {len(ids)} images, {', '.join(ids[:3])} ..."
+            f"{what} at step {step}, whose batch has {len(ids)} images: {', '.join(ids[:3])} ..."
             f"{where}"
         )
 
@@ -132,14 +136,16 @@ class Watch:
         scaled = self._config.train.precision == "mixed_float16"
         smaller = (
             f"Try {'train.precision: mixed_bfloat16, ' if scaled else ''}"
-            "a smaller optimizer.learning_rate or set optimizer.clip_norm"
+            "a smaller optimizer.learning_rate, or set optimizer.clip_norm"
         )
         raise RunError(f"{what}; {self._checkpoints.newest()}. {advice or smaller}")
 
 
 def _cause(error: tf.errors.OpError) -> str:
     """Return the message that was raised while a batch was read, without TensorFlow's report."""
-    raised = re.search(r"^.*?\bRunError: (.*)$", error.message, re.MULTILINE)
+    raised = re.search(
+        r"^.*?\bRunError: (?:cannot read the image )?(.*)$", error.message, re.MULTILINE
+    )
     return raised[1] if raised else first_line(error)
 
 

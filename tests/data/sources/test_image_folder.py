@@ -250,7 +250,7 @@ def test_a_file_in_two_classes_is_named(splits):
     os.link(splits / "train/bee/2.png", splits / "train/ant/z.png")
     found = source(splits)
     assert found.in_two_classes(["train"]) == [
-        "warning: 3 image files are in two classes, byte for byte: "
+        "warning: 3 identical image files are in two classes: "
         "train/ant/1.png = train/bee/copy.png, train/ant/linked.png = train/bee/1.png, "
         "train/ant/z.png = train/bee/2.png"
     ]
@@ -273,7 +273,7 @@ def test_a_file_in_two_classes_is_noticed_between_the_splits_of_a_run(
     assert not found.in_two_classes([train_split]) and not found.in_two_classes([eval_split])
     (line,) = found.in_two_classes([train_split, eval_split, eval_split])
     pair = " = ".join(sorted([first, second]))
-    assert line.endswith(f"1 image files are in two classes, byte for byte: {pair}")
+    assert line.endswith(f"1 identical image files are in two classes: {pair}")
 
 
 def test_classes_have_the_same_numbers_in_training_and_for_images(tmp_path):
@@ -305,7 +305,7 @@ def test_unicode_names_are_kept_and_names_that_are_not_text_refused(splits):
     wrong = os.fsencode(str(splits)) + b"/train/ant/\xff.png"
     with open(wrong, "wb") as file:
         file.write((splits / "train/ant/1.png").read_bytes())
-    with pytest.raises(RequestError, match=r"not UTF-8 text:\n.*ant/\\xff\.png"):
+    with pytest.raises(RequestError, match=r"not UTF-8; rename them:\n.*ant/\\xff\.png"):
         source(splits)
 
 

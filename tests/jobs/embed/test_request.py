@@ -34,7 +34,7 @@ def test_the_format_follows_from_the_name_or_is_asked_for(tmp_path):
 def test_options_that_exclude_each_other_are_refused_before_the_output_is_looked_at(tmp_path):
     output = tmp_path / "missing" / "x.npz"
     for options, message in (
-        ({"images": tmp_path, "classes": "all"}, "do not go with --images"),
+        ({"images": tmp_path, "classes": "all"}, "give --images or a split"),
         ({"dataset": "image_folder"}, "embed a folder or table with triplet-embed --images"),
         ({"engine": "rya"}, "expected local or ray"),
         ({"engine": "ray", "shard": "1/2"}, "leave out --shard"),
@@ -53,9 +53,9 @@ def test_a_folder_that_only_looks_like_an_export_is_not_replaced(tmp_path, names
         for name in names:
             (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / folder / name).touch()
-    with pytest.raises(RequestError, match="out is a folder with other content"):
+    with pytest.raises(RequestError, match="out is a folder that triplet-embed did not write"):
         request(tmp_path / "out", format="projector", overwrite=True)
-    with pytest.raises(RequestError, match=r"out\.parquet is a folder with other content"):
+    with pytest.raises(RequestError, match=r"out\.parquet is a folder with content other than"):
         request(tmp_path / "out.parquet", shard="1/2", overwrite=True)
 
 
@@ -63,7 +63,7 @@ def test_an_export_is_replaced_when_asked_for_and_no_shard_is_put_among_its_file
     write(tmp_path / "map", "projector")
     request(tmp_path / "map", format="projector", overwrite=True)
     (tmp_path / "map").rename(tmp_path / "map.npz")
-    with pytest.raises(RequestError, match="to which no shard is added"):
+    with pytest.raises(RequestError, match="content other than shards"):
         request(tmp_path / "map.npz", shard="1/2")
     (tmp_path / "parts.npz").mkdir()
     first = request(tmp_path / "parts.npz", shard="1/2").file

@@ -83,6 +83,6 @@ def test_only_the_first_shard_reports_files_left_out_and_files_in_two_classes(
     pair = f"{first.relative_to(workplace / 'photos')} = other/copy.png"
     assert said[0].splitlines() == [
         "left out: 1 files in photos whose names do not end like those of images: .txt (1)",
-        f"warning: 1 image files are in two classes, byte for byte: {pair}",
+        f"warning: 1 identical image files are in two classes: {pair}",
     ]
     assert said[1] == ""

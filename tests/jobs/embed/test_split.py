@@ -57,7 +57,11 @@ def test_images_of_another_data_set_are_resized_for_the_tower(
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("out", ["--format", "projector"], "folder with other content, which is not replaced"),
+        (
+            "out",
+            ["--format", "projector"],
+            "folder that triplet-embed did not write",
+        ),
         ("out.npz", [], "folder; give the name of a file"),
     ],
 )

@@ -96,6 +96,6 @@ def test_too_few_classes_are_refused_before_anything_is_evaluated(
     request = ["--queries", small_file, "--episodes", "9", "--ways", "3", "--json", "a.json"]
     status, out, err = command(evaluate, *request)
     assert (status, out) == (2, "") and err.endswith(
-        "3-way 1-shot episodes need 3 classes of at least 2 images, and there are 2\n"
+        "3-way 1-shot episodes need 3 classes of at least 2 images, but only 2 have as many\n"
     )
     assert err.count("\n") == 1 and not (workplace / "a.json").exists()

@@ -15,15 +15,15 @@ QUERIES, RUN = Path("q.npz"), Path("run")
     ("options", "message"),
     [
         ({}, "give either --checkpoint or --queries"),
-        ({"gallery": QUERIES, "checkpoint": RUN}, "--gallery goes with --queries"),
+        ({"gallery": QUERIES, "checkpoint": RUN}, "--gallery needs --queries"),
         ({"checkpoint": RUN, "dataset": "image_folder"}, "triplet-embed --images"),
-        ({"queries": QUERIES, "any_model": True}, "go with --checkpoint, not --queries"),
-        ({"queries": QUERIES, "classes": "a"}, "go with --checkpoint, not --queries"),
-        ({"queries": QUERIES, "seed": 0}, "go with --episodes"),
+        ({"queries": QUERIES, "any_model": True}, "need --checkpoint, not --queries"),
+        ({"queries": QUERIES, "classes": "a"}, "need --checkpoint, not --queries"),
+        ({"queries": QUERIES, "seed": 0}, "need --episodes"),
         ({"queries": QUERIES, "gallery": RUN, "episodes": 9}, "leave out --gallery"),
-        ({"queries": QUERIES, "episodes": 9, "ways": 1}, "ways: 1 is less than 2"),
-        ({"queries": QUERIES, "json": Path("x.h5")}, "x.h5: ends like an embedding file"),
-        ({"queries": QUERIES, "report": Path("x.pdf")}, "ends in .html"),
+        ({"queries": QUERIES, "episodes": 9, "ways": 1}, "ways must be at least 2, not 1"),
+        ({"queries": QUERIES, "json": Path("x.h5")}, "x.h5: .h5 is a suffix of embedding files"),
+        ({"queries": QUERIES, "report": Path("x.pdf")}, "must end in .html"),
     ],
 )
 def test_a_contradictory_request_is_refused_at_the_first_rule_that_it_breaks(options, message):

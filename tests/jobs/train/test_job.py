@@ -19,6 +19,6 @@ def test_workers_with_other_images_are_refused(tmp_path, monkeypatch, digits_con
 
 def test_an_export_that_cannot_be_is_refused_before_training(tmp_path, digits_config):
     config = digits_config("data.eval_classes=[8, 9]", "embeddings.splits=['test[:5]']")
-    with pytest.raises(RequestError, match=r"no image of test\[:5\] is of such a class"):
+    with pytest.raises(RequestError, match=r"test\[:5\] has no image of these classes"):
         run(TrainRequest(config, RunFolder(tmp_path / "run")), SILENT)
     assert not (tmp_path / "run").exists()

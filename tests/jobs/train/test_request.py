@@ -24,20 +24,20 @@ def test_the_folder_of_data_sets_is_absolute_and_wins_over_an_override(tmp_path,
 
 def test_a_request_that_would_lose_a_run_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(RequestError, match="something other than a run"):
+    with pytest.raises(RequestError, match="is not empty and holds no run"):
         make_request("digits_semihard", run_dir=tmp_path, overwrite=True)
     with pytest.raises(RequestError, match="nothing to resume"):
         make_request("digits_semihard", run_dir=tmp_path / "run", resume=True)
-    with pytest.raises(RequestError, match="exclude each other"):
+    with pytest.raises(RequestError, match="--resume or --overwrite, not both"):
         make_request("digits_semihard", run_dir=tmp_path / "run", resume=True, overwrite=True)
 
 
 def test_a_preview_is_a_picture_of_a_dry_run(tmp_path):
     file = tmp_path / "sheet.png"
     check_preview(file, dry_run=True, overwrite=False)
-    with pytest.raises(RequestError, match="goes with --dry-run"):
+    with pytest.raises(RequestError, match="needs --dry-run"):
         check_preview(file, dry_run=False, overwrite=False)
-    with pytest.raises(RequestError, match=r"ends in \.png"):
+    with pytest.raises(RequestError, match=r"must end in \.png"):
         check_preview(tmp_path / "sheet.jpg", dry_run=True, overwrite=False)
     file.touch()
     with pytest.raises(RequestError, match="--overwrite"):

@@ -82,7 +82,7 @@ def test_a_missing_checkpoint_is_computed_again(workplace, command, finished_run
 
 def test_no_checkpoint_that_can_be_read_is_an_error(workplace, command, run_copy):
     status, err = resume_after(shutil.rmtree, command, run_copy)
-    assert status == 1 and "run holds no readable checkpoint" in err
+    assert status == 1 and "run has no readable checkpoint" in err
     assert not (run_copy / "checkpoints").exists()
 
 

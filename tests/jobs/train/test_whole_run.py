@@ -119,5 +119,5 @@ def test_a_damaged_data_set_is_named(workplace, command, data_dir):
     (file,) = sets.rglob("digits-train.tfrecord-00000-of-00001")
     file.write_bytes(file.read_bytes()[:5000])
     status, _, err = command(train, *small_run(sets))
-    assert status == 1 and "digits/1.0.0 train[:85%] cannot be read" in err
+    assert status == 1 and "cannot read digits/1.0.0 train[:85%]" in err
     assert not (workplace / "runs").exists() and "Traceback" not in err

@@ -120,7 +120,7 @@ def _refuse_names(paths: list[str], root: Path) -> None:
     wrong = [path for path in paths if not _encodes(path)]
     if wrong:
         lines = "\n  ".join(printable_path(root / path) for path in wrong[:5])
-        raise RequestError(f"{len(wrong):,} names of images are not UTF-8 text:\n  {lines}")
+        raise RequestError(f"{len(wrong):,} names of images are not UTF-8; rename them:\n  {lines}")
 
 
 def _encodes(path: str) -> bool:

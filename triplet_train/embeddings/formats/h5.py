@@ -74,10 +74,10 @@ def _append(columns: tuple[h5py.Dataset, ...], table: EmbeddingTable) -> None:
 
 
 class _Unfailing(io.FileIO):
-    """File whose writes never fail, because HDF5 crashes the process if one does.
+    """File whose writes never raise, because HDF5 crashes the process if a write fails.
 
     From the first failure on, writes are kept in memory, since HDF5 may read them again. Call
-    `require_written` often, so that they stay few.
+    `require_written` often, to keep few of them.
     """
 
     def __init__(self, path: Path) -> None:

@@ -41,7 +41,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         file.write_table(pa.concat_tables(waiting).combine_chunks())
         waiting.clear()
 
-    # Embeddings do not repeat.
+    # No dictionaries for ids and embeddings, whose values do not repeat.
     with pq.ParquetWriter(path, schema, use_dictionary=["label", "label_name"]) as file:
         yield append
         if waiting:

@@ -25,7 +25,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
     """Write a folder with vectors.tsv, metadata.tsv (label_name, label, id) and settings.
 
     `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files.
-    sprite.png holds small copies of the images, unless there are more than fit into one sprite.
+    sprite.png holds small copies of the images, unless they do not fit into one sprite.
     """
     path.mkdir()
     thumbnails: list[np.ndarray] | None = []

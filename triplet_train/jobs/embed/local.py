@@ -13,7 +13,7 @@ from triplet_train.jobs.open_tower import OpenTower, open_tower
 
 
 def embed(request: EmbedRequest, console: Console) -> tuple[int, int]:
-    """Write what was asked for; see `write`."""
+    """Write the embeddings of a request; see `write`."""
     return write(request, request.file, request.part, console)
 
 
@@ -36,7 +36,7 @@ def write(
     opened = open_tower(request.checkpoint, any_model=request.any_model)
     first = not shard or shard[0] == 1
     images, notes = _images(request, opened, console, compare=first)
-    console = console if first else console.muted()  # the first shard speaks for all
+    console = console if first else console.muted()  # only the first shard prints lines
     for note in notes:
         console.say(note)
     about = {}

@@ -56,11 +56,13 @@ def embed(request: EmbedRequest, console: Console) -> tuple[int, int]:
                 return done | {"said": "\n".join(said)}
 
             parts = ray.data.range(shards, override_num_blocks=shards).map(export).take_all()
-            for lines in {part["said"] for part in parts} - {""}:  # from the first shard only
+            for lines in {part["said"] for part in parts} - {
+                ""
+            }:  # only the first shard prints lines
                 console.say(lines)
             failure = _failure(parts)
             if failure and len(list(beside.iterdir())) < shards:
-                raise failure  # and nothing is left of the others
+                raise failure  # which removes the other shards
     finally:
         ray.shutdown()
     if failure:

@@ -43,7 +43,10 @@ class EmbedRequest(SplitRequest):
         folder = FORMATS[self.written_format].folder
         super().__post_init__()
         if self.images is not None and self.names_a_split:
-            raise RequestError("--split, --dataset and the like do not go with --images")
+            raise RequestError(
+                "give --images or a split (--split, --dataset, --data-dir, --image-key, "
+                "--label-key, --classes), not both"
+            )
         if self.engine not in ENGINES:
             raise RequestError(f"--engine {self.engine}: expected {either(ENGINES)}")
         in_shards = self.engine == "ray" or self.part is not None
@@ -55,7 +58,7 @@ class EmbedRequest(SplitRequest):
         existing = self.part is not None and self.output.is_dir()
         if existing and not holds_parts(self.output):
             raise RequestError(
-                f"{self.output} is a folder with other content, to which no shard is added"
+                f"{self.output} is a folder with content other than shards; choose another name"
             )
         if in_shards and folder:
             raise RequestError(
@@ -72,17 +75,20 @@ class EmbedRequest(SplitRequest):
         requested, implied = self.format, format_of(self.output)
         if requested is None and implied is None:
             raise RequestError(
-                f"--output {self.output}: cannot tell the format from the name; end it in "
+                f"--output {self.output}: the name implies no format; end it in "
                 f"{either(SUFFIXES)}, or give --format {either(FOLDERS)} to write a folder"
             )
         if requested is not None and requested not in FORMATS:
             raise RequestError(f"--format {requested}: expected one of {', '.join(FORMATS)}")
         if requested is not None and implied not in (requested, None):
-            raise RequestError(f"--format {requested}: {self.output} ends like {implied}")
+            raise RequestError(
+                f"--format {requested}: {self.output} ends in .{implied}; leave out --format, or "
+                + (f"end the name in .{requested}" if requested in FILES else "choose another name")
+            )
         if requested in FILES and implied is None:
             raise RequestError(
-                f"--format {requested}: {self.output} has to end in .{requested}, "
-                "so that it can be read"
+                f"--format {requested}: {self.output} must end in .{requested}, so that it can be "
+                "read"
             )
         return str(requested or implied)
 

@@ -46,12 +46,17 @@ def _require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
     if towers[queries] != towers[gallery]:
         for file, tower in towers.items():
             if not tower:
-                raise RequestError(f"{file} does not say which checkpoint it comes from")
-        raise RequestError(f"{queries} and {gallery} come from different checkpoints")
+                raise RequestError(
+                    f"{file} does not name its checkpoint, so its vectors cannot be compared with "
+                    "others"
+                )
+        raise RequestError(
+            f"{queries} and {gallery} come from different checkpoints; embed both with the same one"
+        )
     widths = [table.embeddings.shape[1] for table in tables.values()]
     if widths[0] != widths[1]:
         raise RequestError(
-            f"vectors have {widths[0]} dimensions in {queries} and {widths[1]} in {gallery}"
+            f"vectors have {widths[0]} dimensions in {queries}, but {widths[1]} in {gallery}"
         )
     _require_a_class_in_common(tables)
     shared = _shared_images(*tables.values())
@@ -69,8 +74,8 @@ def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
     unnamed = [file for file, table in tables.items() if not any(table.label_names)]
     if unnamed and any(map(_has_names, tables.values())):
         raise RequestError(
-            f"{unnamed[0]} does not name its classes and the other file does; classes of two files "
-            "are matched by name"
+            f"{unnamed[0]} does not name its classes, but the other file does; classes of two "
+            "files are matched by name"
         )
     names, others = map(names_of, tables.values())
     if not names & others:

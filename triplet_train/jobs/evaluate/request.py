@@ -35,14 +35,15 @@ class EvaluationRequest(SplitRequest):
         if (self.checkpoint is None) == (self.queries is None):
             raise RequestError("give either --checkpoint or --queries")
         if self.gallery is not None and self.queries is None:
-            raise RequestError("--gallery goes with --queries")
+            raise RequestError("--gallery needs --queries")
         super().__post_init__()
         if self.queries is not None and (self.any_model or self.names_a_split):
             raise RequestError(
-                "--split, --dataset and the like go with --checkpoint, not --queries"
+                "--split, --dataset, --data-dir, --image-key, --label-key, --classes and "
+                "--any-model need --checkpoint, not --queries"
             )
         if self.episodes is None and self._draws:
-            raise RequestError("--ways, --shots and --seed go with --episodes")
+            raise RequestError("--ways, --shots and --seed need --episodes")
         if self.episodes is not None and self.gallery is not None:
             raise RequestError(
                 "--episodes draws examples and queries from the same images; leave out --gallery"
@@ -50,13 +51,16 @@ class EvaluationRequest(SplitRequest):
         _ = self.drawn  # refuses numbers that are too small
         if self.json is not None:
             if format_of(self.json):
-                raise RequestError(f"--json {self.json}: ends like an embedding file")
+                raise RequestError(
+                    f"--json {self.json}: {self.json.suffix} is a suffix of embedding files; "
+                    "choose a name that ends in .json"
+                )
             refuse_output(self.json, folder=False, overwrite=self.overwrite)
         if self.report is not None:
             if self.report.suffix != ".html":
-                raise RequestError(f"--report {self.report}: the name of a page ends in .html")
+                raise RequestError(f"--report {self.report}: the name must end in .html")
             if self.report == self.json:
-                raise RequestError(f"--json and --report both name {self.report}")
+                raise RequestError(f"--json and --report both name {self.report}; choose two names")
             refuse_output(self.report, folder=False, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
 

@@ -20,7 +20,7 @@ from triplet_train.run.request import TrainRequest
 
 
 def is_finished(request: TrainRequest) -> bool:
-    """Return True if the run has all that its configuration asks for."""
+    """Return True if all outputs of the configuration exist."""
     run, config = request.run, request.config
     if not run.metrics.is_file():
         return False
@@ -51,7 +51,7 @@ def export_and_evaluate(
 ) -> dict[str, dict[str, Any]]:
     """Export the splits with the best tower, evaluate them, and draw the first.
 
-    The console may be gone by now, which does not stop the run.
+    The run goes on if lines can no longer be written.
 
     Returns:
         Metrics by split; none for a split without two images of a class.

@@ -80,10 +80,15 @@ def require_weights(config: Config) -> None:
 
 
 def _require_names(splits: list[str]) -> None:
-    names = {embedding_name(split, "npz") for split in splits}
-    if len(names) < len(splits):
-        raise RequestError("embeddings.splits: two of the splits would have the same file name")
-    longest = max(names, key=lambda name: len(name.encode()))
+    split_of: dict[str, str] = {}
+    for split in splits:
+        other = split_of.setdefault(embedding_name(split, "npz"), split)
+        if other != split:
+            raise RequestError(
+                f"embeddings.splits: {other!r} and {split!r} would have the same file name; export "
+                "one of them at a time"
+            )
+    longest = max(split_of, key=lambda name: len(name.encode()))
     if len(longest.encode()) > _LONGEST:
         raise RequestError(
             f"embeddings.splits: the file name {longest} would be too long; export fewer parts at "

@@ -56,7 +56,10 @@ def _run(context: Context, changed: dict[str, str]) -> str:
     images = run_images(config, source)
     digests = images.digests()
     if not devices.same_everywhere(zlib.crc32(digests["data.train_split"].encode())):
-        raise RequestError("another worker has other images or labels in data.train_split")
+        raise RequestError(
+            "another worker has other images or labels in data.train_split; give all workers the "
+            "same data"
+        )
     batches = make_batches(config, images.training.labels)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():

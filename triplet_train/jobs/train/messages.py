@@ -1,4 +1,4 @@
-"""Text before the first step of a run and after its last."""
+"""Messages before the first step of a run and after its last step."""
 
 import shlex
 from typing import Any
@@ -19,7 +19,7 @@ def announce(
     batches: PKBatches,
     changed: dict[str, str],
 ) -> None:
-    """Print what the run trains on, and what its user should know of the images.
+    """Print the devices and batches of the run, changed keys, and notes on the images.
 
     Args:
         changed: keys that changed since the run was started or resumed; see `changes`.
@@ -43,14 +43,14 @@ def announce(
     if shared:
         warn(
             f"{shared:,} of the {len(evaluated):,} images of {config.data.eval_split} are also "
-            "training images, so their metrics are too good"
+            "training images, so the metrics are too optimistic"
         )
     if batches.left_out:
-        say(f"left out, as a single image makes no pair: {_list(training, batches.left_out)}")
+        say(f"left out, because a single image forms no pair: {_list(training, batches.left_out)}")
     if batches.repeated:
         say(
-            f"fewer than batch.per_class = {config.batch.per_class} images, which repeat within "
-            f"a batch: {_list(training, batches.repeated)}"
+            f"classes with fewer than batch.per_class = {config.batch.per_class} images, which are "
+            f"repeated within a batch: {_list(training, batches.repeated)}"
         )
 
 

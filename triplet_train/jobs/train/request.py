@@ -46,7 +46,7 @@ def make_request(
 def check_preview(preview: Path, *, dry_run: bool, overwrite: bool) -> None:
     """Raise RequestError if no preview can be written to this file."""
     if not dry_run:
-        raise RequestError("--preview goes with --dry-run")
+        raise RequestError("--preview needs --dry-run")
     if preview.suffix != ".png":
-        raise RequestError(f"--preview {preview}: the name of a picture ends in .png")
+        raise RequestError(f"--preview {preview}: the name must end in .png")
     refuse_output(preview, folder=False, overwrite=overwrite)

@@ -12,9 +12,9 @@ class TripletStatistics(NamedTuple):
 
     Attributes:
         loss: mean of the terms that the strategy counts; 0 without any.
-        active_fraction: share of these terms above zero, which are those with a gradient. All terms
-            of the soft margin are above zero; for it, the share with the positive farther away than
-            the negative.
+        active_fraction: share of these terms that are above zero and therefore have a gradient.
+            With the soft margin all terms are above zero; it is then the share of terms whose
+            positive is farther away than the negative.
         valid_anchors: share of anchors with a positive and a negative in the batch.
         positive_distance: mean over the positive pairs.
         negative_distance: mean over the negative pairs.
@@ -47,7 +47,7 @@ def statistics_of_batch(
     batch: MiningBatch, loss: tf.Tensor, active_fraction: tf.Tensor
 ) -> TripletStatistics:
     """Complete the loss and active fraction of a strategy with the scalars of the whole batch."""
-    # Comparisons hide a NaN, and mining compares.
+    # Mining compares distances, and a comparison with NaN is False: a NaN would not reach the loss.
     nan_if_any = 0.0 * tf.reduce_sum(tf.stop_gradient(batch.embeddings))
     return TripletStatistics(
         loss + nan_if_any,

@@ -1,4 +1,4 @@
-"""Make the function that training calls from the `loss` section of a configuration."""
+"""Functions that mine a batch, made from the `loss` section of a configuration."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from triplet_train.losses.mining.statistics import TripletStatistics
 
-if TYPE_CHECKING:  # at run time the losses need no other room of the package
+if TYPE_CHECKING:  # not at run time: the losses import no other package of triplet_train
     from triplet_train.config import LossConfig
 
 # (labels [B], embeddings [B, D], seed int32 [2], step int32 []) -> TripletStatistics

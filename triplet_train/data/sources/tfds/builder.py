@@ -13,6 +13,7 @@ import urllib.request
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
 
+from triplet_train.console import Console
 from triplet_train.data.sources.tfds.digits import Digits
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
@@ -21,10 +22,13 @@ from triplet_train.registry import SOURCES
 absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS announces its work as warnings
 
 
-def find(name: str, data_dir: str | None, *, write: bool) -> tfds.core.DatasetBuilder:
+def find(
+    name: str, data_dir: str | None, console: Console, *, write: bool
+) -> tfds.core.DatasetBuilder:
     """Return the builder of a data set, which is downloaded and prepared if necessary.
 
     Args:
+        console: if it is quiet, TFDS shows no progress bars.
         write: if False, write nothing into the folder. `digits`, which needs no download, is then
             prepared in a temporary folder, other data sets are not prepared.
 
@@ -40,7 +44,7 @@ def find(name: str, data_dir: str | None, *, write: bool) -> tfds.core.DatasetBu
         folder = tempfile.TemporaryDirectory()
         atexit.register(folder.cleanup)
         builder = Digits(data_dir=folder.name)
-    _prepare(builder)
+    _prepare(builder, console)
     return builder
 
 
@@ -57,12 +61,12 @@ def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
         raise RequestError(f"data.dataset: {name!r} cannot be used: {first_line(error)}") from None
 
 
-def _prepare(builder: tfds.core.DatasetBuilder) -> None:
+def _prepare(builder: tfds.core.DatasetBuilder, console: Console) -> None:
     """Download and prepare the data set."""
     embedded = isinstance(builder, Digits)
-    if embedded:
-        tfds.disable_progress_bar()  # takes a moment
-    else:
+    if embedded or console.quiet:  # the digits take a moment only
+        tfds.disable_progress_bar()
+    if not embedded:
         _refuse_if_unreachable(builder)
     try:
         # TFDS prints to stdout, which is for the output of the command.
@@ -90,6 +94,6 @@ def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> str:
     root = builder.data_path.parents[len(builder.info.full_name.split("/")) - 1]
     return (
         f"the data set {builder.info.full_name} is not in {root} and cannot be prepared there: "
-        f"{reason}. Give the folder that holds it (--data-dir), prepare it on a machine with a "
-        f"network (tfds build {builder.name}) and copy it"
+        f"{reason}. Name the folder that holds it with --data-dir; or prepare it on a machine with "
+        f"a network (tfds build {builder.name}), and copy it"
     )

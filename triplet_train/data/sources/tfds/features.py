@@ -51,7 +51,9 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
     """
     features, dataset = info.features, data.dataset
     if not isinstance(features, tfds.features.FeaturesDict):
-        raise RequestError(f"data.dataset: {dataset} has no features by name")
+        raise RequestError(
+            f"data.dataset: {dataset} has no named features, such as image and label"
+        )
     image = _feature(features, data.image_key, "image_key", dataset)
     if not isinstance(image, tfds.features.Image) or image.np_dtype != np.uint8:
         raise RequestError(

@@ -39,7 +39,7 @@ class TfdsSource:
 
     def __init__(self, data: DataConfig, console: Console, *, write: bool) -> None:
         self.data, self._console, self._write = data, console, write
-        self._builder = find(data.dataset, data.data_dir, write=write)
+        self._builder = find(data.dataset, data.data_dir, console, write=write)
         format = self._builder.info.file_format
         if format not in _FORMATS:
             raise RequestError(
@@ -86,9 +86,15 @@ class TfdsSource:
         self.count(split)
         records = self._records(split)
         if len(set(records.ids)) < len(records.ids):
-            raise RequestError(f"{self.name} {split} holds the same images more than once")
+            raise RequestError(
+                f"the split {split!r} of {self.name} contains some images more than once; its "
+                "parts must not overlap"
+            )
         labelled = self._features.label is not None
         notes = () if labelled else (f"the images of {self.name} have no label",)
+
+        def failure(row: int, reason: str) -> str:
+            return f"{self.name} {split} {records.ids[row]}: {reason}"
 
         def decoded(rows: np.ndarray) -> np.ndarray:
             with tf.device("CPU"):
@@ -100,22 +106,23 @@ class TfdsSource:
             images, failures = np.zeros((len(rows), *self.image_shape), np.uint8), {}
             for place, row in enumerate(rows):
                 try:
-                    with self._damage_explained(f"{split} {records.ids[row]}"):
-                        images[place] = decoded(rows[place : place + 1])[0]
-                except RunError as error:
-                    failures[place] = str(error)
+                    images[place] = decoded(rows[place : place + 1])[0]
+                except (*_DAMAGE, OSError) as error:
+                    failures[place] = failure(row, self._reason(error))
             return images, failures
 
         def size_of(row: int) -> Stored:
-            with self._damage_explained(f"{split} {records.ids[row]}"):
+            try:
                 (record,) = records.read(np.array([row]))
+            except (*_DAMAGE, OSError) as error:
+                raise RunError(failure(row, self._reason(error))) from error
             example = tf.train.Example.FromString(record)
             (encoded,) = example.features.feature[self.data.image_key].bytes_list.value
             try:
                 with Image.open(io.BytesIO(encoded)) as image:
                     return stored(image)
             except UNREADABLE:
-                raise RunError(f"{self.name} {split} {records.ids[row]} is not an image") from None
+                raise RunError(failure(row, "not an image")) from None
 
         return ImageTable(
             self.name,
@@ -160,13 +167,16 @@ class TfdsSource:
     def _damage_explained(self, what: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise RunError(f"{self.name} {what} cannot be read: {error}") from error
-        except _DAMAGE as error:
-            raise RunError(
-                f"{self.name} {what} cannot be read: {_cause(error)}. If its files in "
-                f"{self._builder.data_path} are damaged, remove that folder to prepare it again"
-            ) from error
+        except (*_DAMAGE, OSError) as error:
+            raise RunError(f"cannot read {self.name} {what}: {self._reason(error)}") from error
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, OSError):
+            return str(error)
+        return (
+            f"{_cause(error)}. If the files in {self._builder.data_path} are damaged, remove that "
+            "folder to prepare the data set again"
+        )
 
     @functools.cached_property
     def _decode(self) -> Callable[[list[bytes]], np.ndarray]:
