@@ -1,5 +1,6 @@
 """The documentation says what the code does: its tables against what a run leaves."""
 
+import ast
 import json
 import re
 import runpy
@@ -95,6 +96,31 @@ def test_the_map_has_every_package_and_the_files_that_it_names():
     assert set(re.findall(r"^\| `(\w+)/` \|", page, re.M)) == packages
     for file in re.findall(r"(?:\w+/)+\w+\.py", page):
         assert (package / file).is_file(), file
+
+
+def imported_packages(package):
+    """Packages of triplet_train that the files of `package` import at run time."""
+    imports, found = (ast.Import, ast.ImportFrom), set()
+    for file in (ROOT / "triplet_train" / package).rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = []
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, imports) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{name}" for name in names]
+            found.update(name.split(".")[1] for name in names if name.startswith("triplet_train."))
+    return found - {package}
+
+
+def test_the_map_names_the_packages_that_each_package_imports():
+    page = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)/` \|.*\| ([^|]*) \|$", page, re.M)
+    packages = {package for package, _ in rows}
+    for package, imports in rows:
+        named = set(re.findall(r"`(\w+)`", imports))
+        assert named == imported_packages(package) & packages, package
 
 
 def test_every_script_is_in_their_index():
