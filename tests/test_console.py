@@ -63,3 +63,10 @@ def test_comparing_files_shows_a_bar_after_a_moment_unless_it_is_to_be_quiet(
         lambda: in_two_classes(tmp_path, {"1.png": "a"}, Console())
     )
     assert on_terminal(lambda: in_two_classes(tmp_path, {"1.png": "a"}, SILENT)) == ""
+
+
+def test_a_warning_is_marked_and_a_quiet_console_says_nothing():
+    lines = []
+    Console(write=lines.append).warn("a class is empty")
+    Console(quiet=True, write=lines.append).warn("a class is empty")
+    assert lines == ["warning: a class is empty"]

@@ -85,3 +85,10 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"{', '.join(FORMATS)} or arrow." in done.stdout, done.stderr
+
+
+def test_names_in_the_configurations_of_others_stay():
+    assert {"semi_hard", "hard", "easy_positive", "batch_all", "naive"} <= STRATEGIES.keys()
+    assert {"cnn", "resnet", "MobileNetV2", "EfficientNetB0"} <= TOWERS.keys()
+    assert {"image_folder", "table"} <= SOURCES.keys()
+    assert {"parquet", "npz", "h5", "projector"} <= FORMATS.keys()

@@ -14,11 +14,6 @@ from typing import Any
 from triplet_train.errors import RequestError
 
 
-def plots_name(page: str) -> str:
-    """Return the name of the folder with the plots of a page, which lies beside the page."""
-    return "plots" if page == "report.html" else f"{page.removesuffix('.html')}_plots"
-
-
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path for a new file, folder or link, which replaces `path` at the end of the block.
@@ -57,6 +52,33 @@ def naming(path: str | Path) -> Iterator[None]:
         if error.filename is None:  # a read or a write of an open file
             error.filename = str(path)
         raise
+
+
+def refuse_file(path: Path, *, overwrite: bool) -> None:
+    """Raise RequestError if `path` exists and may not be replaced by a file, or cannot be written.
+
+    Only a file is replaced.
+    """
+    refuse_replacement(path, overwrite=overwrite)
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder; give the name of a file")
+    refuse_place(path)
+
+
+def refuse_replacement(path: Path, *, overwrite: bool) -> None:
+    """Raise RequestError if `path` exists, unless it is a file or folder to overwrite."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise RequestError(f"{path} is a pipe or a device; give the name of a file")
+    if os.path.lexists(path) and not overwrite:  # a broken link exists too
+        raise RequestError(f"{path} exists; give --overwrite to replace it")
+
+
+def refuse_place(path: Path) -> None:
+    """Raise RequestError if nothing can be written to the folder of `path`."""
+    if not path.parent.is_dir():
+        raise RequestError(f"cannot write {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise RequestError(f"cannot write {path}: no permission to write in {path.parent}")
 
 
 def remove_partial(folder: Path) -> None:

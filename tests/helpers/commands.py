@@ -37,7 +37,7 @@ def small_run(data_dir, *more):
 
 def empty_page(evaluated, file, title):
     """Stand in for the page of a run and its folder of plots, which take seconds."""
-    from triplet_train.report import plots_folder
+    from triplet_train.run.folder import plots_folder
 
     file.touch()
     plots_folder(file).mkdir(exist_ok=True)

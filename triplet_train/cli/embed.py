@@ -89,7 +89,7 @@ def embed(
         Path | None, typer.Option(help="TFDS folder.  [default: that of the run]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
     version: Version = False,
 ) -> None:
     """Write the embeddings of a split, a folder or a table, with ids, labels and their origin.

@@ -86,7 +86,7 @@ def evaluate(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
     version: Version = False,
 ) -> None:
     """Evaluate embeddings: retrieval, verification thresholds, classes and confusions.

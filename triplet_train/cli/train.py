@@ -47,7 +47,7 @@ def train(
         Path | None, typer.Option(help="TFDS folder; overrides data.data_dir.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in its folder.")
+        bool, typer.Option("--resume", help="Continue the run in its folder.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in its folder.")
@@ -62,7 +62,7 @@ def train(
             help="With --dry-run: write the first batch as the tower will see it, augmented.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
     schema: Annotated[
         bool,
         typer.Option(

@@ -71,8 +71,8 @@ def _drawn(table: ImageTable, share: int, seed: int, key: str) -> ImageTable:
     rows = np.flatnonzero(np.isin(table.labels, kept))
     if not len(rows):
         raise RequestError(
-            f"data.{key}: {share}% of the {len(order):,} classes are {len(chosen):,}, and no image "
-            f"of {table.split} is of such a class"
+            f"data.{key}: {share}% of the {len(order):,} classes are {len(chosen):,}, and "
+            f"{table.split} has no image of these"
         )
     return replace(selected(table, rows), classes=f"{share}%")
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from triplet_train.errors import RequestError
-from triplet_train.files import in_one_line, plots_name
-from triplet_train.run.folder import is_written
+from triplet_train.files import in_one_line
+from triplet_train.run.folder import is_written, plots_folder
 
 # Pillow's wheels decode these formats without another program.
 _ENDINGS = (
@@ -67,7 +67,7 @@ def find_images(folder: Path) -> FoundImages:
                 found.command_outputs.append(here.as_posix())
                 folders.clear()
                 continue
-            plots = {plots_name(name) for name in files if name.endswith(".html")}
+            plots = {plots_folder(Path(name)).name for name in files if name.endswith(".html")}
             found.command_outputs.extend(
                 (here / name).as_posix() for name in plots.intersection(folders)
             )

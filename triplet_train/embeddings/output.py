@@ -1,11 +1,10 @@
 """Names of outputs, and outputs that are refused. Imports nothing heavy."""
 
-import os
 import re
 from pathlib import Path
 
 from triplet_train.errors import RequestError
-from triplet_train.files import is_partial
+from triplet_train.files import is_partial, refuse_file, refuse_place, refuse_replacement
 from triplet_train.registry import FILES, FORMATS
 
 SUFFIXES = tuple(f".{name}" for name in FILES)
@@ -27,25 +26,20 @@ def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:
 
     A folder replaces an export that is a folder, a file replaces a file, and nothing else.
     """
-    if output.exists() and not (output.is_file() or output.is_dir()):
-        raise RequestError(f"{output} is a pipe or a device; give the name of a file")
-    if os.path.lexists(output) and not overwrite:  # a broken link exists too
-        raise RequestError(f"{output} exists; give --overwrite to replace it")
-    if output.is_dir() and not folder:
-        raise RequestError(f"{output} is a folder; give the name of a file")
+    if not folder:
+        refuse_file(output, overwrite=overwrite)
+        return
+    refuse_replacement(output, overwrite=overwrite)
     if output.is_dir() and not _is_export(output):
         raise RequestError(
             f"{output} is a folder that triplet-embed did not write, so --overwrite does not "
             "replace it; choose another name"
         )
-    if folder and output.is_file():
+    if output.is_file():
         raise RequestError(
             f"{output} is a file and cannot be replaced by a folder; choose another name"
         )
-    if not output.parent.is_dir():
-        raise RequestError(f"cannot write {output}: there is no folder {output.parent}")
-    if not os.access(output.parent, os.W_OK):
-        raise RequestError(f"cannot write {output}: no permission to write in {output.parent}")
+    refuse_place(output)
 
 
 def holds_parts(folder: Path) -> bool:

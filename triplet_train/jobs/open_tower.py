@@ -139,8 +139,8 @@ class OpenTower:
         """Warn about unusual vectors. Raises RequestError for probabilities."""
         if are_probabilities(vectors) and not self.any_model:
             raise RequestError(
-                f"{self.file} is no embedder: its vectors look like the probabilities of "
-                f"{vectors.shape[1]:,} classes, being positive with a sum of 1. Save the network "
+                f"{self.file} is not an embedder: its vectors look like the probabilities of "
+                f"{vectors.shape[1]:,} classes: they are positive and sum to 1. Save the network "
                 "without its last layers, or give --any-model to accept it"
             )
         for remark in remarks(self.tower, vectors):

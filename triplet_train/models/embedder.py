@@ -7,7 +7,7 @@ import keras
 
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
-from triplet_train.run.folder import EMBEDDER, RunFolder
+from triplet_train.run.folder import RunFolder
 
 
 def embedder_file(path: str | os.PathLike[str]) -> Path:
@@ -19,21 +19,21 @@ def embedder_file(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.exists():
         raise RequestError(f"no checkpoint at {path}: no such file or folder")
-    file = path / EMBEDDER if path.is_dir() else path
+    run = RunFolder(path)
+    file = run.embedder if path.is_dir() else path
     if not file.is_file():
-        run = RunFolder(path)
         saved = [c for c in map(run.checkpoint, run.saved_steps()) if c.embedder.is_file()]
         if saved:
             raise RequestError(
-                f"{path} holds no {EMBEDDER} yet: a run writes it at its first evaluation; "
-                f"its newest checkpoint is {saved[-1]}, which can be named instead"
+                f"{path} holds no {run.embedder.name} yet: a run writes it at its first "
+                f"evaluation; its newest checkpoint is {saved[-1]}, which can be named instead"
             )
         raise RequestError(
-            f"{path} is no checkpoint: it holds no {EMBEDDER}; expected a run folder, "
+            f"{path} is not a checkpoint: it holds no {run.embedder.name}; expected a run folder, "
             "a folder in its checkpoints/, or a .keras file"
         )
     if file.suffix != ".keras":
-        raise RequestError(f"{file} is no checkpoint: a model file ends in .keras")
+        raise RequestError(f"{file} is not a checkpoint: a model file ends in .keras")
     return file
 
 
@@ -60,14 +60,14 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
     shapes = [tensor.shape for tensor in (getattr(model, "inputs", None) or [])]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise RequestError(
-            f"{file} is no embedder: it takes {_shapes(shapes)}, not one array of images [N, H, W, "
-            "C]"
+            f"{file} is not an embedder: it takes {_shapes(shapes)}, not one array of images "
+            "[N, H, W, C]"
         )
     outputs = [tensor.shape for tensor in model.outputs]
     if len(outputs) != 1 or [*map(type, outputs[0])] != [type(None), int]:
         raise RequestError(
-            f"{file} is no embedder: it returns {_shapes(outputs)}, not one vector per image, [N, "
-            "D]"
+            f"{file} is not an embedder: it returns {_shapes(outputs)}, not one vector per image, "
+            "[N, D]"
         )
     return model
 

@@ -4,12 +4,6 @@ import os
 from pathlib import Path
 
 from triplet_train.errors import RequestError
-from triplet_train.files import plots_name
-
-
-def plots_folder(page: Path) -> Path:
-    """Folder of the plots of a page: plots/ for report.html, NAME_plots/ for NAME.html."""
-    return page.with_name(plots_name(page.name))
 
 
 def refuse_plots(folder: Path, *, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from triplet_train.evaluation.text import coverage_lines, threshold_rows
 from triplet_train.files import remove, replacing
-from triplet_train.report import plots_folder, rows
+from triplet_train.report import rows
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
 from triplet_train.report.curves import curve_plots
@@ -16,6 +16,7 @@ from triplet_train.report.distances import distance_plot
 from triplet_train.report.maps import map_plots
 from triplet_train.report.sheets import sheet_plots
 from triplet_train.report.style import Plot, plot_style, png
+from triplet_train.run.folder import plots_folder
 
 
 class Picture(NamedTuple):

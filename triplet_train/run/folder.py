@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from triplet_train.files import naming, plots_name, read_json
+from triplet_train.files import naming, read_json
 from triplet_train.registry import FORMATS
 
 _RUN_FILES = ("config.yaml", "environment.json")  # a folder with both is a run folder
 EMBEDDER = "embedder.keras"
+_REPORT = "report.html"
 _CHECKPOINTS = "checkpoints"
 
 
@@ -59,8 +60,8 @@ class RunFolder:
         self.config, self.environment = (path / name for name in _RUN_FILES)
         self.metrics_log = path / "metrics.jsonl"
         self.metrics = path / "metrics.json"
-        self.report = path / "report.html"
-        self.plots = path / plots_name(self.report.name)
+        self.report = path / _REPORT
+        self.plots = plots_folder(self.report)
         self.checkpoints = path / _CHECKPOINTS
         self.best = self.checkpoints / "best"
         self.embedder = path / EMBEDDER
@@ -121,6 +122,15 @@ class RunFolder:
                 content = json.loads(line)
                 if isinstance(content, dict) and isinstance(content.get("step"), int):
                     yield content
+
+
+def plots_folder(page: Path) -> Path:
+    """Return the folder of the plots of a page: plots/ for report.html, NAME_plots/ for NAME.html.
+
+    >>> plots_folder(Path("run/report.html")).name, plots_folder(Path("train.html")).name
+    ('plots', 'train_plots')
+    """
+    return page.with_name("plots" if page.name == _REPORT else f"{page.stem}_plots")
 
 
 def is_written(files: Collection[str]) -> bool:

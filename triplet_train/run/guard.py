@@ -50,7 +50,7 @@ def check(request: TrainRequest) -> None:
         _require_same_result(request)
     elif is_run and not request.overwrite:
         raise RequestError(
-            f"{run} holds a run; give --resume to go on with it, --overwrite to replace it, "
+            f"{run} holds a run; give --resume to continue it, --overwrite to replace it, "
             "or another --run-dir"
         )
 

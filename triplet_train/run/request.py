@@ -13,7 +13,7 @@ class TrainRequest:
     Attributes:
         config: resolved.
         run: the folder, which need not exist.
-        resume: go on with the run in the folder.
+        resume: continue the run in the folder.
         overwrite: replace the run in the folder.
     """
 

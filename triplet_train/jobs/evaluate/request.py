@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from triplet_train.embeddings.output import format_of, refuse_output
+from triplet_train.embeddings.output import format_of
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import Episodes
+from triplet_train.files import refuse_file
 from triplet_train.jobs.split_request import SplitRequest
-from triplet_train.report import plots_folder, refuse_plots
+from triplet_train.report import refuse_plots
+from triplet_train.run.folder import plots_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +57,13 @@ class EvaluationRequest(SplitRequest):
                     f"--json {self.json}: {self.json.suffix} is a suffix of embedding files; "
                     "choose a name that ends in .json"
                 )
-            refuse_output(self.json, folder=False, overwrite=self.overwrite)
+            refuse_file(self.json, overwrite=self.overwrite)
         if self.report is not None:
             if self.report.suffix != ".html":
                 raise RequestError(f"--report {self.report}: the name must end in .html")
             if self.report == self.json:
                 raise RequestError(f"--json and --report both name {self.report}; choose two names")
-            refuse_output(self.report, folder=False, overwrite=self.overwrite)
+            refuse_file(self.report, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
 
     @property

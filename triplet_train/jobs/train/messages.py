@@ -6,6 +6,7 @@ from typing import Any
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.evaluation import Coverage
+from triplet_train.evaluation.metrics import Shown, metrics_shown
 from triplet_train.files import in_one_line
 from triplet_train.jobs.train.end import embedding_files
 from triplet_train.run.request import TrainRequest
@@ -55,15 +56,9 @@ def announce(
 
 
 def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, Any]]) -> str:
-    """Return the metrics of each split, the files of the run, and commands to go on with."""
+    """Return the metrics of each split, the files of the run, and the commands to type next."""
     run, config = request.run, request.config
-    lines = [
-        f"{split}: recall@1 {m['recall_at_1']:.4f}  recall@5 {m['recall_at_5']:.4f}  "
-        f"R-precision {m['r_precision']:.4f}  MAP@R {m['map_at_r']:.4f}  ({Coverage.of_counts(m)})"
-        if m
-        else f"{split}: no metrics, since no two images share a class"
-        for split, m in metrics.items()
-    ]
+    lines = [f"{split}: {_summary(values)}" for split, values in metrics.items()]
     folder, tensorboard = shlex.quote(str(run)), shlex.quote(str(run.tensorboard))
     lines += [
         f"{run.embedder}  the tower of step {best_step}, the best of the run",
@@ -76,6 +71,13 @@ def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, A
         f"  tensorboard --logdir {tensorboard}",
     ]
     return "\n".join(lines)
+
+
+def _summary(metrics: dict[str, Any]) -> str:
+    if not metrics:
+        return "no metrics, since no two images share a class"
+    shown = (f"{m.label} {metrics[m.name]:.4f}" for m in metrics_shown(Shown.SUMMARY))
+    return "  ".join([*shown, f"({Coverage.of_counts(metrics)})"])
 
 
 def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from triplet_train.config import config_name, load_config
-from triplet_train.embeddings.output import refuse_output
 from triplet_train.errors import RequestError
+from triplet_train.files import refuse_file
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
 from triplet_train.run.request import TrainRequest
@@ -49,4 +49,4 @@ def check_preview(preview: Path, *, dry_run: bool, overwrite: bool) -> None:
         raise RequestError("--preview needs --dry-run")
     if preview.suffix != ".png":
         raise RequestError(f"--preview {preview}: the name must end in .png")
-    refuse_output(preview, folder=False, overwrite=overwrite)
+    refuse_file(preview, overwrite=overwrite)
