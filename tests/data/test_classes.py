@@ -111,7 +111,7 @@ def test_a_share_depends_on_the_names_of_the_classes_only():
 
 def test_a_share_without_a_class_is_refused():
     with pytest.raises(
-        RequestError, match=r"data\.train_classes: 5% of the 6 classes are 0, and no"
+        RequestError, match=r"data\.train_classes: 5% of the 6 classes are 0, and made has no image"
     ):
         training_images(TABLE, data(train_classes="5%"), seed=0)
     turned = training_images(TABLE, data(train_classes="50%", class_rotations=True), seed=0)

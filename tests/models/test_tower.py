@@ -191,5 +191,5 @@ def test_a_run_stopped_before_its_first_evaluation_names_the_newest_checkpoint(
 
 def test_a_model_that_is_not_an_embedder_is_refused(tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "other.keras")
-    with pytest.raises(RequestError, match="no embedder"):
+    with pytest.raises(RequestError, match="not an embedder"):
         triplet_train.load_embedder(tmp_path / "other.keras")
