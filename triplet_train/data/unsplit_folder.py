@@ -31,6 +31,18 @@ def unsplit_images(
     return read(place, image_shape, policy, background, strict=strict, data=data)
 
 
+def root_of(place: Path, data: DataConfig | None) -> Path:
+    """Return the folder that the paths of the images start from.
+
+    It is data.root for the table of the run itself, and the folder of any other table.
+    """
+    if place.is_dir():
+        return place
+    if data and data.root and data.path and Path(data.path).resolve() == place.resolve():
+        return Path(data.root)
+    return place.parent
+
+
 def unsplit_folder(
     folder: Path,
     image_shape: Shape,
@@ -76,7 +88,7 @@ def unsplit_table(
 ) -> ImageTable:
     """Return the images that a table names, in the order of their paths.
 
-    Their paths start from the folder of the table. An image without a label has the label -1.
+    Their paths start from `root_of`. An image without a label has the label -1.
 
     Args:
         image_shape, policy, background, strict: see `unsplit_folder`.
@@ -86,7 +98,8 @@ def unsplit_table(
         RequestError: see `read_listing`; no images, or a wrong number of channels.
     """
     decode = make_decode(image_shape, policy, background)
-    data = (data or DataConfig(dataset="table", path=str(file))).model_copy(update={"root": None})
+    root = str(root_of(file, data))
+    data = (data or DataConfig(dataset="table", path=str(file))).model_copy(update={"root": root})
     listing = read_listing(file, data, key="--images", labelled=False)
     labels = dict(zip(listing.paths, listing.labels, strict=True))  # a path once
     if not labels:

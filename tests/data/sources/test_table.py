@@ -17,7 +17,7 @@ from triplet_train.config.loading import make_data_config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.source import open_source
 from triplet_train.data.unsplit_folder import unsplit_images
-from triplet_train.errors import RequestError
+from triplet_train.errors import RequestError, RunError
 
 ROWS = [
     ("train/bee/1.png", "bee", "train"),
@@ -358,3 +358,19 @@ def test_images_of_any_size_are_resized(tmp_path):
         ":"
     )
     assert pixels(table).shape == (3, 12, 16, 1) and table.size_of(2)[:2] == (5, 9)
+
+
+def test_the_table_of_the_run_itself_keeps_its_root_and_another_starts_from_its_own_folder(
+    tmp_path,
+):
+    lists, photos = tmp_path / "lists", tmp_path / "photos"
+    lists.mkdir()
+    photos.mkdir()
+    Image.new("RGB", (8, 8)).save(photos / "1.png")
+    for name in ("own.csv", "other.csv"):
+        (lists / name).write_text("path,label\n1.png,a\n")
+    own = lists / "own.csv"
+    data = DataConfig(dataset="table", path=str(own), root=str(photos), image_size=(8, 8))
+    assert unsplit_images(own, (8, 8, 3), "pad", data=data).read(np.array([0])).shape[0] == 1
+    with pytest.raises(RunError, match=r"lists/1\.png"):
+        unsplit_images(lists / "other.csv", (8, 8, 3), "pad", data=data).read(np.array([0]))

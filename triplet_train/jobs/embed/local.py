@@ -6,7 +6,7 @@ from triplet_train.console import Console
 from triplet_train.data.decoding import WHITE
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
-from triplet_train.data.unsplit_folder import unsplit_images
+from triplet_train.data.unsplit_folder import root_of, unsplit_images
 from triplet_train.errors import RunError
 from triplet_train.jobs.embed.request import EmbedRequest
 from triplet_train.jobs.open_tower import OpenTower, open_tower
@@ -75,9 +75,9 @@ def _images(
         table = unsplit_images(
             request.images, shape, policy, background, strict=request.strict, data=data
         )
-        root = request.images if request.images.is_dir() else request.images.parent
         names = [table.class_names[label] for label in table.labels.tolist()]
         classes = {path: name for path, name in zip(table.ids, names, strict=True) if name}
+        root = root_of(request.images, data)
         doubles = in_two_classes(root, classes, console) if compare else []
     return table, [*table.notes, *doubles]
 
