@@ -134,7 +134,7 @@ def main() -> None:
     add("--minutes", type=float, default=6.0, help="time for all rows")
     add("--golden", type=Path, help="folder with the values of tensorflow_addons")
     add("--pml", default=str(installed if installed.exists() else sys.executable))
-    add("--library", choices=("ours", "pml"), help="default: both")
+    add("--library", dest="side", choices=("ours", "pml"), help="default: both")
     add("--only", nargs="+", choices=HEADINGS, help="sections")
     add("--quick", action="store_true", help="a few calls of everything, at tiny sizes")
     add("--read", type=Path, nargs="+", help="files of --output to print as tables")
@@ -142,12 +142,12 @@ def main() -> None:
     if options.read:
         print(page(options.read))
         return
-    if not options.library:
+    if not options.side:
         measure_both(options)
         return
-    report = Report(options.output, options.library, options.minutes)
+    report = Report(options.output, options.side, options.minutes)
     budget = 0.02 if options.quick else 0.5
-    if options.library == "ours":
+    if options.side == "ours":
         import gpu_ours
 
         rows = gpu_ours.rows(options.quick, budget, options.golden)

@@ -13,7 +13,7 @@ from tests.helpers.made_sets import make_folder
 from triplet_train.data.classes import rotated
 from triplet_train.data.decoding import make_decode
 from triplet_train.data.images import selected
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 
 
 def decoding_threads():
@@ -23,7 +23,7 @@ def decoding_threads():
 def test_all_tables_share_the_threads_of_the_process(tmp_path):
     make_folder(tmp_path, [f"{number}.png" for number in range(40)])
     for _ in range(3):
-        assert sum(map(len, unsplit_folder(tmp_path, (8, 8, 3), "pad").batches(5))) == 40
+        assert sum(map(len, unsplit_images(tmp_path, (8, 8, 3), "pad").batches(5))) == 40
     assert 1 <= len(decoding_threads()) <= os.cpu_count()
 
 
@@ -31,8 +31,8 @@ FORK = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from triplet_train.data.unsplit_folder import unsplit_folder
-table = unsplit_folder(Path(sys.argv[1]), (8, 8, 3), "pad")
+from triplet_train.data.unsplit_folder import unsplit_images
+table = unsplit_images(Path(sys.argv[1]), (8, 8, 3), "pad")
 table.read(np.array([0]))
 child = os.fork()
 table.read(np.array([0]))
@@ -49,7 +49,7 @@ def test_a_forked_process_decodes_with_threads_of_its_own(tmp_path):
 def test_a_failure_is_that_of_its_place_whatever_the_order_and_the_turn(tmp_path):
     make_folder(tmp_path, ["a.png", "b.png", "c.png"])
     (tmp_path / "b.png").write_bytes(b"no image")
-    table = unsplit_folder(tmp_path, (8, 8, 3), "pad")
+    table = unsplit_images(tmp_path, (8, 8, 3), "pad")
     for some, rows, places in (
         (table, [2, 1, 0, 1], {1, 3}),
         (selected(table, np.array([1, 2])), [1, 0], {1}),

@@ -20,7 +20,7 @@ from triplet_train.data.images import selected
 from triplet_train.data.source import open_source
 from triplet_train.data.sources.tfds.label_index import FOLDER
 from triplet_train.data.summary import summary
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.errors import RunError
 
 READERS = {
@@ -137,7 +137,7 @@ def test_a_file_whose_labels_cannot_be_read_is_named_and_read_the_next_time(plac
 
 def test_images_of_any_folder_that_fail_once_are_embedded_and_for_good_are_listed(place):
     def images(strict=False):
-        table = unsplit_folder(place / "folder", (8, 8, 3), "pad", strict=strict)
+        table = unsplit_images(place / "folder", (8, 8, 3), "pad", strict=strict)
         return table, [batch.images for batch in table.batches(7)]
 
     expected = np.concatenate(images()[1])

@@ -11,7 +11,7 @@ from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import SUFFIXES
 from triplet_train.data.source import open_source
 from triplet_train.data.summary import summary
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 
 DISC = np.hypot(*np.mgrid[-10:10, -10:10]) < 7
 
@@ -68,7 +68,7 @@ def test_the_background_is_white_unless_a_run_gives_another(tmp_path):
             "1 images have transparency" in line
             for line in summary(table, DataConfig(**data), True)
         )
-    assert (unsplit_folder(tmp_path, (20, 20, 3), "pad").read(np.array([0]))[0, 0, 0] == 255).all()
+    assert (unsplit_images(tmp_path, (20, 20, 3), "pad").read(np.array([0]))[0, 0, 0] == 255).all()
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
@@ -77,19 +77,19 @@ def test_sixteen_bits_keep_the_levels_that_they_use(tmp_path, bits, suffix):
     levels = np.linspace(0, 2**bits - 1, 4096).round().astype(np.uint16).reshape(64, 64)
     (tmp_path / "a").mkdir()
     Image.fromarray(levels).save(tmp_path / f"a/x.{suffix}")
-    table = unsplit_folder(tmp_path, (64, 64, 1), "pad")
+    table = unsplit_images(tmp_path, (64, 64, 1), "pad")
     (image,) = table.read(np.array([0]))[..., 0]
     assert np.unique(image).tolist() == list(range(256))
     assert (np.diff(image.ravel().astype(int)) >= 0).all()
     said = "\n".join(
-        summary(unsplit_folder(tmp_path, (64, 64, 1), "pad"), DataConfig(dataset="x"), True)
+        summary(unsplit_images(tmp_path, (64, 64, 1), "pad"), DataConfig(dataset="x"), True)
     )
     assert "1 images have more than 8 bits" in said or "without a label" in said
 
 
 def test_levels_without_a_known_range_are_refused_by_name(tmp_path):
     Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "x.tiff")
-    table = unsplit_folder(tmp_path, (8, 8, 1), "pad")
+    table = unsplit_images(tmp_path, (8, 8, 1), "pad")
     assert not sum(map(len, table.batches(1)))
     assert "x.tiff: its levels are floating-point numbers" in table.unreadable[0]
 
@@ -126,5 +126,5 @@ def test_every_suffix_is_found_and_its_format_decoded(tmp_path, suffix):
     mode = "1" if suffix == ".pbm" else "L" if suffix == ".pgm" else "RGB"
     picture = Image.fromarray(smooth).convert(mode)
     picture.save(tmp_path / f"x{suffix.upper()}")
-    (image,) = unsplit_folder(tmp_path, (32, 40, 1), "pad").read(np.array([0]))[..., 0]
+    (image,) = unsplit_images(tmp_path, (32, 40, 1), "pad").read(np.array([0]))[..., 0]
     np.testing.assert_allclose(image, picture.convert("L"), atol=4)

@@ -9,7 +9,7 @@ from tests.helpers.made_sets import make_folder
 from triplet_train.data.decoding import make_decode
 from triplet_train.data.image_files import find_images
 from triplet_train.data.images import shard_of
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.errors import RequestError, RunError
 
 RANDOM = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def tree(tmp_path):
 
 
 def read_all(folder, shape=(8, 8, 1), size=2, shard=(1, 1), **options):
-    table = shard_of(unsplit_folder(folder, shape, "resize", **options), *shard)
+    table = shard_of(unsplit_images(folder, shape, "resize", **options), *shard)
     return table, list(table.batches(size))
 
 
@@ -147,7 +147,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "x.txt").write_text("")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "x.txt"):
         with pytest.raises(RequestError, match="--images"):
-            unsplit_folder(folder, (8, 8, 1), "pad")
+            unsplit_images(folder, (8, 8, 1), "pad")
 
 
 def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
@@ -155,7 +155,7 @@ def test_a_pipe_or_a_device_is_listed_as_unreadable_without_waiting(tmp_path):
         (tmp_path / name).mkdir()
         os.mkfifo(tmp_path / name / "pipe.png")
         (tmp_path / name / "device.png").symlink_to("/dev/zero")
-    table = unsplit_folder(tmp_path, (2, 2, 1), "resize")
+    table = unsplit_images(tmp_path, (2, 2, 1), "resize")
     assert not any(len(batch.ids) for batch in table.batches(4))
     assert len(table.unreadable) == 4
     assert all(line.endswith(": not a regular file") for line in table.unreadable)
@@ -165,7 +165,7 @@ def test_files_of_other_kinds_are_counted_for_a_folder_to_embed(tmp_path):
     make_folder(tmp_path, ["ant/1.png", "bee/1.png"])
     for name in ("ant/1.dcm", "ant/2.DCM", "bee/1.heic", "bee/1.svg", "notes"):
         (tmp_path / name).touch()
-    (note,) = unsplit_folder(tmp_path, (8, 8, 3), "pad").notes
+    (note,) = unsplit_images(tmp_path, (8, 8, 3), "pad").notes
     assert note.startswith(f"left out: 5 files in {tmp_path} whose names do not end like")
     for kind in (".dcm (1)", ".DCM (1)", ".heic (1)", ".svg (1)", "no suffix (1)"):
         assert kind in note

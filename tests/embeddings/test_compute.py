@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.helpers.networks import TooLarge
 from tests.helpers.tables import table
 from triplet_train.config import load_config
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.embeddings.compute import at_once, embed_batches, make_embed
 from triplet_train.errors import RunError
 
@@ -60,6 +60,6 @@ def test_a_batch_without_images_has_no_vectors_whatever_the_tower(tmp_path):
     features = keras.layers.Conv2D(5, 3)(keras.ops.cast(pixels, "float32"))
     tower = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(features))
     (tmp_path / "damaged.png").touch()
-    images = unsplit_folder(tmp_path, (8, 8, 3), "pad")
+    images = unsplit_images(tmp_path, (8, 8, 3), "pad")
     found = [vectors.shape for _, vectors in embed_batches(tower, images, 2)]
     assert set(found) == {(0, 5)}

@@ -1,12 +1,11 @@
 """A folder or table of any images, to embed them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from triplet_train.config import DataConfig
-from triplet_train.data.decoding import WHITE, Colour, Decode, make_decode, reader, sizes
+from triplet_train.data.decoding import WHITE, Colour, make_decode, reader, sizes
 from triplet_train.data.file_source import Files
 from triplet_train.data.image_files import SUFFIXES, find_images, notes_on_ignored_files, numbered
 from triplet_train.data.images import ImageTable, Shape
@@ -25,10 +24,44 @@ def unsplit_images(
     strict: bool = False,
     data: DataConfig | None = None,
 ) -> ImageTable:
-    """Return the images of a folder or of a table; see `unsplit_folder` and `unsplit_table`."""
+    """Return the images of a folder and its subfolders, or of a table, in the order of their paths.
+
+    In a folder the class of an image is the path of its subfolder, or what data.label_pattern says;
+    an image in the folder itself has no label. An image without a label has the label -1. See
+    `find_images` for the files that are taken, `numbered` for the labels, and `root_of` for the
+    paths of a table.
+
+    Args:
+        image_shape, policy, background: see `make_decode`.
+        strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
+        data: its columns, label_pattern and junk_labels are used.
+
+    Raises:
+        RequestError: no such folder or table, no images in it, or a wrong number of channels; see
+            also `read_listing`.
+    """
     is_table = place.suffix.lower() in TABLES and not place.is_dir()
-    read = unsplit_table if is_table else unsplit_folder
-    return read(place, image_shape, policy, background, strict=strict, data=data)
+    if not is_table and not place.is_dir():
+        raise RequestError(f"--images {place}: no such folder")
+    decode = make_decode(image_shape, policy, background)
+    files, notes = (_of_table if is_table else _of_folder)(place, data)
+    root = root_of(place, data)
+    left_out = data.junk_labels if data else []
+    kept = [n for n, name in enumerate(files.classes) if name not in left_out]
+    paths, classes = ([some[n] for n in kept] for some in files)
+    numbers = numbered(set(classes) - {""}) | {"": -1}
+    return ImageTable(
+        str(place.absolute()),
+        "",
+        image_shape,
+        np.array([numbers[name] for name in classes], np.int64),
+        paths,
+        {number: name for name, number in numbers.items()},
+        reader(root, paths, decode, image_shape),
+        sizes(root, paths),
+        (*(ignored(files.classes, data, place) if data else []), *notes),
+        unreadable=None if strict else [],
+    )
 
 
 def root_of(place: Path, data: DataConfig | None) -> Path:
@@ -43,93 +76,20 @@ def root_of(place: Path, data: DataConfig | None) -> Path:
     return place.parent
 
 
-def unsplit_folder(
-    folder: Path,
-    image_shape: Shape,
-    policy: str,
-    background: Colour = WHITE,
-    *,
-    strict: bool = False,
-    data: DataConfig | None = None,
-) -> ImageTable:
-    """Return the table of the images in a folder and its subfolders, in the order of their paths.
-
-    The class of an image is the path of its subfolder, or what data.label_pattern says; an image in
-    `folder` itself has no label. See `find_images` for the files that are taken, and `numbered` for
-    the labels.
-
-    Args:
-        image_shape, policy, background: see `make_decode`.
-        strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
-        data: its label_pattern and junk_labels are used.
-
-    Raises:
-        RequestError: no such folder, no images in it, or a wrong number of channels.
-    """
-    if not folder.is_dir():
-        raise RequestError(f"--images {folder}: no such folder")
-    decode = make_decode(image_shape, policy, background)
+def _of_folder(folder: Path, data: DataConfig | None) -> tuple[Files, list[str]]:
+    """Return the images of a folder, and lines about files that are ignored."""
     found = find_images(folder)
     if not found.images:
         raise RequestError(f"--images {folder}: no files that end in {', '.join(SUFFIXES)}")
     files = Files(found.images, list(map(labelling(data), found.images)))
-    table = _table(folder, folder, files, image_shape, decode, data, strict)
-    return replace(table, notes=(*table.notes, *notes_on_ignored_files(found, folder)))
+    return files, notes_on_ignored_files(found, folder)
 
 
-def unsplit_table(
-    file: Path,
-    image_shape: Shape,
-    policy: str,
-    background: Colour = WHITE,
-    *,
-    strict: bool = False,
-    data: DataConfig | None = None,
-) -> ImageTable:
-    """Return the images that a table names, in the order of their paths.
-
-    Their paths start from `root_of`. An image without a label has the label -1.
-
-    Args:
-        image_shape, policy, background, strict: see `unsplit_folder`.
-        data: its columns, label_pattern and junk_labels are used.
-
-    Raises:
-        RequestError: see `read_listing`; no images, or a wrong number of channels.
-    """
-    decode = make_decode(image_shape, policy, background)
-    root = str(root_of(file, data))
-    data = (data or DataConfig(dataset="table", path=str(file))).model_copy(update={"root": root})
+def _of_table(file: Path, data: DataConfig | None) -> tuple[Files, list[str]]:
+    """Return the images of a table, each once."""
+    data = data or DataConfig(dataset="table", path=str(file))
     listing = read_listing(file, data, key="--images", labelled=False)
-    labels = dict(zip(listing.paths, listing.labels, strict=True))  # a path once
+    labels = dict(zip(listing.paths, listing.labels, strict=True))
     if not labels:
         raise RequestError(f"--images {file}: the table names no image")
-    files = Files(list(labels), list(labels.values()))
-    return _table(file, listing.root, files, image_shape, decode, data, strict)
-
-
-def _table(
-    place: Path,
-    root: Path,
-    files: Files,
-    image_shape: Shape,
-    decode: Decode,
-    data: DataConfig | None,
-    strict: bool,
-) -> ImageTable:
-    notes = ignored(files.classes, data, place) if data else []
-    kept = [n for n, name in enumerate(files.classes) if not data or name not in data.junk_labels]
-    paths, classes = ([some[n] for n in kept] for some in files)
-    numbers = numbered(set(classes) - {""}) | {"": -1}
-    return ImageTable(
-        str(place.absolute()),
-        "",
-        image_shape,
-        np.array([numbers[name] for name in classes], np.int64),
-        paths,
-        {number: name for name, number in numbers.items()},
-        reader(root, paths, decode, image_shape),
-        sizes(root, paths),
-        tuple(notes),
-        unreadable=None if strict else [],
-    )
+    return Files(list(labels), list(labels.values())), []

@@ -15,7 +15,7 @@ from triplet_train.data.classes import evaluated_images, labels_of, training_ima
 from triplet_train.data.image_files import find_images
 from triplet_train.data.sources.image_folder import FolderSource
 from triplet_train.data.summary import summary
-from triplet_train.data.unsplit_folder import unsplit_folder
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.errors import RequestError, RunError
 
 SPLITS = [
@@ -279,7 +279,7 @@ def test_a_file_in_two_classes_is_noticed_between_the_splits_of_a_run(
 def test_classes_have_the_same_numbers_in_training_and_for_images(tmp_path):
     for number, names in enumerate((["1501", "42", "7"], ["01", "1", "2"], ["b", "42", "7"])):
         root = make_folder(tmp_path / str(number), [f"train/{name}/1.png" for name in names])
-        (batch,) = unsplit_folder(root / "train", (8, 8, 3), "pad").batches(9)
+        (batch,) = unsplit_images(root / "train", (8, 8, 3), "pad").batches(9)
         table = source(root).table("train")
         assert [i.removeprefix("train/") for i in table.ids] == batch.ids
         assert table.labels.tolist() == batch.labels.tolist()
