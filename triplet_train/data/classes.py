@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from triplet_train.config import DataConfig
+from triplet_train.data.columns import taken
 from triplet_train.data.images import ImageTable, selected, size_through
 from triplet_train.errors import RequestError
 from triplet_train.files import in_one_line
@@ -195,6 +196,7 @@ def rotated(table: ImageTable) -> ImageTable:
         table,
         labels=np.where(known < 0, known, 4 * known + turns),
         ids=[f"{id_}@{90 * turn}" for id_ in table.ids for turn in range(4)],
+        columns=taken(table.columns, np.repeat(np.arange(len(table)), 4)),
         class_names={-1: ""}
         | {
             4 * label + turn: f"{name}@{90 * turn}"

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from triplet_train.data.columns import Columns, taken
 from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 
@@ -37,12 +38,14 @@ class ImageBatch:
         labels: int64 [N]; -1 for an image without a label.
         ids: N strings; see `ImageTable`.
         class_names: the name of each label of the table.
+        columns: of these images; see `ImageTable`.
     """
 
     images: np.ndarray
     labels: np.ndarray
     ids: list[str]
     class_names: dict[int, str]
+    columns: Columns = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,6 +73,8 @@ class ImageTable:
             a range in data.eval_classes does not refer to them.
         unreadable: collects a line for each image that `batches` leaves out because it cannot be
             read. None: `batches` raises instead.
+        columns: name -> N values: `group` and `role` where the images have them, see
+            `triplet_train.data.columns`, and further columns of a table, in its types.
     """
 
     name: str
@@ -85,6 +90,7 @@ class ImageTable:
     pixels: np.ndarray | None = None
     new_labels: frozenset[int] = frozenset()
     unreadable: list[str] | None = None
+    columns: Columns = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -131,7 +137,8 @@ class ImageTable:
                 self.unreadable.extend(failures.values())
                 images, rows = (np.delete(some, list(failures), 0) for some in (images, rows))
         ids = [self.ids[row] for row in rows.tolist()]
-        return ImageBatch(images, self.labels[rows], ids, self.class_names)
+        columns = taken(self.columns, rows)
+        return ImageBatch(images, self.labels[rows], ids, self.class_names, columns)
 
 
 def shard_of(table: ImageTable, index: int, shards: int) -> ImageTable:
@@ -152,6 +159,7 @@ def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
         table,
         labels=table.labels[rows],
         ids=[table.ids[row] for row in rows],
+        columns=taken(table.columns, rows),
         try_read=lambda some: table.try_read(rows[some]),
         size_of=size_through(table, lambda row: rows[row]),
         pixels=None,

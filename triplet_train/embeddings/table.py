@@ -1,7 +1,7 @@
 """The content of an embedding file: vectors with labels, names, ids and their origin."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from triplet_train import __version__
 from triplet_train.config import Config
+from triplet_train.data.columns import Columns, joined
 from triplet_train.data.images import ImageBatch, ImageTable
 from triplet_train.files import sha256
 
@@ -26,6 +27,7 @@ class EmbeddingTable:
         ids: N strings, unique.
         metadata: the origin of images and vectors; plain JSON.
         images: uint8 [N, H, W, C], which some formats draw; or None.
+        columns: of the images; see `ImageTable`.
     """
 
     embeddings: np.ndarray
@@ -34,6 +36,7 @@ class EmbeddingTable:
     ids: list[str]
     metadata: dict[str, Any]
     images: np.ndarray | None = None
+    columns: Columns = field(default_factory=dict)
 
 
 Append = Callable[[EmbeddingTable], None]
@@ -42,7 +45,9 @@ Append = Callable[[EmbeddingTable], None]
 def make_table(vectors: np.ndarray, batch: ImageBatch, metadata: dict[str, Any]) -> EmbeddingTable:
     """Return the table of a batch and its vectors, float32 [N, D]."""
     names = [batch.class_names[label] for label in batch.labels.tolist()]
-    return EmbeddingTable(vectors, batch.labels, names, batch.ids, metadata, batch.images)
+    return EmbeddingTable(
+        vectors, batch.labels, names, batch.ids, metadata, batch.images, batch.columns
+    )
 
 
 def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
@@ -53,6 +58,7 @@ def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
         [name for table in tables for name in table.label_names],
         [id_ for table in tables for id_ in table.ids],
         tables[0].metadata,
+        columns=joined([table.columns for table in tables]),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from triplet_train.data.columns import taken
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.common_labels import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
@@ -104,6 +105,7 @@ def labelled(table: EmbeddingTable) -> EmbeddingTable:
         labels=table.labels[rows],
         label_names=[table.label_names[row] for row in rows],
         ids=[table.ids[row] for row in rows],
+        columns=taken(table.columns, rows),
     )
 
 
