@@ -6,6 +6,7 @@ imports only the standard library. CONTRIBUTING.md shows how to add a name.
 """
 
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,3 +162,12 @@ def either(names: Iterable[str]) -> str:
     """
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def rate_name(rate: float) -> str:
+    """Write a rate as it is in the names of metrics.
+
+    >>> rate_name(0.01), rate_name(0.00025)
+    ('1e-2', '2.5e-4')
+    """
+    return f"{Decimal(repr(rate)).normalize():e}"

@@ -11,7 +11,7 @@ from triplet_train.evaluation import evaluate, pairs, retrieval_metrics
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import Confusion, confusions
 from triplet_train.evaluation.clustering import nmi
-from triplet_train.evaluation.metrics import Shown, metrics_shown, vote
+from triplet_train.evaluation.metrics import METRICS, Shown, vote
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(120, 4)), RNG.integers(0, 6, 120) * 10
@@ -130,7 +130,7 @@ def test_intervals_are_those_of_a_plain_bootstrap():
 
 
 def test_intervals_are_of_the_headline_metrics_and_none_of_a_single_query():
-    assert list(evaluate(X, Y).intervals) == [m.name for m in metrics_shown(Shown.HEADLINE)]
+    assert list(evaluate(X, Y).intervals) == [m.name for m in METRICS.shown_in(Shown.HEADLINE)]
     one = evaluate(X[:1], Y[:1], X[1:], Y[1:])
     assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.metrics
     assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}

@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from triplet_train.evaluation import evaluate, pairs
-from triplet_train.evaluation.metrics import Source, metrics_from
+from triplet_train.evaluation.metrics import METRICS, Source
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
 from triplet_train.evaluation.verification import PairCounter, roc_of
@@ -55,8 +55,8 @@ def test_metrics_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
     counts = pair_counts(*CASES[case])
     assert (counts.positive.sum(), counts.negative.sum()) == (same.sum(), (~same).sum())
     roc = roc_of(counts)
-    metrics = {metric.name: metric.compute(roc) for metric in metrics_from(Source.PAIRS)}
-    thresholds = roc.thresholds()
+    metrics = {metric.name: metric.compute(roc) for metric in METRICS.computed_from(Source.PAIRS)}
+    thresholds = roc.thresholds(METRICS.false_accept_rates)
 
     exact = np.sqrt(
         np.float32(distances**2), dtype=np.float64

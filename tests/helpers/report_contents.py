@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from triplet_train.embeddings.table import EmbeddingTable
-from triplet_train.evaluation import evaluate
+from triplet_train.evaluation import METRICS, evaluate
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.report.contents import Contents
 
@@ -37,13 +37,14 @@ def table(vectors, labels) -> EmbeddingTable:
 
 def evaluated(vectors, labels, *gallery, **changes) -> TableEvaluation:
     """Evaluation of made vectors; of a gallery too, if there is one."""
+    metrics = changes.pop("metrics", METRICS)
     about = {"data set": "made up", "checkpoint": "runs/" + 60 * "long" + "/embedder.keras"}
     return TableEvaluation(
         about,
         table(vectors, labels),
         table(*gallery) if gallery else None,
         changes.pop("class_names", HOSTILE),
-        changes.pop("result", None) or evaluate(vectors, labels, *gallery),
+        changes.pop("result", None) or evaluate(vectors, labels, *gallery, metrics=metrics),
         **changes,
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triplet_train.evaluation.metrics import Shown, metrics_shown
+from triplet_train.evaluation.metrics import MetricTable, Shown
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,20 @@ class Confusion:
     share: float
 
 
-def class_table(labels: np.ndarray, per_query: dict[str, np.ndarray]) -> list[ClassMetrics]:
+def class_table(
+    labels: np.ndarray, per_query: dict[str, np.ndarray], metrics: MetricTable
+) -> list[ClassMetrics]:
     """Metrics of each class of the queries, lowest map_at_r first, then by label.
 
     Args:
         labels: integers [Q].
         per_query: metric -> [Q].
+        metrics: those shown by class are averaged.
     """
     classes, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
     means = {
         metric.name: (np.bincount(position, per_query[metric.name]) / counts).tolist()
-        for metric in metrics_shown(Shown.CLASS_JSON)
+        for metric in metrics.shown_in(Shown.CLASS_JSON)
     }
     table = [
         ClassMetrics(label, queries, {name: values[place] for name, values in means.items()})

@@ -1,14 +1,16 @@
-"""Definitions of the metrics, one entry of `METRICS` each."""
+"""Definitions of the metrics, and the table of those that are computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from triplet_train.evaluation.clustering import nmi
-from triplet_train.evaluation.verification import FALSE_ACCEPTS, Roc
+from triplet_train.evaluation.verification import Roc
+from triplet_train.registry import rate_name
 
 _KNN_K = 5
 
@@ -75,7 +77,7 @@ def ranking_of(ranks: np.ndarray) -> Ranking:
     return Ranking(ranks, np.arange(1, len(ranks) + 1) / ranks)
 
 
-def _recall_at(k: int, shown: Shown = Shown.NOWHERE) -> Metric:
+def _recall_at(k: int, shown: Shown) -> Metric:
     nearest = "whose nearest image has" if k == 1 else f"with one of the {k} nearest images of"
     return Metric(
         f"recall_at_{k}",
@@ -87,7 +89,7 @@ def _recall_at(k: int, shown: Shown = Shown.NOWHERE) -> Metric:
     )
 
 
-def _precision_at(k: int, shown: Shown = Shown.NOWHERE) -> Metric:
+def _precision_at(k: int, shown: Shown) -> Metric:
     return Metric(
         f"precision_at_{k}",
         f"precision@{k}",
@@ -123,27 +125,22 @@ def vote(labels: np.ndarray) -> np.ndarray:
     return np.take_along_axis(voting, votes.argmax(axis=1)[:, np.newaxis], 1)[:, 0]
 
 
-def _tpr_at_fpr(name: str) -> Metric:
-    limit = f"{100 * FALSE_ACCEPTS[name]:g}%"
+def _tpr_at_fpr(rate: float) -> Metric:
+    limit = f"{100 * rate:g}%"
     return Metric(
-        f"tpr_at_fpr_{name}",
+        f"tpr_at_fpr_{rate_name(rate)}",
         f"TPR at FPR {limit}",
         f"share of the pairs of one class that pass at the largest distance that lets at most "
         f"{limit} of the pairs of two classes pass",
         Source.PAIRS,
-        lambda roc: roc.tpr_at(FALSE_ACCEPTS[name]),
+        lambda roc: roc.tpr_at(rate),
     )
 
 
 _FIRST = Shown.SUMMARY | Shown.HEADLINE
 _IN_CLASSES = Shown.CLASS_JSON | Shown.CLASS_TEXT
-# Rankings and their definitions: Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020).
-METRICS = (
-    _recall_at(1, _FIRST | _IN_CLASSES | Shown.CLASS_PAGE),
-    _recall_at(5, Shown.SUMMARY),
-    _recall_at(10),
-    _precision_at(5),
-    _precision_at(10, _IN_CLASSES),
+# Those of rankings: Musgrave, Belongie & Lim, A Metric Learning Reality Check (2020).
+_ALWAYS = (
     Metric(
         "r_precision",
         "R-precision",
@@ -207,15 +204,47 @@ METRICS = (
         Source.PAIRS,
         Roc.equal_error_rate,
     ),
-    *map(_tpr_at_fpr, FALSE_ACCEPTS),
 )
 
 
-def metrics_from(source: Source) -> list[Metric]:
-    """The metrics that are computed from `source`, in the order of the table."""
-    return [metric for metric in METRICS if metric.source is source]
+@dataclass(frozen=True)
+class MetricTable:
+    """The metrics that are computed, in their order.
+
+    Attributes:
+        recall_at, precision_at: K of recall_at_K and precision_at_K, ascending.
+        false_accept_rates: F of tpr_at_fpr_F, between 0 and 1.
+    """
+
+    recall_at: Sequence[int] = (1, 5, 10)
+    precision_at: Sequence[int] = (5, 10)
+    false_accept_rates: Sequence[float] = (1e-2, 1e-3)
+
+    def __iter__(self) -> Iterator[Metric]:
+        return iter(self._entries)
+
+    def computed_from(self, source: Source) -> list[Metric]:
+        """The metrics that are computed from `source`."""
+        return [metric for metric in self if metric.source is source]
+
+    def shown_in(self, place: Shown) -> list[Metric]:
+        """The metrics that are shown in a place."""
+        return [metric for metric in self if place in metric.shown]
+
+    @cached_property
+    def _entries(self) -> tuple[Metric, ...]:
+        recall = dict.fromkeys(self.recall_at, Shown.NOWHERE)
+        recall |= dict.fromkeys(self.recall_at[:2], Shown.SUMMARY)
+        if 1 in recall:
+            recall[1] = _FIRST | _IN_CLASSES | Shown.CLASS_PAGE
+        precision = dict.fromkeys(self.precision_at, Shown.NOWHERE)
+        precision |= dict.fromkeys(self.precision_at[-1:], _IN_CLASSES)
+        return (
+            *(_recall_at(k, shown) for k, shown in recall.items()),
+            *(_precision_at(k, shown) for k, shown in precision.items()),
+            *_ALWAYS,
+            *map(_tpr_at_fpr, self.false_accept_rates),
+        )
 
 
-def metrics_shown(place: Shown) -> list[Metric]:
-    """The metrics that are shown in a place, in the order of the table."""
-    return [metric for metric in METRICS if place in metric.shown]
+METRICS = MetricTable()

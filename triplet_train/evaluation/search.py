@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triplet_train.evaluation.metrics import Source, metrics_from, ranking_of
+from triplet_train.evaluation.metrics import METRICS, MetricTable, Source, ranking_of
 from triplet_train.evaluation.pairs import Pairs
 
 NEIGHBOURS = 10
@@ -32,7 +32,10 @@ class SearchResult:
 
 
 def search(
-    pairs: Pairs, done: Callable[[int], object], see: SeeBlock = lambda block, keys: None
+    pairs: Pairs,
+    done: Callable[[int], object],
+    see: SeeBlock = lambda block, keys: None,
+    metrics: MetricTable = METRICS,
 ) -> SearchResult:
     """Search the whole gallery for each query.
 
@@ -42,11 +45,12 @@ def search(
         pairs: the queries and the gallery.
         done: called with the number of queries of each block that is done.
         see: called with every block and its keys, from several threads; it must not change them.
+        metrics: those of rankings are computed.
     """
     size = len(pairs.gallery) - int(pairs.leave_one_out)
-    metrics = metrics_from(Source.RANKING)
-    computations = [metric.compute for metric in metrics]
-    table = np.empty((len(pairs.queries), len(metrics)))
+    ranked_by = metrics.computed_from(Source.RANKING)
+    computations = [metric.compute for metric in ranked_by]
+    table = np.empty((len(pairs.queries), len(ranked_by)))
     neighbours = np.empty((len(table), min(NEIGHBOURS, size)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
 
@@ -66,7 +70,7 @@ def search(
     pairs.each_block(work, done)
     evaluated = np.sort(pairs.query_indices[pairs.relevant > 0])
     columns = table[evaluated].T
-    per_query = {metric.name: values for metric, values in zip(metrics, columns, strict=True)}
+    per_query = {metric.name: values for metric, values in zip(ranked_by, columns, strict=True)}
     return SearchResult(evaluated, per_query, neighbours[evaluated], distances[evaluated])
 
 

@@ -10,6 +10,7 @@ from triplet_train.embeddings.common_labels import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_episodes
+from triplet_train.evaluation.metrics import METRICS, MetricTable
 from triplet_train.evaluation.vectors import Evaluation, Progress, evaluate
 from triplet_train.run.folder import RunFolder
 
@@ -49,6 +50,7 @@ def evaluate_tables(
     queries: EmbeddingTable,
     gallery: EmbeddingTable | None = None,
     *,
+    metrics: MetricTable = METRICS,
     episodes: Episodes | None = None,
     images: ImageTable | None = None,
     run: RunFolder | None = None,
@@ -60,7 +62,7 @@ def evaluate_tables(
         about, run: as in `TableEvaluation`.
         gallery: without it each query searches all other queries.
         images: of all queries, with a label or without.
-        progress: as in `evaluate`.
+        metrics, progress: as in `evaluate`.
 
     Raises:
         RequestError: a table has no labels, or see `evaluate` and `evaluate_episodes`.
@@ -77,7 +79,7 @@ def evaluate_tables(
         # First, because it takes seconds and refuses too few classes.
         drawn = None if episodes is None else evaluate_episodes(embeddings, labels, episodes)
         arrays = [part for table in tables for part in (table.embeddings, table.labels)]
-        result = evaluate(*arrays, progress=progress)
+        result = evaluate(*arrays, metrics=metrics, progress=progress)
     except RequestError as error:
         raise RequestError(f"{origins[0]}: {error}") from error
     unlabelled = sum(len(table.ids) for table in given) - sum(len(table.ids) for table in tables)

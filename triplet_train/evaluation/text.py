@@ -2,11 +2,11 @@
 
 from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeResult
-from triplet_train.evaluation.metrics import Shown, metrics_shown
+from triplet_train.evaluation.metrics import Shown
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.evaluation.vectors import Evaluation
-from triplet_train.evaluation.verification import FALSE_ACCEPTS
 from triplet_train.files import in_one_line, listed
+from triplet_train.registry import rate_name
 
 _MOST_CLASSES = 10
 _MOST_CONFUSIONS = 5
@@ -47,8 +47,8 @@ def threshold_rows(result: Evaluation) -> list[tuple[str, str]]:
     """Distances, and the pairs that are accepted up to each; none for pairs of one class."""
     metrics, thresholds = result.metrics, result.thresholds
     rows = []
-    for name, share in FALSE_ACCEPTS.items() if "eer" in metrics else ():
-        limit = _percent(share)
+    for rate in result.table.false_accept_rates if "eer" in metrics else ():
+        name, limit = rate_name(rate), _percent(rate)
         if f"fpr_{name}" in thresholds:
             accepted = _percent(metrics[f"tpr_at_fpr_{name}"])
             words = f"{accepted} of the pairs of one class pass, and at most {limit} of the others"
@@ -121,7 +121,7 @@ def _thresholds(result: Evaluation) -> list[str]:
 
 def _classes(result: Evaluation, names: Names) -> list[str]:
     shown = result.classes[:_MOST_CLASSES]
-    columns = [metric.name for metric in metrics_shown(Shown.CLASS_TEXT)]
+    columns = [metric.name for metric in result.table.shown_in(Shown.CLASS_TEXT)]
     width = max(map(len, ["worst classes", *(names[row.label] for row in shown)]))
     lines = [f"{'worst classes':{width}}  queries" + "".join(f"  {name}" for name in columns)]
     for row in shown:

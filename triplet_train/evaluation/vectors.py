@@ -8,7 +8,7 @@ import numpy as np
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
 from triplet_train.evaluation.coverage import Coverage, coverage
-from triplet_train.evaluation.metrics import Shown, Source, metrics_from, metrics_shown
+from triplet_train.evaluation.metrics import METRICS, MetricTable, Shown, Source
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
 from triplet_train.evaluation.verification import (
@@ -26,12 +26,13 @@ class Evaluation:
     """Result of `evaluate`. Q' queries are evaluated; k is 10, or the size of a smaller gallery.
 
     Attributes:
-        metrics: name -> value, in the order of `METRICS`. Queries of one class have no nmi, and
+        table: the metrics that were asked for.
+        metrics: name -> value, in the order of `table`. Queries of one class have no nmi, and
             without pairs of different classes there are no metrics of pairs.
         intervals: metric -> ends of its 95 % interval, see `bootstrap.intervals`, for the headline
             metrics; empty for a single query.
-        thresholds: eer, fpr_1e-2, fpr_1e-3: the Euclidean distance up to which a pair is called
-            the same class, see `Roc.thresholds`.
+        thresholds: eer and fpr_RATE for each false accept rate: the Euclidean distance up to which
+            a pair is called the same class, see `Roc.thresholds`.
         coverage: the number of queries and classes that were evaluated. Queries that are left out
             still belong to the gallery and to the pairs of different classes.
         left_out_labels: the classes of the queries that are left out.
@@ -44,6 +45,7 @@ class Evaluation:
         per_query: metric -> float64 [Q'], for the metrics that are means over queries.
     """
 
+    table: MetricTable
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     thresholds: dict[str, float]
@@ -64,6 +66,7 @@ def evaluate(
     gallery: np.ndarray | None = None,
     gallery_labels: np.ndarray | None = None,
     *,
+    metrics: MetricTable = METRICS,
     progress: Progress = lambda stage, queries: None,
 ) -> Evaluation:
     """Compute all metrics, exactly and by Euclidean distance.
@@ -78,6 +81,7 @@ def evaluate(
         query_labels: integers [Q].
         gallery, gallery_labels: [G, D] and [G]. Without them every query searches all other
             queries (leave-one-out).
+        metrics: those to compute.
         progress: called with the name of the stage and the number of queries that are done.
 
     Returns:
@@ -92,32 +96,35 @@ def evaluate(
     query_labels = np.asarray(query_labels)
     pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
     counter = PairCounter(pairs)
-    result = search(pairs, lambda done: progress("evaluating", done), counter.see)
+    result = search(pairs, lambda done: progress("evaluating", done), counter.see, metrics)
     labels = query_labels[result.query_indices]
     near = np.asarray(query_labels if gallery_labels is None else gallery_labels)[result.neighbours]
     per_query = result.per_query | {
-        metric.name: metric.compute(near, labels) for metric in metrics_from(Source.NEIGHBOURS)
+        metric.name: metric.compute(near, labels)
+        for metric in metrics.computed_from(Source.NEIGHBOURS)
     }
-    metrics = _means(per_query)
+    values = _means(per_query)
     if (labels != labels[0]).any():
         progress("clustering", 0)
         vectors = queries[result.query_indices] * pairs.scale
-        metrics |= {
-            metric.name: metric.compute(vectors, labels) for metric in metrics_from(Source.CLUSTERS)
+        values |= {
+            metric.name: metric.compute(vectors, labels)
+            for metric in metrics.computed_from(Source.CLUSTERS)
         }
     progress("resampling", 0)
-    spread = intervals({m.name: per_query[m.name] for m in metrics_shown(Shown.HEADLINE)})
+    spread = intervals({m.name: per_query[m.name] for m in metrics.shown_in(Shown.HEADLINE)})
     counts = counter.counts()
     roc = roc_of(counts)
     if roc:
-        metrics |= {metric.name: metric.compute(roc) for metric in metrics_from(Source.PAIRS)}
+        values |= {m.name: m.compute(roc) for m in metrics.computed_from(Source.PAIRS)}
     return Evaluation(
-        metrics=metrics,
+        table=metrics,
+        metrics=values,
         intervals=spread,
-        thresholds=roc.thresholds() if roc else {},
+        thresholds=roc.thresholds(metrics.false_accept_rates) if roc else {},
         coverage=coverage(query_labels, result.query_indices),
         left_out_labels=np.unique(np.delete(query_labels, result.query_indices)).tolist(),
-        classes=class_table(labels, per_query),
+        classes=class_table(labels, per_query, metrics),
         confusions=confusions(labels, near[:, 0]),
         distances=histograms(counts),
         query_indices=result.query_indices,
@@ -132,10 +139,12 @@ def retrieval_metrics(
     query_labels: np.ndarray,
     gallery: np.ndarray | None = None,
     gallery_labels: np.ndarray | None = None,
+    *,
+    metrics: MetricTable = METRICS,
 ) -> dict[str, float]:
     """Compute the metrics of rankings alone, name -> value. See `evaluate`."""
     pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
-    return _means(search(pairs, lambda queries: None).per_query)
+    return _means(search(pairs, lambda queries: None, metrics=metrics).per_query)
 
 
 def has_pairs(labels: np.ndarray) -> bool:

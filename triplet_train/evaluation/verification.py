@@ -1,13 +1,14 @@
 """Verification: pairs by distance, and the threshold that tells classes apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
 from triplet_train.evaluation.pairs import Pairs
+from triplet_train.registry import rate_name
 
-FALSE_ACCEPTS = {"1e-2": 1e-2, "1e-3": 1e-3}
 _DRAWN_BINS = 100
 _DROPPED_BITS = np.uint32(7)  # the mark of the class, and 6 of the 23 bits of a float32's fraction
 _BINS = int(np.float32(4.0).view(np.uint32) << np.uint32(1) >> _DROPPED_BITS) + 2  # |q - g|^2 <= 4
@@ -84,13 +85,13 @@ class Roc:
         """
         return float(self.tpr[self._last_point(self.fpr <= limit)])
 
-    def thresholds(self) -> dict[str, float]:
-        """The largest thresholds with FPR <= FNR (eer), and with FPR <= 1e-2 and 1e-3.
+    def thresholds(self, rates: Sequence[float]) -> dict[str, float]:
+        """The largest thresholds with FPR <= FNR (eer), and with FPR <= each rate (fpr_RATE).
 
         A threshold is left out where even distance 0 accepts too many pairs.
         """
         within = {"eer": self.fpr + self.tpr <= 1} | {
-            f"fpr_{name}": self.fpr <= limit for name, limit in FALSE_ACCEPTS.items()
+            f"fpr_{rate_name(rate)}": self.fpr <= rate for rate in rates
         }
         points = {name: self._last_point(allowed) for name, allowed in within.items()}
         below = np.nextafter(self.lower, 0)

@@ -1,16 +1,14 @@
 """Histograms of the distances of positive and of negative pairs."""
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from triplet_train.evaluation.verification import DistanceHistograms
 from triplet_train.report.style import BLUE, ORANGE, WIDTH, Plot
 
-_THRESHOLDS = {
-    "fpr_1e-3": ("1 in 1,000 different pairs accepted", ":"),
-    "fpr_1e-2": ("1 in 100 different pairs accepted", "-."),
-    "eer": ("same error rate on both kinds of pairs", "-"),
-}
+_DASHES = ("-.", ":", "--")  # of the thresholds for false accept rates
 _CAPTION = (
     "Each hump shows all pairs of its kind and has the same area. Same-class pairs should lie to "
     "the left and different ones to the right: where the humps overlap, no threshold can tell them "
@@ -45,16 +43,23 @@ def distance_figure(histograms: DistanceHistograms, thresholds: dict[str, float]
             label = f"{kind} ({counts.sum():,})"
             axes.stairs(density, histograms.edges, fill=True, color=color, alpha=0.25, lw=0)
             axes.stairs(density, histograms.edges, color=color, ls=dashes, lw=1.5, label=label)
-    for key, (meaning, dashes) in _THRESHOLDS.items():
-        if key in thresholds:
-            label = f"{thresholds[key]:.2f}: {meaning}"
-            axes.axvline(thresholds[key], color="black", ls=dashes, lw=1.2, label=label)
+    rates = [key for key in thresholds if key != "eer"]
+    dashes_of = dict(zip(rates, cycle(_DASHES), strict=False)) | {"eer": "-"}
+    for key, distance in reversed(thresholds.items()):
+        label = f"{distance:.2f}: {_meaning(key)}"
+        axes.axvline(distance, color="black", ls=dashes_of[key], lw=1.2, label=label)
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("Euclidean distance")
     axes.set_ylabel("density of pairs")
     figure.legend(loc="outside lower center", ncols=1, handlelength=2.8)
     return figure
+
+
+def _meaning(key: str) -> str:
+    if key == "eer":
+        return "same error rate on both kinds of pairs"
+    return f"{100 * float(key.removeprefix('fpr_')):g}% of different pairs accepted"
 
 
 def _mean(edges: np.ndarray, counts: np.ndarray) -> float:

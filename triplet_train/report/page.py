@@ -105,7 +105,7 @@ def _html(
         "worst": rows.worst_rows(evaluated),
         "confusions": rows.confusion_rows(evaluated),
         "all_confusions": len(evaluated.result.confusions),
-        "class_columns": rows.class_columns(),
+        "class_columns": rows.class_columns(evaluated),
         "classes": rows.class_rows(evaluated),
         "all_classes": len(evaluated.result.classes),
         "environment": rows.environment_rows(contents.environment or {}),

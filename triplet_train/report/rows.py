@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from triplet_train.evaluation.episodes import EpisodeResult
-from triplet_train.evaluation.metrics import METRICS, Metric, Shown, metrics_shown
+from triplet_train.evaluation.metrics import Metric, Shown
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.evaluation.text import queries_of_each
 from triplet_train.report.sheets import worst_queries
@@ -24,13 +24,14 @@ class MetricRow(NamedTuple):
 
 def metric_rows(evaluated: TableEvaluation) -> list[MetricRow]:
     """A row for every metric of the result, and one for the episodes, if any."""
-    rows = [_row(m, evaluated) for m in METRICS if m.name in evaluated.result.metrics]
+    result = evaluated.result
+    rows = [_row(metric, evaluated) for metric in result.table if metric.name in result.metrics]
     return [*rows, _episodes_row(evaluated.episodes)] if evaluated.episodes else rows
 
 
 def headline_rows(evaluated: TableEvaluation) -> list[MetricRow]:
     """The metrics that are shown large."""
-    return [_row(metric, evaluated) for metric in metrics_shown(Shown.HEADLINE)]
+    return [_row(m, evaluated) for m in evaluated.result.table.shown_in(Shown.HEADLINE)]
 
 
 def _row(metric: Metric, evaluated: TableEvaluation) -> MetricRow:
@@ -59,14 +60,14 @@ def _between(interval: tuple[float, float] | None) -> str:
     return f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
 
 
-def class_columns() -> list[str]:
+def class_columns(evaluated: TableEvaluation) -> list[str]:
     """Headings of the metrics in `class_rows`."""
-    return [metric.label for metric in metrics_shown(Shown.CLASS_PAGE)]
+    return [metric.label for metric in evaluated.result.table.shown_in(Shown.CLASS_PAGE)]
 
 
 def class_rows(evaluated: TableEvaluation) -> list[tuple[str, str, list[str]]]:
     """Name, number of queries and metrics of up to 200 classes, the worst first."""
-    names = [metric.name for metric in metrics_shown(Shown.CLASS_PAGE)]
+    names = [metric.name for metric in evaluated.result.table.shown_in(Shown.CLASS_PAGE)]
     return [
         (
             name_of(row.label, evaluated.class_names),

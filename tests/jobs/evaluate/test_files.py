@@ -11,7 +11,7 @@ from tests.helpers.made_files import embedding_file
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.embeddings.files import read_table, write_table
-from triplet_train.evaluation.metrics import Source, metrics_from
+from triplet_train.evaluation.metrics import METRICS, Source
 
 
 def test_a_checkpoint_and_its_exported_file_are_evaluated_alike(workplace, command, finished_run):
@@ -123,7 +123,7 @@ def test_classes_of_two_files_are_compared_by_name(workplace, command, suffix):
         )
         answers.append(json.loads((workplace / "x").read_text()))
     assert answers[0]["recall_at_1"] == 1
-    retrieval = [metric.name for metric in metrics_from(Source.RANKING)]
+    retrieval = [metric.name for metric in METRICS.computed_from(Source.RANKING)]
     for name in (*retrieval, "queries", "queries_without_their_class", "intervals", "distances"):
         assert answers[0][name] == answers[1][name]
     assert answers[0]["classes_left_out"] == [{"label": 2, "name": "0009"}]

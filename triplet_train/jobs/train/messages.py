@@ -5,8 +5,8 @@ from typing import Any
 
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
-from triplet_train.evaluation import Coverage
-from triplet_train.evaluation.metrics import Shown, metrics_shown
+from triplet_train.evaluation import METRICS, Coverage
+from triplet_train.evaluation.metrics import Shown
 from triplet_train.files import in_one_line
 from triplet_train.jobs.train.end import embedding_files
 from triplet_train.run.request import TrainRequest
@@ -76,7 +76,7 @@ def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, A
 def _summary(metrics: dict[str, Any]) -> str:
     if not metrics:
         return "no metrics, since no two images share a class"
-    shown = (f"{m.label} {metrics[m.name]:.4f}" for m in metrics_shown(Shown.SUMMARY))
+    shown = (f"{m.label} {metrics[m.name]:.4f}" for m in METRICS.shown_in(Shown.SUMMARY))
     return "  ".join([*shown, f"({Coverage.of_counts(metrics)})"])
 
 
