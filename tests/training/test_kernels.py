@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.helpers.augmented import STRONG
 from tests.helpers.gpu_kernels import left_to_the_host, pinned
 from tests.helpers.processes import in_processes, set_up
-from tests.training.test_augmentation import STRONG
 from triplet_train.config import AugmentConfig, LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.embeddings.compute import make_embed
 from triplet_train.losses.mining.strategy import make_strategy
