@@ -11,7 +11,7 @@ from tests.helpers.tables import pixels
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import embedder_file
-from triplet_train.models.tower import build_tower
+from triplet_train.models.tower import BACKBONE, all_layers, build_tower
 from triplet_train.registry import APPLICATIONS, TOWERS
 
 OWN = [name for name in TOWERS if name not in APPLICATIONS]
@@ -37,7 +37,7 @@ def test_raw_uint8_images_become_float32_unit_vectors(precision, tower, batch_no
 def test_the_configuration_describes_the_tower():
     def layers(**options):
         tower = build_tower(ModelConfig(**options), (12, 10, 3))
-        return [type(layer).__name__ for layer in tower.layers]
+        return [type(layer).__name__ for layer in all_layers(tower)]
 
     assert layers(filters=[4]).count("Conv2D") == 1
     assert layers(filters=[4, 4, 4]).count("Conv2D") == 3
@@ -91,7 +91,7 @@ def test_a_residual_stage_is_two_blocks_and_where_it_halves_the_image_a_projecti
     filters, convolutions
 ):
     tower = build_tower(ModelConfig(tower="resnet", filters=filters), (12, 10, 3))
-    layers = [type(layer).__name__ for layer in tower.layers]
+    layers = [type(layer).__name__ for layer in all_layers(tower)]
     assert layers.count("Conv2D") == layers.count("BatchNormalization") == convolutions
     assert layers.count("Add") == 2 * len(filters)
     (pooling,) = (la for la in tower.layers if type(la).__name__ == "GlobalAveragePooling2D")
@@ -101,7 +101,7 @@ def test_a_residual_stage_is_two_blocks_and_where_it_halves_the_image_a_projecti
 
 def test_a_residual_block_adds_what_comes_in():
     """With the second normalisation of each block at zero, a stage returns its input."""
-    tower = build_tower(ModelConfig(tower="resnet", filters=[4]), (8, 8, 1))
+    tower = build_tower(ModelConfig(tower="resnet", filters=[4]), (8, 8, 1)).get_layer(BACKBONE)
     first, *_, last = (layer for layer in tower.layers if type(layer).__name__ == "ReLU")
     for add in (layer for layer in tower.layers if type(layer).__name__ == "Add"):
         normalisation = add.input[0]._keras_history.operation

@@ -8,10 +8,13 @@ import keras
 from triplet_train.config import ModelConfig
 from triplet_train.registry import APPLICATIONS
 
+BACKBONE = "backbone"  # the layer before the head; see `build_tower`
 # `features` of a tower's file. Arguments: images uint8 [N, H, W, C]; the `model` section of a
-# configuration; the dtype policy of all layers; True to compute the statistics of batch
-# normalisation over all replicas. Returns features [N, F].
-Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy, bool], keras.KerasTensor]
+# configuration; the dtype policy of all layers. Returns features [N, F] or maps [N, h, w, F].
+Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy], keras.KerasTensor]
+# Momentum of moving averages. Keras has up to 0.9997 in some networks, for runs of a million steps;
+# after 200 steps the averages would still be close to their initial values.
+_MOMENTUM = 0.99
 _SHORTEST = 1e-12  # epsilon of keras.layers.UnitNormalization
 
 
@@ -21,10 +24,15 @@ def build_tower(
     precision: str = "float32",
     synchronized: bool = False,
 ) -> keras.Model:
-    """Build a backbone, followed by dropout, a dense layer and L2 normalisation.
+    """Build a backbone, followed by its head: pooling, dropout, a dense layer, L2 normalisation.
 
-    The backbone scales the pixels itself, so that the saved model takes images as they are in the
-    data set. Vectors are normalised in float32 under every precision; their length is 1 to 1e-7.
+    The layer named `BACKBONE` is the backbone, a model of its own: `tower.get_layer(BACKBONE)` has
+    its layers and variables. The head has all other variables of the tower. The backbone scales the
+    pixels itself, so that the saved model takes images as they are in the data set. Vectors are
+    normalised in float32 under every precision; their length is 1 to 1e-7.
+
+    A frozen backbone runs in inference mode even while the head is trained: its moving averages do
+    not change, its random layers are off, and it is not differentiated.
 
     Args:
         model: the `model` section of a configuration.
@@ -36,17 +44,42 @@ def build_tower(
         uint8 [N, H, W, C] -> float32 [N, embedding_dim].
 
     Raises:
-        RequestError: a network of keras.applications does not take images of this shape, or its
-            weights cannot be loaded.
+        RequestError: a backbone does not take images of this shape, or its weights cannot be
+            loaded.
     """
     layers = keras.layers
     policy = keras.DTypePolicy(precision)
     images = keras.Input(image_shape, dtype="uint8", name="image")
-    x = _features(model.tower)(images, model, policy, synchronized)
+    backbone = keras.Model(images, _features(model.tower)(images, model, policy), name=BACKBONE)
+    for layer in all_layers(backbone):
+        if isinstance(layer, layers.BatchNormalization):
+            layer.synchronized = synchronized
+            layer.momentum = min(layer.momentum, _MOMENTUM)
+    images = keras.Input(image_shape, dtype="uint8", name="image")
+    x = backbone(images)
+    if model.freeze_backbone:
+        _freeze(backbone)
+        x = keras.ops.stop_gradient(x)
+    if len(x.shape) == 4:
+        x = layers.GlobalAveragePooling2D(dtype=policy)(x)
     if model.dropout:
         x = layers.Dropout(model.dropout, dtype=policy)(x)
     x = layers.Dense(model.embedding_dim, dtype=policy)(x)
     return keras.Model(images, _unit_length(x), name="embedder")
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of a model, and those inside them, such as the layers of a block."""
+    layers: list[keras.layers.Layer] = model._flatten_layers(include_self=False)
+    return layers
+
+
+def _freeze(backbone: keras.Model) -> None:
+    """Make the backbone behave in training as in inference."""
+    backbone.trainable = False  # batch normalisation then uses its moving averages
+    for layer in all_layers(backbone):
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0  # an outer model overrides training=False with its own value
 
 
 def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -11,8 +11,8 @@ from tests.helpers.networks import application
 from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.errors import RequestError
 from triplet_train.losses.mining.strategy import make_strategy
-from triplet_train.models.tower import build_tower
-from triplet_train.models.towers.applications import _SCALING, _freeze, _scaled
+from triplet_train.models.tower import BACKBONE, _freeze, build_tower
+from triplet_train.models.towers.applications import _SCALING, _scaled
 from triplet_train.registry import APPLICATIONS, TOWERS
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import make_optimizer
@@ -28,7 +28,8 @@ ALONE = Devices(tf.distribute.get_strategy(), 1, 1, True, "one")
 
 
 def backbone_of(tower):
-    (network,) = (layer for layer in tower.layers if isinstance(layer, keras.Model))
+    """The network of keras.applications, behind the scaling of the pixels."""
+    (network,) = (la for la in tower.get_layer(BACKBONE).layers if isinstance(la, keras.Model))
     return network
 
 

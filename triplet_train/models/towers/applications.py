@@ -25,19 +25,13 @@ _SCALING = (
 _MEAN = np.array([0.485, 0.456, 0.406])
 _DEVIATION = np.array([0.229, 0.224, 0.225])
 _CAFFE_MEAN = np.array([103.939, 116.779, 123.68])  # blue, green and red in [0, 255]
-# Momentum of moving averages, as in the other towers. Keras has up to 0.9997, for runs of a million
-# steps; after 200 steps the averages would still be close to their initial values.
-_MOMENTUM = 0.99
 _MISFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
 def features(
-    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
+    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     """Scale pixels as the network needs it, then apply the network and global average pooling.
-
-    A frozen network runs in inference mode even while the head is trained: its moving averages do
-    not change, its random layers are off, and it is not differentiated.
 
     `tower.Features` describes the arguments. Returns [N, F].
 
@@ -48,23 +42,7 @@ def features(
     network = _network(model.tower, images.shape[1:], policy)
     if model.weights:
         _load(network, model.weights, model.tower)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = synchronized
-            layer.momentum = min(layer.momentum, _MOMENTUM)
-    x = _scaled(images, model.tower)
-    if not model.freeze_backbone:
-        return network(x)
-    _freeze(network)
-    return keras.ops.stop_gradient(network(x))
-
-
-def _freeze(network: keras.Model) -> None:
-    """Make the network behave in training as in inference."""
-    network.trainable = False  # batch normalisation then uses its moving averages
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0  # an outer model overrides training=False with its own value
+    return network(_scaled(images, model.tower))
 
 
 def _network(name: str, shape: tuple[int, int, int], policy: keras.DTypePolicy) -> keras.Model:

@@ -6,7 +6,7 @@ from triplet_train.config import ModelConfig
 
 
 def features(
-    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
+    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     """Scale pixels to [0, 1], then apply convolution, pooling and ReLU per entry of `filters`.
 
@@ -23,6 +23,6 @@ def features(
         x = layers.Conv2D(width, 3, padding="same", use_bias=not model.batch_norm, dtype=policy)(x)
         x = layers.MaxPooling2D(padding="same", dtype=policy)(x)
         if model.batch_norm:
-            x = layers.BatchNormalization(synchronized=synchronized, dtype=policy)(x)
+            x = layers.BatchNormalization(dtype=policy)(x)
         x = layers.ReLU(dtype=policy)(x)
     return layers.Flatten(dtype=policy)(x)

@@ -14,17 +14,18 @@ _BLOCKS = 2  # per stage
 
 
 def features(
-    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy, synchronized: bool
+    images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
     """Scale pixels to [0, 1], then apply a convolution and a stage per entry of `filters`.
 
     Every stage but the first halves height and width, rounded up, so images may have any size.
 
-    `tower.Features` describes the arguments. Returns the global average, [N, filters[-1]].
+    `tower.Features` describes the arguments. Returns the maps of the last block,
+    [N, h, w, filters[-1]].
     """
     assert model.filters  # filled in by the schema
     layers = keras.layers
-    normalized = partial(_normalized, policy=policy, synchronized=synchronized)
+    normalized = partial(_normalized, policy=policy)
     x = layers.Rescaling(1 / 255, dtype=policy)(images)
     x = layers.ReLU(dtype=policy)(normalized(x, model.filters[0], 3, 1))
     for stage, width in enumerate(model.filters):
@@ -36,7 +37,7 @@ def features(
             x = layers.ReLU(dtype=policy)(normalized(x, width, 3, stride))
             x = normalized(x, width, 3, 1)
             x = layers.ReLU(dtype=policy)(layers.Add(dtype=policy)([x, shortcut]))
-    return layers.GlobalAveragePooling2D(dtype=policy)(x)
+    return x
 
 
 def _normalized(
@@ -46,7 +47,6 @@ def _normalized(
     stride: int,
     *,
     policy: keras.DTypePolicy,
-    synchronized: bool,
 ) -> keras.KerasTensor:
     """Apply a convolution without bias, which is redundant, and batch normalisation."""
     x = keras.layers.Conv2D(
@@ -58,4 +58,4 @@ def _normalized(
         kernel_initializer="he_normal",
         dtype=policy,
     )(x)
-    return keras.layers.BatchNormalization(synchronized=synchronized, dtype=policy)(x)
+    return keras.layers.BatchNormalization(dtype=policy)(x)
