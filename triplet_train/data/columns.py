@@ -13,6 +13,12 @@ ROLE = "role"  # text, one of ROLES
 ROLES = ("query", "gallery", "both")
 
 Columns = dict[str, "pa.Array"]
+ColumnTypes = dict[str, "pa.DataType"]
+
+
+def types_of(columns: Columns) -> ColumnTypes:
+    """Return the type of each column."""
+    return {name: values.type for name, values in columns.items()}
 
 
 def taken(columns: Columns, rows: np.ndarray) -> Columns:

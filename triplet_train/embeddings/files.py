@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from triplet_train.data.columns import ColumnTypes, types_of
 from triplet_train.embeddings.output import SUFFIXES, format_of, part_name
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
 from triplet_train.errors import RequestError, RunError
@@ -19,7 +20,7 @@ from triplet_train.registry import either
 
 # errno of the OSErrors that damaged content causes: in libraries, and at a negative position.
 _OF_DAMAGE = (None, errno.EINVAL)
-Writer = Callable[[Path, int, dict[str, Any]], AbstractContextManager[Append]]
+Writer = Callable[[Path, int, dict[str, Any], ColumnTypes], AbstractContextManager[Append]]
 Reader = Callable[[Path], EmbeddingTable]
 
 
@@ -28,7 +29,13 @@ def _module(format: str) -> ModuleType:
 
 
 @contextmanager
-def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
+def writing(
+    path: Path,
+    format: str,
+    width: int,
+    metadata: dict[str, Any],
+    columns: ColumnTypes | None = None,
+) -> Iterator[Append]:
     """Yield a function that appends a table to a file. Only one table has to fit in memory.
 
     The file is renamed to `path` at the end: it is complete or does not exist.
@@ -36,20 +43,24 @@ def writing(path: Path, format: str, width: int, metadata: dict[str, Any]) -> It
     Args:
         width: D, the dimensions of the vectors.
         metadata: of the file; that of the tables is ignored.
+        columns: of all tables, which may be none.
     """
     writer: Writer = _module(format).writer
-    with replacing(path) as beside, writer(beside, width, metadata) as append:
+    with replacing(path) as beside, writer(beside, width, metadata, columns or {}) as append:
         yield append
 
 
 @contextmanager
 def writing_all(
-    files: Mapping[Path, str], width: int, metadata: dict[str, Any]
+    files: Mapping[Path, str],
+    width: int,
+    metadata: dict[str, Any],
+    columns: ColumnTypes | None = None,
 ) -> Iterator[Append]:
     """Yield a function that appends a table to several files, path -> format. See `writing`."""
     with ExitStack() as stack:
         appends = [
-            stack.enter_context(writing(path, format, width, metadata))
+            stack.enter_context(writing(path, format, width, metadata, columns))
             for path, format in files.items()
         ]
 
@@ -69,7 +80,8 @@ def list_exports(folder: Path, format: str) -> None:
 
 def write_table(table: EmbeddingTable, path: Path, format: str) -> None:
     """Write a whole table. See `writing`."""
-    with writing(path, format, table.embeddings.shape[1], table.metadata) as append:
+    width, columns = table.embeddings.shape[1], types_of(table.columns)
+    with writing(path, format, width, table.metadata, columns) as append:
         append(table)
 
 
@@ -146,6 +158,9 @@ def _require_whole(table: EmbeddingTable) -> None:
             raise ValueError(f"{name} are not all text")
         if len(column) != len(vectors):
             raise ValueError(f"there are {len(vectors)} vectors and {len(column)} {name}")
+    for name, values in table.columns.items():
+        if len(values) != len(vectors):
+            raise ValueError(f"there are {len(vectors)} vectors and {len(values)} {name}")
     if not isinstance(table.metadata, dict):
         raise ValueError("metadata is not a JSON object")
     if not np.isfinite(vectors).all():

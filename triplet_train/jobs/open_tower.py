@@ -12,6 +12,7 @@ import numpy as np
 from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
 from triplet_train.data.classes import evaluated_images
+from triplet_train.data.columns import types_of
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
 from triplet_train.embeddings.compute import at_once, embed_batches
@@ -108,7 +109,7 @@ class OpenTower:
             about: further metadata.
         """
         metadata = provenance(self.file, images, self.config) | about
-        return writing_all(files, self.tower.output_shape[-1], metadata)
+        return writing_all(files, self.tower.output_shape[-1], metadata, types_of(images.columns))
 
     def tables(
         self, images: ImageTable, console: Console, *, batch_size: int | None = None

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
+from triplet_train.data.columns import ColumnTypes
+from triplet_train.embeddings.arrays import ArrayType, array_types, arrays_of, table_of
 from triplet_train.embeddings.table import Append, EmbeddingTable
 
 _CHUNK = 1024  # rows
@@ -22,8 +23,10 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @contextmanager
-def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Write data sets embeddings, labels, label_names, ids and metadata (JSON text)."""
+def writer(
+    path: Path, width: int, metadata: dict[str, Any], columns: ColumnTypes
+) -> Iterator[Append]:
+    """Write data sets as `arrays.arrays_of` names them, and metadata (JSON text)."""
     with _Unfailing(path) as disk, ThreadPoolExecutor(1) as thread:
 
         def apart(function: Callable[[], Any]) -> Any:
@@ -34,8 +37,9 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 
         opening = thread.submit(h5py.File, disk, "w", userblock_size=_BLOCK)
         try:
-            columns = apart(lambda: _columns(opening.result(), width, metadata))
-            yield lambda table: apart(lambda: _append(columns, table))
+            types = array_types(width, columns)
+            apart(lambda: _create(opening.result(), types, metadata))
+            yield lambda table: apart(lambda: _append(opening.result(), table))
         finally:
             apart(lambda: opening.result().close())
     checksum = _checksum(path)
@@ -43,31 +47,22 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         file.write(checksum)
 
 
-def _columns(file: h5py.File, width: int, metadata: dict[str, Any]) -> tuple[h5py.Dataset, ...]:
-    def grow(name: str, dtype: Any, *shape: int) -> h5py.Dataset:
-        return file.create_dataset(
-            name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(_CHUNK, *shape)
-        )
-
+def _create(file: h5py.File, types: dict[str, ArrayType], metadata: dict[str, Any]) -> None:
     text = h5py.string_dtype()
-    columns = (
-        grow("embeddings", np.float32, width),
-        grow("labels", np.int64),
-        grow("label_names", text),
-        grow("ids", text),
-    )
+    for name, (dtype, shape) in types.items():
+        file.create_dataset(
+            name,
+            (0, *shape),
+            text if dtype is None else dtype,
+            maxshape=(None, *shape),
+            chunks=(_CHUNK, *shape),
+        )
     file.create_dataset("metadata", data=json.dumps(metadata), dtype=text)
-    return columns
 
 
-def _append(columns: tuple[h5py.Dataset, ...], table: EmbeddingTable) -> None:
-    rows: tuple[np.ndarray | list[str], ...] = (
-        table.embeddings,
-        table.labels,
-        table.label_names,
-        table.ids,
-    )
-    for column, more in zip(columns, rows, strict=True):
+def _append(file: h5py.File, table: EmbeddingTable) -> None:
+    for name, more in arrays_of(table).items():
+        column = file[name]
         start = len(column)
         column.resize(start + len(more), axis=0)
         column[start:] = more
@@ -129,14 +124,22 @@ def read(path: Path) -> EmbeddingTable:
         start = file.read(_BLOCK + len(_SIGNATURE))
     if start[_BLOCK:] == _SIGNATURE and not start.startswith(_checksum(path)):
         raise ValueError("it is damaged; its checksum does not match")
+    arrays: dict[str, Any] = {}
+
+    def take(name: str, entry: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(entry, h5py.Dataset):
+            arrays[name] = _read(entry)
+
     with h5py.File(path, "r") as file:
-        return EmbeddingTable(
-            file["embeddings"][()],
-            file["labels"][()],
-            file["label_names"].asstr()[()].tolist(),
-            file["ids"].asstr()[()].tolist(),
-            json.loads(file["metadata"].asstr()[()]),
-        )
+        file.visititems(take)
+    return table_of(arrays)
+
+
+def _read(column: h5py.Dataset) -> Any:
+    if h5py.check_string_dtype(column.dtype) is None:
+        return column[()]
+    texts = column.asstr()[()]
+    return texts.tolist() if column.shape else texts
 
 
 def _checksum(path: Path) -> bytes:

@@ -10,41 +10,47 @@ from typing import IO, Any
 
 import numpy as np
 
+from triplet_train.data.columns import ColumnTypes
+from triplet_train.embeddings.arrays import array_types, arrays_of, table_of
 from triplet_train.embeddings.table import Append, EmbeddingTable
 
 _BLOCK = 2**20  # bytes
 
 
 @contextmanager
-def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Write arrays embeddings, labels, label_names, ids and metadata (JSON text).
+def writer(
+    path: Path, width: int, metadata: dict[str, Any], columns: ColumnTypes
+) -> Iterator[Append]:
+    """Write the arrays of `arrays.arrays_of` and metadata (JSON text).
 
-    The header of an array holds its length, so that columns are kept in temporary files until the
+    The header of an array holds its length, so that arrays are kept in temporary files until the
     lengths are known.
     """
     with ExitStack() as stack:
-        vectors, labels, label_names, ids = (
-            stack.enter_context(TemporaryFile(dir=path.parent)) for _ in range(4)
-        )
-        longest = {label_names: 1, ids: 1}  # characters
+        types = array_types(width, columns)
+        files = {name: stack.enter_context(TemporaryFile(dir=path.parent)) for name in types}
+        longest = {name: 1 for name, (dtype, _) in types.items() if dtype is None}  # characters
         rows = 0
 
         def append(table: EmbeddingTable) -> None:
             nonlocal rows
             rows += len(table.ids)
-            vectors.write(np.ascontiguousarray(table.embeddings, np.float32).data)
-            labels.write(np.ascontiguousarray(table.labels, np.int64).data)
-            for file, texts in ((label_names, table.label_names), (ids, table.ids)):
-                longest[file] = max(longest[file], *map(len, texts), 1)
-                file.write("".join(json.dumps(text) + "\n" for text in texts).encode())
+            for name, values in arrays_of(table).items():
+                if isinstance(values, list):
+                    longest[name] = max(longest[name], *map(len, values), 1)
+                    files[name].write("".join(json.dumps(t) + "\n" for t in values).encode())
+                else:
+                    files[name].write(np.ascontiguousarray(values, types[name][0]).data)
 
         yield append
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            _put(archive, "embeddings", np.dtype(np.float32), (rows, width), _blocks(vectors))
-            _put(archive, "labels", np.dtype(np.int64), (rows,), _blocks(labels))
-            for name, file in (("label_names", label_names), ("ids", ids)):
-                type_ = np.dtype(f"<U{longest[file]}")
-                _put(archive, name, type_, (rows,), _texts(file, type_))
+            for name, (dtype, shape) in types.items():
+                if dtype is None:
+                    dtype = np.dtype(f"<U{longest[name]}")
+                    content = _texts(files[name], dtype)
+                else:
+                    content = _blocks(files[name])
+                _put(archive, name, dtype, (rows, *shape), content)
             text = np.array(json.dumps(metadata))
             _put(archive, "metadata", text.dtype, (), [text.tobytes()])
 
@@ -52,13 +58,11 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
 def read(path: Path) -> EmbeddingTable:
     """Read what `writer` wrote. Raises any exception of the library for other files."""
     with np.load(path, allow_pickle=False) as arrays:
-        return EmbeddingTable(
-            arrays["embeddings"],
-            arrays["labels"],
-            arrays["label_names"].tolist(),
-            arrays["ids"].tolist(),
-            json.loads(str(arrays["metadata"])),
-        )
+        return table_of({name: _read(arrays[name]) for name in arrays})
+
+
+def _read(array: np.ndarray) -> Any:
+    return array.tolist() if array.dtype.kind == "U" else array
 
 
 def _put(

@@ -10,30 +10,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from triplet_train.data.columns import ColumnTypes
 from triplet_train.embeddings.table import METADATA_KEY, Append, EmbeddingTable
 
+_OURS = ("id", "label", "label_name", "embedding")
 _ROWS = 8192  # in a row group; smaller groups make files larger and slower to read
 
 
 @contextmanager
-def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Write columns id, label, label_name and embedding (fixed-size list of float32)."""
+def writer(
+    path: Path, width: int, metadata: dict[str, Any], columns: ColumnTypes
+) -> Iterator[Append]:
+    """Write columns id, label, label_name and embedding (fixed-size list of float32).
+
+    The columns of the images follow, in their types.
+    """
     schema = pa.schema(
         {
             "id": pa.string(),
             "label": pa.int64(),
             "label_name": pa.string(),
             "embedding": pa.list_(pa.float32(), width),
+            **columns,
         },
         {METADATA_KEY: json.dumps(metadata)},
     )
     waiting: list[pa.Table] = []
 
     def append(table: EmbeddingTable) -> None:
-        values = pa.array(np.ascontiguousarray(table.embeddings).reshape(-1), pa.float32())
-        vectors = pa.FixedSizeListArray.from_arrays(values, width)
-        columns = [table.ids, table.labels, table.label_names, vectors]
-        waiting.append(pa.table(dict(zip(schema.names, columns, strict=True)), schema))
+        numbers = pa.array(np.ascontiguousarray(table.embeddings).reshape(-1), pa.float32())
+        vectors = pa.FixedSizeListArray.from_arrays(numbers, width)
+        values = [table.ids, table.labels, table.label_names, vectors, *table.columns.values()]
+        waiting.append(pa.table(dict(zip(schema.names, values, strict=True)), schema))
         if sum(map(len, waiting)) >= _ROWS:
             flush()
 
@@ -42,7 +50,7 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         waiting.clear()
 
     # No dictionaries for ids and embeddings, whose values do not repeat.
-    with pq.ParquetWriter(path, schema, use_dictionary=["label", "label_name"]) as file:
+    with pq.ParquetWriter(path, schema, use_dictionary=["label", "label_name", *columns]) as file:
         yield append
         if waiting:
             flush()
@@ -60,4 +68,7 @@ def read(path: Path) -> EmbeddingTable:
         arrow["label_name"].to_pylist(),
         arrow["id"].to_pylist(),
         json.loads(arrow.schema.metadata[METADATA_KEY.encode()]),
+        columns={
+            name: arrow[name].combine_chunks() for name in arrow.column_names if name not in _OURS
+        },
     )

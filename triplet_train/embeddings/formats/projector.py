@@ -12,6 +12,8 @@ from google.protobuf.text_format import MessageToString, Parse
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
+from triplet_train.data.columns import ColumnTypes
+from triplet_train.embeddings.arrays import texts_of
 from triplet_train.embeddings.table import Append, EmbeddingTable
 from triplet_train.files import write_text
 
@@ -21,8 +23,10 @@ _THUMBNAIL = 64  # pixels, the longest side of an image on a point
 
 
 @contextmanager
-def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]:
-    """Write a folder with vectors.tsv, metadata.tsv (label_name, label, id) and settings.
+def writer(
+    path: Path, width: int, metadata: dict[str, Any], columns: ColumnTypes
+) -> Iterator[Append]:
+    """Write a folder with vectors.tsv, metadata.tsv (label_name, label, id, columns) and settings.
 
     `tensorboard --logdir FOLDER` opens it; the standalone projector loads the two TSV files.
     sprite.png holds small copies of the images, unless they do not fit into one sprite.
@@ -33,14 +37,17 @@ def writer(path: Path, width: int, metadata: dict[str, Any]) -> Iterator[Append]
         (path / "vectors.tsv").open("w") as vectors,
         (path / "metadata.tsv").open("w", encoding="utf-8") as rows,
     ):
-        rows.write("label_name\tlabel\tid\n")
+        names = ["label_name", "label", "id", *columns]
+        rows.write("\t".join(map(_field, names)) + "\n")
 
         def append(table: EmbeddingTable) -> None:
             nonlocal thumbnails
             # Nine digits give back every float32 exactly.
             np.savetxt(vectors, table.embeddings, fmt="%.9g", delimiter="\t")
-            for name, label, id_ in zip(table.label_names, table.labels, table.ids, strict=True):
-                rows.write(f"{_field(name)}\t{label}\t{_field(id_)}\n")
+            texts = [texts_of(values) for values in table.columns.values()]
+            labels = map(str, table.labels.tolist())
+            for row in zip(table.label_names, labels, table.ids, *texts, strict=True):
+                rows.write("\t".join(map(_field, row)) + "\n")
             if thumbnails is not None and table.images is not None:
                 thumbnails += map(_thumbnail, table.images)
                 if not _fits(thumbnails):
