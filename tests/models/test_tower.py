@@ -11,7 +11,7 @@ from tests.helpers.tables import pixels
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import embedder_file
-from triplet_train.models.tower import BACKBONE, all_layers, build_tower
+from triplet_train.models.tower import BACKBONE, _pooled, all_layers, build_tower
 from triplet_train.registry import APPLICATIONS, TOWERS
 
 OWN = [name for name in TOWERS if name not in APPLICATIONS]
@@ -43,6 +43,45 @@ def test_the_configuration_describes_the_tower():
     assert layers(filters=[4, 4, 4]).count("Conv2D") == 3
     assert "BatchNormalization" in layers(batch_norm=True)
     assert "Dropout" in layers(dropout=0.1) and "Dropout" not in layers()
+
+
+POOLED = {
+    "avg": lambda maps: maps.mean(axis=(1, 2)),
+    "max": lambda maps: maps.max(axis=(1, 2)),
+    "gem": lambda maps: np.cbrt((np.maximum(maps.astype(np.float64), 1e-6) ** 3).mean((1, 2))),
+}
+
+
+@pytest.mark.parametrize(
+    "name, pooling, precision",
+    [
+        ("cnn", "avg", "float32"),
+        ("cnn", "max", "mixed_float16"),
+        ("cnn", "gem", "mixed_float16"),
+        ("resnet", "gem", "float32"),
+    ],
+)
+def test_maps_are_pooled_as_configured(name, pooling, precision):
+    model = ModelConfig(tower=name, filters=[4, 6], pooling=pooling)
+    tower = build_tower(model, (12, 10, 3), precision)
+    dense = next(layer for layer in tower.layers if isinstance(layer, keras.layers.Dense))
+    maps = np.array(tower.get_layer(BACKBONE)(IMAGES))
+    pooled = keras.Model(tower.input, dense.input)(IMAGES)
+    assert pooled.shape == (5, 6)
+    np.testing.assert_allclose(
+        pooled, POOLED[pooling](maps), rtol=2e-3 if "16" in precision else 1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_a_generalised_mean_of_zeros_or_of_large_values_has_a_finite_gradient(dtype):
+    maps = keras.Input((2, 2, 3), dtype=dtype)
+    gem = keras.Model(maps, _pooled(keras.layers.Identity(dtype=dtype)(maps), "gem", None))
+    x = np.zeros((3, 2, 2, 3))
+    x[1, 0], x[2, 0] = 3e4, -3e4
+    value, gradient = value_and_gradient(gem, tf.constant(x, dtype), tf.ones((3, 3)))
+    np.testing.assert_allclose(value, POOLED["gem"](x), rtol=1e-2)
+    assert np.isfinite(tf.cast(gradient, tf.float32)).all()
 
 
 @pytest.fixture(scope="module")

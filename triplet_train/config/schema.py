@@ -323,6 +323,11 @@ class ModelConfig(Section):
         validate_default=True,
         description="batch normalisation; cnn: optional, default false; other towers: fixed",
     )
+    pooling: Literal["avg", "max", "gem"] | None = Field(
+        None,
+        description="of the last map: average, maximum or generalised mean (p = 3); default: avg; "
+        "cnn: none, the map is flattened",
+    )
     dropout: Fraction = Field(0.0, description="rate of the dropout before the dense layer")
     weights: AbsolutePath | None = Field(
         None, description="keras.applications: HDF5 file of weights without the top layers"

@@ -15,6 +15,7 @@ Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy], keras.K
 # Momentum of moving averages. Keras has up to 0.9997 in some networks, for runs of a million steps;
 # after 200 steps the averages would still be close to their initial values.
 _MOMENTUM = 0.99
+_LEAST = 1e-6  # value of a map in the generalised mean, as published
 _SHORTEST = 1e-12  # epsilon of keras.layers.UnitNormalization
 
 
@@ -61,7 +62,7 @@ def build_tower(
         _freeze(backbone)
         x = keras.ops.stop_gradient(x)
     if len(x.shape) == 4:
-        x = layers.GlobalAveragePooling2D(dtype=policy)(x)
+        x = _pooled(x, model.pooling, policy)
     if model.dropout:
         x = layers.Dropout(model.dropout, dtype=policy)(x)
     x = layers.Dense(model.embedding_dim, dtype=policy)(x)
@@ -80,6 +81,26 @@ def _freeze(backbone: keras.Model) -> None:
     for layer in all_layers(backbone):
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0  # an outer model overrides training=False with its own value
+
+
+def _pooled(
+    maps: keras.KerasTensor, pooling: str | None, policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    """Return the average, maximum or generalised mean of each map of [N, h, w, F], as [N, F].
+
+    The generalised mean of values x is the mean of x^3 to the power of 1/3, with x at least 1e-6.
+    Source: Radenovic, Tolias & Chum, Fine-tuning CNN Image Retrieval with No Human Annotation (IEEE
+    TPAMI 2019), whose results hardly differ between the exponent 3 and a learned one. A learned one
+    would need a layer of this package, which safe mode does not load. Cubes exceed float16, so the
+    mean is taken in float32.
+    """
+    if pooling == "max":
+        return keras.layers.GlobalMaxPooling2D(dtype=policy)(maps)
+    if pooling != "gem":
+        return keras.layers.GlobalAveragePooling2D(dtype=policy)(maps)
+    ops = keras.ops
+    x = ops.maximum(ops.cast(maps, "float32"), _LEAST)
+    return ops.power(ops.mean(x * x * x, axis=(1, 2)), 1 / 3)
 
 
 def _unit_length(x: keras.KerasTensor) -> keras.KerasTensor:

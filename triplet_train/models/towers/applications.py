@@ -31,25 +31,29 @@ _MISFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeErro
 def features(
     images: keras.KerasTensor, model: ModelConfig, policy: keras.DTypePolicy
 ) -> keras.KerasTensor:
-    """Scale pixels as the network needs it, then apply the network and global average pooling.
+    """Scale pixels as the network needs it, then apply the network.
 
-    `tower.Features` describes the arguments. Returns [N, F].
+    `tower.Features` describes the arguments. Returns [N, F], or maps [N, h, w, F] for a generalised
+    mean. Keras itself takes average and maximum, since ConvNeXt normalises what is pooled.
 
     Raises:
         RequestError: the network does not take images of this shape, or its weights cannot be
             loaded.
     """
-    network = _network(model.tower, images.shape[1:], policy)
+    pooling = None if model.pooling == "gem" else model.pooling or "avg"
+    network = _network(model.tower, images.shape[1:], pooling, policy)
     if model.weights:
         _load(network, model.weights, model.tower)
     return network(_scaled(images, model.tower))
 
 
-def _network(name: str, shape: tuple[int, int, int], policy: keras.DTypePolicy) -> keras.Model:
+def _network(
+    name: str, shape: tuple[int, int, int], pooling: str | None, policy: keras.DTypePolicy
+) -> keras.Model:
     with _default_policy(policy):
         try:
             return getattr(keras.applications, name)(
-                include_top=False, weights=None, pooling="avg", input_shape=shape
+                include_top=False, weights=None, pooling=pooling, input_shape=shape
             )
         except ValueError as error:
             raise RequestError(

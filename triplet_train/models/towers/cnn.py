@@ -13,7 +13,8 @@ def features(
     Pooling comes before ReLU, which commutes with the maximum, so that normalisation and ReLU
     process a quarter of the pixels.
 
-    `tower.Features` describes the arguments. Returns the flattened maps of the last block, [N, F].
+    `tower.Features` describes the arguments. Returns the flattened maps of the last block, [N, F],
+    or the maps [N, h, w, F] if `pooling` is given.
     """
     assert model.filters  # filled in by the schema
     layers = keras.layers
@@ -25,4 +26,4 @@ def features(
         if model.batch_norm:
             x = layers.BatchNormalization(dtype=policy)(x)
         x = layers.ReLU(dtype=policy)(x)
-    return layers.Flatten(dtype=policy)(x)
+    return x if model.pooling else layers.Flatten(dtype=policy)(x)
