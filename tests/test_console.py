@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.helpers.examples import examples
 from triplet_train import console
 from triplet_train.console import SILENT, Console
 from triplet_train.data.same_files import in_two_classes
@@ -35,7 +36,7 @@ def test_nothing_is_left_in_front_of_the_answer_where_evaluating_takes_a_moment(
 
     def evaluating():
         with Console().bar(40, "evaluating") as bar:
-            evaluate(vectors, np.arange(40) % 4, progress=bar.advance)
+            evaluate(*examples(vectors, np.arange(40) % 4), progress=bar.advance)
 
     assert on_terminal(evaluating) == ""
 

@@ -35,7 +35,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 from triplet_train.config import load_config
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.compute import at_once, make_embed
-from triplet_train.evaluation import retrieval_metrics
+from triplet_train.evaluation import make_examples, retrieval_metrics
 from triplet_train.run.folder import RunFolder
 from triplet_train.training.calls import Call, SeveralSteps
 from triplet_train.training.microbatches import embed_whole
@@ -279,7 +279,7 @@ def mnist_training(quick: bool) -> Found:
     embed, recalls = make_embed(training.tower, at_once(config, held_out.image_shape)), []
 
     def evaluate() -> dict[str, float]:
-        metrics = retrieval_metrics(embed(held_out), held_out.labels)
+        metrics = retrieval_metrics(make_examples(embed(held_out), held_out.labels))
         recalls.append(metrics["recall_at_1"])
         if recalls[-1] >= TARGET:
             raise EndLoop

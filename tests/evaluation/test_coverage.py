@@ -3,7 +3,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from triplet_train.evaluation import Coverage, evaluate, leave_one_out_coverage
+from tests.helpers.examples import examples
+from triplet_train.evaluation import Coverage, coverage_of, evaluate, make_protocol
 
 
 @pytest.mark.parametrize("classes", [2, 10, 30])
@@ -13,16 +14,20 @@ def test_coverage_is_known_before_there_are_vectors(classes):
     vectors = rng.normal(size=(43, 3))
     sizes = np.unique(labels, return_counts=True)[1]
     lone = int((sizes == 1).sum())
-    expected = Coverage(43 - lone, len(sizes) - lone, lone, lone)
-    assert leave_one_out_coverage(labels) == expected
-    assert evaluate(vectors, labels).coverage == expected
+    expected = Coverage(43 - lone, len(sizes) - lone, lone, lone, gallery_images=43)
+    assert coverage_of(make_protocol(*examples(np.empty((43, 0)), labels))) == expected
+    assert evaluate(*examples(vectors, labels)).coverage == expected
 
 
 def test_only_the_classes_of_a_gallery_count():
     rng = np.random.default_rng(0)
     x, gallery = rng.normal(size=(7, 2)), rng.normal(size=(5, 2))
-    found = evaluate(x, np.array([0, 1, 1, 2, 2, 2, 3]), gallery, np.array([2, 2, 1, 9, 9]))
-    assert found.coverage == Coverage(5, 2, 2, 2) and found.left_out_labels == [0, 3]
+    labels = np.array([0, 1, 1, 2, 2, 2, 3]), np.array([2, 2, 1, 9, 9])
+    found = evaluate(*examples(x, labels[0], gallery, labels[1]))
+    assert found.coverage == Coverage(5, 2, 2, 2, gallery_images=5) and found.left_out_labels == [
+        0,
+        3,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +41,7 @@ def test_only_the_classes_of_a_gallery_count():
             (4, 2, 5, 5, 3),
             "4 queries of 2 classes; left out: 5 queries of 5 classes, 3 without a label",
         ),
+        ((4, 2, 0, 0, 0, 3), "4 queries of 2 classes; left out: 3 with their own group only"),
     ],
 )
 def test_the_words_name_what_was_left_out_where_any_was(counts, words):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tests.helpers.examples import examples
 from tests.helpers.report_contents import evaluated
 from triplet_train.evaluation import METRICS, MetricTable, evaluate, metrics
 from triplet_train.evaluation.as_json import as_json
@@ -16,10 +17,10 @@ X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 5, 60)
 def test_names_that_others_rely_on_are_those_of_a_result_in_their_order():
     names = [
         *("recall_at_1", "recall_at_5", "recall_at_10", "precision_at_5", "precision_at_10"),
-        *("r_precision", "map_at_r", "map", "mrr", "knn_accuracy", "nmi"),
+        *("r_precision", "map_at_r", "map", "mrr", "minp", "knn_accuracy", "nmi"),
         *("roc_auc", "eer", "tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3"),
     ]
-    assert [metric.name for metric in METRICS] == list(evaluate(X, Y).metrics) == names
+    assert [metric.name for metric in METRICS] == list(evaluate(*examples(X, Y)).metrics) == names
 
 
 def test_a_metric_is_one_entry(monkeypatch):
@@ -27,19 +28,19 @@ def test_a_metric_is_one_entry(monkeypatch):
         return len(ranking.ranks) / ranking.ranks[-1]
 
     shown = Shown.HEADLINE | Shown.CLASS_JSON | Shown.CLASS_TEXT | Shown.CLASS_PAGE
-    minp = Metric("minp", "mINP", "R / rank of the last", Source.RANKING, compute, shown)
+    added = Metric("last", "Last", "R / rank of the last", Source.RANKING, compute, shown)
     always = metrics._ALWAYS
-    monkeypatch.setattr(metrics, "_ALWAYS", (*always[:4], minp, *always[4:]))
+    monkeypatch.setattr(metrics, "_ALWAYS", (*always[:4], added, *always[4:]))
     found = evaluated(X, Y, metrics=MetricTable(), class_names=dict(enumerate("abcde")))
-    value = found.result.metrics["minp"]
-    assert 0 < value < 1 and "minp" in found.result.intervals
+    value = found.result.metrics["last"]
+    assert 0 < value < 1 and "last" in found.result.intervals
     answer = as_json(found)
-    assert answer["minp"] == value and "minp" in answer["classes"][0]
+    assert answer["last"] == value and "last" in answer["classes"][0]
     text = as_text(found)
-    assert f"minp             {value:.4f}  " in text and "  minp  " in text
-    assert ("mINP", f"{value:.4f}") in [row[:2] for row in rows.metric_rows(found)]
-    assert "mINP" in rows.class_columns(found)
-    assert "mINP" in [row.name for row in rows.headline_rows(found)]
+    assert f"last             {value:.4f}  " in text and "  last  " in text
+    assert ("Last", f"{value:.4f}") in [row[:2] for row in rows.metric_rows(found)]
+    assert "Last" in rows.class_columns(found)
+    assert "Last" in [row.name for row in rows.headline_rows(found)]
 
 
 def test_the_result_has_the_metrics_that_were_asked_for_everywhere():
@@ -57,7 +58,7 @@ def test_the_result_has_the_metrics_that_were_asked_for_everywhere():
 
 def test_a_number_beyond_the_gallery_finds_all_of_it():
     asked = MetricTable(recall_at=(59, 60, 1000), precision_at=(60,))
-    found = evaluate(X, Y, metrics=asked)
+    found = evaluate(*examples(X, Y), metrics=asked)
     recalls = [found.metrics[f"recall_at_{k}"] for k in asked.recall_at]
     relevant = np.bincount(Y)[Y] - 1
     assert recalls == [1, 1, 1]

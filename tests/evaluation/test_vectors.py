@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import NearestNeighbors
 
+from tests.helpers.examples import examples
 from triplet_train.evaluation import evaluate, pairs, retrieval_metrics
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import Confusion, confusions
@@ -27,7 +28,7 @@ def sides(request, monkeypatch):
 
 
 def test_neighbours_are_those_of_scikit_learn(sides):
-    found = evaluate(*sides)
+    found = evaluate(*examples(*sides))
     gallery = sides[2] if len(sides) > 2 else X
     search = NearestNeighbors(n_neighbors=11, algorithm="brute").fit(gallery)
     distances, nearest = search.kneighbors(X[found.query_indices])
@@ -40,8 +41,8 @@ def test_neighbours_are_those_of_scikit_learn(sides):
 
 
 def test_metrics_are_means_over_the_queries_that_are_named(sides):
-    found = evaluate(*sides)
-    assert retrieval_metrics(*sides).items() <= found.metrics.items()
+    found = evaluate(*examples(*sides))
+    assert retrieval_metrics(*examples(*sides)).items() <= found.metrics.items()
     for name, values in found.per_query.items():
         assert found.metrics[name] == pytest.approx(values.mean())
     labels = sides[-1]
@@ -52,7 +53,7 @@ def test_metrics_are_means_over_the_queries_that_are_named(sides):
 
 
 def test_the_nearest_five_vote_and_the_nearest_image_decides_between_equals(sides):
-    found = evaluate(*sides)
+    found = evaluate(*examples(*sides))
     near = sides[-1][found.neighbours]
     slow = []
     for row in near[:, :5].tolist():
@@ -66,7 +67,7 @@ def test_the_nearest_five_vote_and_the_nearest_image_decides_between_equals(side
 
 
 def test_the_table_of_classes_holds_their_means_worst_first(sides):
-    found = evaluate(*sides)
+    found = evaluate(*examples(*sides))
     for row in found.classes:
         of_class = Y[found.query_indices] == row.label
         assert row.queries == of_class.sum()
@@ -79,7 +80,7 @@ def test_the_table_of_classes_holds_their_means_worst_first(sides):
 
 
 def test_confusions_are_those_of_the_nearest_image_most_first(sides):
-    found = evaluate(*sides)
+    found = evaluate(*examples(*sides))
     labels, nearest = Y[found.query_indices], sides[-1][found.neighbours[:, 0]]
     matrix = confusion_matrix(labels, nearest, labels=np.arange(60))
     np.fill_diagonal(matrix, 0)
@@ -107,9 +108,9 @@ def test_confusions_of_60_000_classes_take_the_memory_of_the_pairs_that_occur():
 
 def test_the_same_vectors_are_always_evaluated_the_same_in_any_order(monkeypatch):
     order = np.random.default_rng(1).permutation(120)
-    one, again = evaluate(X, Y), evaluate(X, Y)
+    one, again = evaluate(*examples(X, Y)), evaluate(*examples(X, Y))
     monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120 * 50)
-    other = evaluate(X[order], Y[order])
+    other = evaluate(*examples(X[order], Y[order]))
     assert (one.metrics, one.intervals) == (again.metrics, again.intervals)
     for name in one.metrics.keys() - {"nmi"}:  # k-means starts from images by their number
         assert other.metrics[name] == pytest.approx(one.metrics[name])
@@ -130,8 +131,9 @@ def test_intervals_are_those_of_a_plain_bootstrap():
 
 
 def test_intervals_are_of_the_headline_metrics_and_none_of_a_single_query():
-    assert list(evaluate(X, Y).intervals) == [m.name for m in METRICS.shown_in(Shown.HEADLINE)]
-    one = evaluate(X[:1], Y[:1], X[1:], Y[1:])
+    several = evaluate(*examples(X, Y))
+    assert list(several.intervals) == [m.name for m in METRICS.shown_in(Shown.HEADLINE)]
+    one = evaluate(*examples(X[:1], Y[:1], X[1:], Y[1:]))
     assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.metrics
     assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
 
@@ -154,17 +156,17 @@ def test_nmi_of_many_classes_and_of_equal_vectors_is_computed_without_a_warning(
 
 
 def test_a_gallery_smaller_than_ten_images_gives_as_many_neighbours():
-    found = evaluate(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1]))
+    found = evaluate(*examples(X[:3], np.zeros(3, int), X[3:7], np.array([0, 1, 0, 1])))
     assert found.neighbours.shape == found.neighbour_distances.shape == (3, 4)
     assert found.metrics["precision_at_10"] == pytest.approx(0.2)
-    pair = evaluate(np.eye(2), np.zeros(2, int))
+    pair = evaluate(*examples(np.eye(2), np.zeros(2, int)))
     assert pair.neighbours.tolist() == [[1], [0]]
     assert pair.neighbour_distances == pytest.approx(np.sqrt(2))
 
 
 def test_no_printed_number_is_nan_or_infinite():
     for data in ((np.zeros((6, 2)), np.arange(6) % 2), (np.ones((4, 1)), np.zeros(4, int)), (X, Y)):
-        found = evaluate(*data)
+        found = evaluate(*examples(*data))
         assert np.isfinite(list(found.metrics.values())).all()
         assert np.isfinite(list(found.thresholds.values())).all()
         assert np.isfinite(found.neighbour_distances).all()

@@ -3,6 +3,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from tests.helpers.examples import examples
 from triplet_train.evaluation import evaluate, pairs
 from triplet_train.evaluation.metrics import METRICS, Source
 from triplet_train.evaluation.pairs import make_pairs
@@ -26,7 +27,7 @@ def all_pairs(x, y, gallery=None, gallery_labels=None):
 
 
 def pair_counts(*data):
-    who = make_pairs(*data)
+    who = make_pairs(*examples(*data))
     counter = PairCounter(who)
     search(who, lambda queries: None, counter.see)
     return counter.counts()
@@ -89,7 +90,7 @@ def test_metrics_and_thresholds_are_those_of_all_pairs(case, monkeypatch):
 
 def test_with_few_different_pairs_the_threshold_lets_none_of_them_pass():
     gallery = np.array([[1.0], [2.0], [3.0], [4.0], [2.5]])
-    found = evaluate(np.zeros((1, 1)), np.array([0]), gallery, np.array([0, 0, 0, 0, 1]))
+    found = evaluate(*examples(np.zeros((1, 1)), np.array([0]), gallery, np.array([0, 0, 0, 0, 1])))
     assert found.metrics["tpr_at_fpr_1e-3"] == found.metrics["tpr_at_fpr_1e-2"] == 0.5
     assert found.thresholds["fpr_1e-3"] == pytest.approx(2.5) and found.thresholds["fpr_1e-3"] < 2.5
 
@@ -97,7 +98,7 @@ def test_with_few_different_pairs_the_threshold_lets_none_of_them_pass():
 def test_a_threshold_lets_exactly_as_many_different_pairs_pass_as_are_allowed():
     gallery = np.concatenate([[0.5, 1.5, 2.5], 1 + np.arange(100)])[:, np.newaxis]
     labels = np.array([0] * 3 + [1] * 100)
-    found = evaluate(np.zeros((1, 1)), np.array([0]), gallery, labels)
+    found = evaluate(*examples(np.zeros((1, 1)), np.array([0]), gallery, labels))
     assert 1.5 < found.thresholds["fpr_1e-2"] < 2 and 0.5 < found.thresholds["fpr_1e-3"] < 1
     assert found.metrics["tpr_at_fpr_1e-2"] == pytest.approx(2 / 3)
     assert found.metrics["tpr_at_fpr_1e-3"] == pytest.approx(1 / 3)
@@ -105,13 +106,13 @@ def test_a_threshold_lets_exactly_as_many_different_pairs_pass_as_are_allowed():
 
 def test_a_pair_of_different_classes_at_the_threshold_s_edge_does_not_pass():
     # sqrt(2) is where a bin begins.
-    found = evaluate(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
+    found = evaluate(*examples(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1])))
     assert 1.414 < found.thresholds["fpr_1e-3"] < np.sqrt(2.0)
 
 
 def test_well_separated_classes_are_verified_without_error():
     x = np.array([[0.0], [0.1], [5.0], [5.1]])
-    found = evaluate(x, np.array([0, 0, 1, 1]))
+    found = evaluate(*examples(x, np.array([0, 0, 1, 1])))
     assert (found.metrics["roc_auc"], found.metrics["eer"]) == (1, 0)
     assert found.metrics["tpr_at_fpr_1e-3"] == 1
     assert all(0.1 < threshold < 4.9 for threshold in found.thresholds.values())
@@ -119,7 +120,7 @@ def test_well_separated_classes_are_verified_without_error():
 
 
 def test_no_threshold_separates_equal_vectors():
-    found = evaluate(np.ones((20, 3)), np.arange(20) % 2)
+    found = evaluate(*examples(np.ones((20, 3)), np.arange(20) % 2))
     assert (found.metrics["roc_auc"], found.metrics["eer"]) == (0.5, 0.5)
     assert found.metrics["tpr_at_fpr_1e-2"] == found.metrics["tpr_at_fpr_1e-3"] == 0
     assert found.thresholds == {}
@@ -127,7 +128,7 @@ def test_no_threshold_separates_equal_vectors():
 
 
 def test_without_pairs_of_different_classes_there_are_no_such_metrics():
-    found = evaluate(np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20, int))
+    found = evaluate(*examples(np.random.default_rng(0).normal(size=(20, 3)), np.zeros(20, int)))
     assert not {"roc_auc", "eer", "tpr_at_fpr_1e-2", "nmi"} & found.metrics.keys()
     assert found.thresholds == {} and found.distances.negative.sum() == 0
     assert found.metrics["recall_at_1"] == 1
@@ -136,7 +137,7 @@ def test_without_pairs_of_different_classes_there_are_no_such_metrics():
 @pytest.mark.parametrize("case", ["leave-one-out", "gallery"])
 def test_histograms_hold_every_pair_in_bins_of_equal_width(case):
     distances, same = all_pairs(*CASES[case])
-    drawn = evaluate(*CASES[case]).distances
+    drawn = evaluate(*examples(*CASES[case])).distances
     assert drawn.edges[0] == 0 and drawn.edges[-1] == pytest.approx(distances.max(), rel=1e-5)
     for ours, part in ((drawn.positive, same), (drawn.negative, ~same)):
         exact, _ = np.histogram(distances[part], drawn.edges)

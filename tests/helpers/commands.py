@@ -9,7 +9,8 @@ from triplet_train.evaluation.metrics import METRICS
 METRIC_NAMES = {metric.name for metric in METRICS}
 COUNTS = {
     *("queries", "query_classes", "queries_without_their_class", "query_classes_left_out"),
-    "rows_without_label",
+    *("rows_without_label", "queries_with_own_group_only", "rows_without_part"),
+    *("gallery_images", "distractors", "ignored_pairs"),
 }
 SMALL = [
     "batch.per_class=4",

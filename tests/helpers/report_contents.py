@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tests.helpers.examples import examples
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation import METRICS, evaluate
 from triplet_train.evaluation.tables import TableEvaluation
@@ -44,7 +45,8 @@ def evaluated(vectors, labels, *gallery, **changes) -> TableEvaluation:
         table(vectors, labels),
         table(*gallery) if gallery else None,
         changes.pop("class_names", HOSTILE),
-        changes.pop("result", None) or evaluate(vectors, labels, *gallery, metrics=metrics),
+        changes.pop("result", None)
+        or evaluate(*examples(vectors, labels, *gallery), metrics=metrics),
         **changes,
     )
 

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from tests.helpers.examples import examples
 from tests.helpers.report_contents import HOSTILE, LOG, evaluated, make
 from triplet_train import files
 from triplet_train.evaluation import evaluate
@@ -97,7 +98,7 @@ def test_sections_without_data_are_left_out_with_a_sentence(report, tmp_path, wi
 def test_the_page_says_what_its_metrics_are_over_and_what_was_left_out(tmp_path, without_maps):
     labels = np.array([0, 0, 0, 1, 1, 2, 3])
     vectors = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
-    found = evaluate(vectors, labels)
+    found = evaluate(*examples(vectors, labels))
     coverage = replace(found.coverage, rows_without_label=4)
     contents = make(
         evaluated=evaluated(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from tests.helpers.examples import examples
 from tests.helpers.report_contents import HOSTILE, LOG, evaluated, make
 from triplet_train.evaluation import evaluate
 from triplet_train.report.confusion import confused_labels, confusion_matrix, confusion_plot
@@ -100,7 +101,7 @@ def test_the_matrix_is_that_of_scikit_learn_and_has_the_classes_of_the_gallery_t
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(80, 2)), rng.integers(0, 5, 80)
     gallery, labels = rng.normal(size=(60, 2)), rng.integers(3, 9, 60)
-    found = evaluate(x, y, gallery, labels)
+    found = evaluate(*examples(x, y, gallery, labels))
     shown = confused_labels(found)
     nearest = labels[found.neighbours[:, 0]]
     expected = metrics.confusion_matrix(y[found.query_indices], nearest, labels=shown)

@@ -20,7 +20,8 @@ def with_common_labels(
     """Give classes of the same name the same label in all tables.
 
     A class has its label in the first table with that name, or a new one if that label is taken. A
-    single table keeps its labels, unless two labels share a name or two names a label.
+    single table keeps its labels, unless two labels share a name or two names a label. -1, which is
+    no class, stays.
 
     Returns:
         The tables, and the name of each label.
@@ -39,10 +40,10 @@ def with_common_labels(
 
 def _classes(table: EmbeddingTable) -> set[tuple[int, str]]:
     pairs = set(zip(table.labels.tolist(), table.label_names, strict=True))
-    return {(label, name or str(label)) for label, name in pairs}
+    return {(label, name or str(label)) for label, name in pairs if label >= 0}
 
 
 def _relabelled(table: EmbeddingTable, labels: dict[str, int]) -> EmbeddingTable:
     rows = zip(table.labels.tolist(), table.label_names, strict=True)
-    changed = np.array([labels[name or str(label)] for label, name in rows], np.int64)
-    return replace(table, labels=changed)
+    changed = [labels[name or str(label)] if label >= 0 else -1 for label, name in rows]
+    return replace(table, labels=np.array(changed, np.int64))

@@ -115,13 +115,15 @@ def vote(labels: np.ndarray) -> np.ndarray:
     """Majority class of the 5 nearest neighbours; ties go to the class of the nearest one.
 
     Args:
-        labels: integers [Q, k], classes of the neighbours, nearest first.
+        labels: integers [Q, k], classes of the neighbours, nearest first; each -1 is a class of its
+            own.
 
     Returns:
         integers [Q].
     """
     voting = labels[:, :_KNN_K]
     votes = (voting[:, :, np.newaxis] == voting[:, np.newaxis, :]).sum(axis=2)
+    votes[voting < 0] = 1
     return np.take_along_axis(voting, votes.argmax(axis=1)[:, np.newaxis], 1)[:, 0]
 
 
@@ -172,6 +174,14 @@ _ALWAYS = (
         "mean of 1 / rank of the first image of the class; ranks the whole gallery",
         Source.RANKING,
         lambda ranking: 1 / ranking.ranks[0],
+    ),
+    Metric(
+        "minp",
+        "mINP",
+        "mean inverse negative penalty: R / rank of the last image of the class, where R is the "
+        "number of images of the class; ranks the whole gallery",
+        Source.RANKING,
+        lambda ranking: len(ranking.ranks) / ranking.ranks[-1],
     ),
     Metric(
         "knn_accuracy",

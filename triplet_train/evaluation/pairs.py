@@ -10,45 +10,34 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from triplet_train.errors import RequestError
+from triplet_train.evaluation.examples import Examples
+from triplet_train.evaluation.protocol import Protocol, make_protocol
 
 _BLOCK_BYTES = 16 * 2**20  # of keys held at a time and thread
 _PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
 _FEWEST_COLUMNS = 16  # of a product; BLAS adds up a single column in another order
 _THREADS = 8
 _ROUNDING = 2.0**-53  # of float64, relative
-_ITSELF = np.float32(np.inf).view(np.uint32) << np.uint32(1)
+IGNORED = np.float32(np.inf).view(np.uint32) << np.uint32(1)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Queries and the gallery that they search, both sorted by class.
-
-    The gallery images of a query's class are therefore adjacent.
+    """Queries and the gallery that they search, in the order of a protocol.
 
     Attributes:
         queries, gallery: float64 [Q, D + 2] and [G, D + 2]. The product of two rows is their
             squared Euclidean distance times `scale`^2: the row of a query is (-2 q, |q|^2, 1), that
             of an image of the gallery (g, 1, |g|^2). The squares are reduced by the rounding error:
             the product of equal vectors is 0 or less.
-        query_indices, gallery_indices: int64 [Q] and [G], the indices in the caller's arrays.
-        starts, ends: int64 [Q], the slice of the gallery with the query's class.
-        leave_one_out: the gallery is the queries, and each query leaves itself out.
+        protocol: classes and ignored pairs.
         scale: a power of two, by which all lengths are scaled to 1 or less, without rounding.
     """
 
     queries: np.ndarray
     gallery: np.ndarray
-    query_indices: np.ndarray
-    gallery_indices: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    leave_one_out: bool
+    protocol: Protocol
     scale: float
-
-    @property
-    def relevant(self) -> np.ndarray:
-        """R of each query: number of gallery images of its class without itself, int64 [Q]."""
-        return np.maximum(self.ends - self.starts - int(self.leave_one_out), 0)
 
     def keys(self, block: slice) -> np.ndarray:
         """Return sortable distances of a block of queries to all images, uint32 [B, G].
@@ -56,8 +45,8 @@ class Pairs:
         A key holds the bits of the squared distance, computed in float64 and rounded to float32.
         Read as integers, they have the order of the distances. The sign bit, which is always 0, is
         shifted out. The last bit is 1 for images of the query's class, so that ties count against
-        the query: of images at equal distance, those of other classes come first. In leave-one-out
-        the query itself has an infinite distance.
+        the query: of images at equal distance, those of other classes come first. Ignored images
+        have the key `IGNORED`, which is larger than all others.
         """
         queries = self.queries[block]
         keys = np.empty((len(queries), len(self.gallery)), np.uint32)
@@ -71,14 +60,20 @@ class Pairs:
         keys <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
-        if self.leave_one_out:
-            each = np.arange(len(keys))
-            keys[each, block.start + each] = _ITSELF
+        keys[self.ignored(block)] = IGNORED
         return keys
+
+    def ignored(self, block: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of the block and the columns of all ignored pairs, int64 [n] each."""
+        counts = self.protocol.ignored[block]
+        rows = np.repeat(np.arange(len(counts)), counts)
+        past = np.cumsum(counts) - counts
+        columns = np.arange(len(rows)) + (self.protocol.ignored_starts[block] - past)[rows]
+        return rows, columns
 
     def classes(self, block: slice) -> Iterator[tuple[slice, slice]]:
         """Yield the rows of the block for each class, and the columns of that class."""
-        starts, ends = self.starts[block], self.ends[block]
+        starts, ends = self.protocol.starts[block], self.protocol.ends[block]
         bounds = np.flatnonzero(np.diff(starts) | np.diff(ends)) + 1
         for first, last in zip([0, *bounds], [*bounds, len(starts)], strict=True):
             yield slice(first, last), slice(starts[first], ends[first])
@@ -101,55 +96,33 @@ class Pairs:
                 done(block.stop - block.start)
 
 
-def make_pairs(
-    queries: np.ndarray,
-    query_labels: np.ndarray,
-    gallery: np.ndarray | None = None,
-    gallery_labels: np.ndarray | None = None,
-) -> Pairs:
-    """Pair every query with every image of the gallery; without one, with all other queries.
-
-    Args:
-        queries: [Q, D] vectors of any length.
-        query_labels: integers [Q].
-        gallery, gallery_labels: [G, D] and [G].
+def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:
+    """Pair the queries with the images of the gallery; see `make_protocol`.
 
     Raises:
         RequestError: dimensions differ, values are not finite, or no query has an image of its
             class to find.
     """
-    leave_one_out = gallery is None
-    if gallery is None or gallery_labels is None:
-        gallery, gallery_labels = queries, query_labels
-    if queries.shape[1] != gallery.shape[1]:
+    searched = queries if gallery is None else gallery
+    widths = [part.vectors.shape[1] for part in (queries, searched)]
+    if widths[0] != widths[1]:
         raise RequestError(
-            f"queries have {queries.shape[1]} dimensions and the gallery {gallery.shape[1]}: "
+            f"queries have {widths[0]} dimensions and the gallery {widths[1]}: "
             "they do not come from the same tower"
         )
-    for vectors in (queries, gallery):
-        if not np.isfinite(vectors).all():
+    for part in (queries, searched):
+        if not np.isfinite(part.vectors).all():
             raise RequestError("some vectors hold values that are not finite")
-    if leave_one_out and len(np.unique(query_labels)) == len(query_labels):
-        raise RequestError("no two images share a class, so there is nothing to evaluate")
-    if not np.isin(query_labels, gallery_labels).any():
-        raise RequestError(
-            "no query has an image of its class in the gallery, so there is nothing to evaluate"
-        )
-    scale = _scale(queries, gallery)
-    query_indices, gallery_indices = (
-        np.argsort(labels, kind="stable") for labels in (query_labels, gallery_labels)
-    )
-    left, right = queries[query_indices] * scale, gallery[gallery_indices] * scale
-    gallery_labels = np.asarray(gallery_labels)[gallery_indices]
-    query_labels = np.asarray(query_labels)[query_indices]
+    protocol = make_protocol(queries, gallery)
+    if protocol.obstacle:
+        raise RequestError(f"{protocol.obstacle}, so there is nothing to evaluate")
+    scale = _scale(queries.vectors, searched.vectors)
+    left = queries.vectors[protocol.query_indices] * scale
+    right = searched.vectors[protocol.gallery_indices] * scale
     return Pairs(
         np.column_stack([-2 * left, _squares(left), np.ones(len(left))]),
         np.column_stack([right, np.ones(len(right)), _squares(right)]),
-        query_indices,
-        gallery_indices,
-        np.searchsorted(gallery_labels, query_labels, "left"),
-        np.searchsorted(gallery_labels, query_labels, "right"),
-        leave_one_out,
+        protocol,
         float(scale),
     )
 

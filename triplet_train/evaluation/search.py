@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triplet_train.evaluation.metrics import METRICS, MetricTable, Source, ranking_of
-from triplet_train.evaluation.pairs import Pairs
+from triplet_train.evaluation.pairs import IGNORED, Pairs
 
 NEIGHBOURS = 10
 
@@ -21,8 +21,8 @@ class SearchResult:
         query_indices: int64 [Q'], the indices of these queries.
         per_query: metric -> float64 [Q'], for the metrics of rankings.
         neighbours: int64 [Q', k], indices of the nearest images of the gallery, nearest first; k is
-            10, or the size of a smaller gallery.
-        neighbour_distances: float32 [Q', k], Euclidean.
+            10, or the most images that a query has to search. -1 where a query has fewer.
+        neighbour_distances: float32 [Q', k], Euclidean; infinite where a query has fewer.
     """
 
     query_indices: np.ndarray
@@ -47,31 +47,37 @@ def search(
         see: called with every block and its keys, from several threads; it must not change them.
         metrics: those of rankings are computed.
     """
-    size = len(pairs.gallery) - int(pairs.leave_one_out)
+    protocol, relevant = pairs.protocol, pairs.protocol.relevant
+    searched = len(pairs.gallery) - int(protocol.ignored.min())
     ranked_by = metrics.computed_from(Source.RANKING)
     computations = [metric.compute for metric in ranked_by]
     table = np.empty((len(pairs.queries), len(ranked_by)))
-    neighbours = np.empty((len(table), min(NEIGHBOURS, size)), np.int64)
+    neighbours = np.empty((len(table), min(NEIGHBOURS, searched)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
 
     def work(block: slice) -> None:
         keys = pairs.keys(block)
         see(block, keys)
         ranked = np.sort(keys, axis=1)
-        indices, relevant = pairs.query_indices[block], pairs.relevant[block]
         hits = (ranked.astype(np.uint8) & np.uint8(1)).view(bool)
-        for query in np.flatnonzero(relevant):
+        for query in np.flatnonzero(relevant[block]):
             ranking = ranking_of(np.flatnonzero(hits[query]) + 1)
-            table[indices[query]] = [compute(ranking) for compute in computations]
+            table[block.start + query] = [compute(ranking) for compute in computations]
         kept = ranked[:, : neighbours.shape[1]]
-        distances[indices] = pairs.distances(kept)
-        neighbours[indices] = _indices_at(keys, kept, pairs.gallery_indices)
+        distances[block] = pairs.distances(kept)
+        nearest = _indices_at(keys, kept, protocol.gallery_indices)
+        neighbours[block] = np.where(kept == IGNORED, -1, nearest)
 
     pairs.each_block(work, done)
-    evaluated = np.sort(pairs.query_indices[pairs.relevant > 0])
+    evaluated = np.flatnonzero(relevant)
+    evaluated = evaluated[np.argsort(protocol.query_indices[evaluated])]
     columns = table[evaluated].T
-    per_query = {metric.name: values for metric, values in zip(ranked_by, columns, strict=True)}
-    return SearchResult(evaluated, per_query, neighbours[evaluated], distances[evaluated])
+    return SearchResult(
+        protocol.query_indices[evaluated],
+        {metric.name: values for metric, values in zip(ranked_by, columns, strict=True)},
+        neighbours[evaluated],
+        distances[evaluated],
+    )
 
 
 def _indices_at(keys: np.ndarray, nearest: np.ndarray, gallery_indices: np.ndarray) -> np.ndarray:

@@ -27,17 +27,27 @@ def as_text(evaluated: TableEvaluation) -> str:
 
 
 def coverage_lines(evaluated: TableEvaluation) -> list[str]:
-    """Number of queries, size of the gallery, and what was left out, a line each."""
-    result, counts, gallery = evaluated.result, evaluated.result.coverage, evaluated.gallery
-    searched = (
-        "all others" if gallery is None else f"the {len(gallery.ids):,} images of the gallery"
-    )
-    lines = [f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}"]
-    if counts.rows_without_label:
-        lines.append(f"left out, without a label: {counts.rows_without_label:,}")
+    """Number of queries, size of the gallery, and what was ignored and left out, a line each."""
+    result, counts = evaluated.result, evaluated.result.coverage
+    searched, where = "all others", "other image"
+    if not result.leave_one_out:
+        searched = f"the {counts.gallery_images:,} images of the gallery"
+        where = "image in the gallery"
+    numbers = {
+        "images of the gallery without a label, negatives of every query": counts.distractors,
+        "pairs ignored, being of one class and group": counts.ignored_pairs,
+        "left out, without a label": counts.rows_without_label,
+        "left out by their role": counts.rows_without_part,
+        "queries left out, whose class has no image outside their group": (
+            counts.queries_with_own_group_only
+        ),
+    }
+    lines = [
+        f"{of_classes(counts.queries, counts.query_classes)}, each searching {searched}",
+        *(f"{words}: {number:,}" for words, number in numbers.items() if number),
+    ]
     if result.left_out_labels:
         left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
-        where = "other image" if gallery is None else "image in the gallery"
         names = listed([evaluated.class_names[label] for label in result.left_out_labels])
         lines.append(f"left out, with no {where} of their class to find: {left_out} ({names})")
     return lines

@@ -7,7 +7,8 @@ import numpy as np
 
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
-from triplet_train.evaluation.coverage import Coverage, coverage
+from triplet_train.evaluation.coverage import Coverage, coverage_of
+from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.metrics import METRICS, MetricTable, Shown, Source
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.search import search
@@ -23,7 +24,9 @@ Progress = Callable[[str, int], object]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of `evaluate`. Q' queries are evaluated; k is 10, or the size of a smaller gallery.
+    """Result of `evaluate`. Q' queries are evaluated.
+
+    k is 10, or the most images that a query has to search.
 
     Attributes:
         table: the metrics that were asked for.
@@ -35,13 +38,17 @@ class Evaluation:
             a pair is called the same class, see `Roc.thresholds`.
         coverage: the number of queries and classes that were evaluated. Queries that are left out
             still belong to the gallery and to the pairs of different classes.
-        left_out_labels: the classes of the queries that are left out.
+        leave_one_out: True if queries and gallery are the same images.
+        left_out_labels: the classes without another image in the gallery, whose queries are left
+            out.
         classes: metrics of each class of the evaluated queries, lowest map_at_r first.
         confusions: classes of queries and of their nearest images that differ, most queries first.
         distances: of all pairs, for drawing.
         query_indices: int64 [Q'], the indices of the evaluated queries.
-        neighbours: int64 [Q', k], indices of images of the gallery, nearest first.
-        neighbour_distances: float32 [Q', k], Euclidean.
+        neighbours: int64 [Q', k], indices of images of the gallery, nearest first; -1 where a query
+            has fewer to search.
+        neighbour_labels: int64 [Q', k], their classes; -1 for a distractor too.
+        neighbour_distances: float32 [Q', k], Euclidean; infinite where a query has fewer.
         per_query: metric -> float64 [Q'], for the metrics that are means over queries.
     """
 
@@ -50,37 +57,36 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]]
     thresholds: dict[str, float]
     coverage: Coverage
+    leave_one_out: bool
     left_out_labels: list[int]
     classes: list[ClassMetrics]
     confusions: list[Confusion]
     distances: DistanceHistograms
     query_indices: np.ndarray
     neighbours: np.ndarray
+    neighbour_labels: np.ndarray
     neighbour_distances: np.ndarray
     per_query: dict[str, np.ndarray]
 
 
 def evaluate(
-    queries: np.ndarray,
-    query_labels: np.ndarray,
-    gallery: np.ndarray | None = None,
-    gallery_labels: np.ndarray | None = None,
+    queries: Examples,
+    gallery: Examples | None = None,
     *,
     metrics: MetricTable = METRICS,
     progress: Progress = lambda stage, queries: None,
 ) -> Evaluation:
     """Compute all metrics, exactly and by Euclidean distance.
 
-    Pairs are all pairs of a query and an image of the gallery; in leave-one-out each unordered
-    pair of queries once. Distances are computed in float64 and compared as float32. Ties count
-    against the query: of images at equal distance, those of other classes come first. The result
-    is deterministic.
+    `make_protocol` says which examples are queries and gallery. A query ignores the images of its
+    own class and group, and itself: they have no rank and form no pair. Pairs are all other pairs
+    of a query and an image of the gallery; each unordered pair once if both are the same images.
+    Distances are computed in float64 and compared as float32. Ties count against the query: of
+    images at equal distance, those of other classes come first. The result is deterministic.
 
     Args:
-        queries: [Q, D] vectors of any length.
-        query_labels: integers [Q].
-        gallery, gallery_labels: [G, D] and [G]. Without them every query searches all other
-            queries (leave-one-out).
+        queries: the queries; without a gallery the gallery too.
+        gallery: the images to search.
         metrics: those to compute.
         progress: called with the name of the stage and the number of queries that are done.
 
@@ -93,12 +99,12 @@ def evaluate(
         RequestError: dimensions differ, values are not finite, or no query has an image of its
             class to find.
     """
-    query_labels = np.asarray(query_labels)
-    pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
-    counter = PairCounter(pairs)
+    pairs = make_pairs(queries, gallery)
+    protocol, counter = pairs.protocol, PairCounter(pairs)
     result = search(pairs, lambda done: progress("evaluating", done), counter.see, metrics)
-    labels = query_labels[result.query_indices]
-    near = np.asarray(query_labels if gallery_labels is None else gallery_labels)[result.neighbours]
+    labels = queries.labels[result.query_indices]
+    searched = queries if gallery is None else gallery
+    near = np.where(result.neighbours < 0, -1, searched.labels[result.neighbours])
     per_query = result.per_query | {
         metric.name: metric.compute(near, labels)
         for metric in metrics.computed_from(Source.NEIGHBOURS)
@@ -106,7 +112,7 @@ def evaluate(
     values = _means(per_query)
     if (labels != labels[0]).any():
         progress("clustering", 0)
-        vectors = queries[result.query_indices] * pairs.scale
+        vectors = queries.vectors[result.query_indices] * pairs.scale
         values |= {
             metric.name: metric.compute(vectors, labels)
             for metric in metrics.computed_from(Source.CLUSTERS)
@@ -122,34 +128,26 @@ def evaluate(
         metrics=values,
         intervals=spread,
         thresholds=roc.thresholds(metrics.false_accept_rates) if roc else {},
-        coverage=coverage(query_labels, result.query_indices),
-        left_out_labels=np.unique(np.delete(query_labels, result.query_indices)).tolist(),
+        coverage=coverage_of(protocol),
+        leave_one_out=protocol.symmetric,
+        left_out_labels=np.unique(protocol.query_labels[protocol.without_their_class]).tolist(),
         classes=class_table(labels, per_query, metrics),
         confusions=confusions(labels, near[:, 0]),
         distances=histograms(counts),
         query_indices=result.query_indices,
         neighbours=result.neighbours,
+        neighbour_labels=near,
         neighbour_distances=result.neighbour_distances,
         per_query=per_query,
     )
 
 
 def retrieval_metrics(
-    queries: np.ndarray,
-    query_labels: np.ndarray,
-    gallery: np.ndarray | None = None,
-    gallery_labels: np.ndarray | None = None,
-    *,
-    metrics: MetricTable = METRICS,
+    queries: Examples, gallery: Examples | None = None, *, metrics: MetricTable = METRICS
 ) -> dict[str, float]:
     """Compute the metrics of rankings alone, name -> value. See `evaluate`."""
-    pairs = make_pairs(queries, query_labels, gallery, gallery_labels)
+    pairs = make_pairs(queries, gallery)
     return _means(search(pairs, lambda queries: None, metrics=metrics).per_query)
-
-
-def has_pairs(labels: np.ndarray) -> bool:
-    """Return True if two images share a label, without which leave-one-out has no queries."""
-    return len(np.unique(labels)) < len(labels)
 
 
 def _means(per_query: dict[str, np.ndarray]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from triplet_train.registry import rate_name
 _DRAWN_BINS = 100
 _DROPPED_BITS = np.uint32(7)  # the mark of the class, and 6 of the 23 bits of a float32's fraction
 _BINS = int(np.float32(4.0).view(np.uint32) << np.uint32(1) >> _DROPPED_BITS) + 2  # |q - g|^2 <= 4
+_IGNORED_BIN = np.uint32(_BINS - 1)
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,8 @@ class PairCounter:
     histogram takes at most 260 MiB; the system provides memory for the bins in use only.
 
     Args:
-        pairs: the queries and the gallery. In leave-one-out each unordered pair counts once, and no
-            image is paired with itself.
+        pairs: the queries and the gallery. Ignored pairs do not count. If queries and gallery are
+            the same images, each unordered pair counts once, which gives the same rates.
     """
 
     def __init__(self, pairs: Pairs) -> None:
@@ -123,10 +124,11 @@ class PairCounter:
 
     def see(self, block: slice, keys: np.ndarray) -> None:
         """Count the pairs of a block of queries. Safe to call from several threads."""
-        past = block.start if self._pairs.leave_one_out else 0  # counted by earlier blocks
-        bins = (keys[:, past:] >> _DROPPED_BITS).astype(np.int64)
-        if self._pairs.leave_one_out:
-            bins[np.tril_indices(len(bins))] = _BINS - 1
+        symmetric = self._pairs.protocol.symmetric
+        past = block.start if symmetric else 0  # counted by earlier blocks
+        bins = np.minimum(keys[:, past:] >> _DROPPED_BITS, _IGNORED_BIN).astype(np.int64)
+        if symmetric:
+            bins[np.tril_indices(len(bins))] = _IGNORED_BIN
         with self._lock:
             np.add.at(self._all, bins.reshape(-1), 1)
             for rows, columns in self._pairs.classes(block):

@@ -36,13 +36,14 @@ _MARKERS = "osD^vPXp<>hd"
 def map_plots(evaluated: TableEvaluation) -> tuple[list[Plot], str]:
     """Draw maps by PCA and t-SNE of up to 2,000 queries, with a remark on what they show."""
     queries, names = evaluated.queries, evaluated.class_names
-    drawn = balanced_sample(queries.labels)
+    evaluated_labels = queries.labels[evaluated.result.query_indices]
+    drawn = evaluated.result.query_indices[balanced_sample(evaluated_labels)]
     vectors, labels = queries.embeddings[drawn], queries.labels[drawn]
     distinct = len(np.unique(vectors, axis=0))
     if distinct < 2 or vectors.shape[1] < 2:
         return [], "There is no map: it needs two different vectors of two dimensions or more."
     named = _named(labels, evaluated)
-    remark = _remark(len(drawn), queries.labels, named)
+    remark = _remark(len(drawn), evaluated_labels, named)
     places, shares = pca_map(vectors)
     axis_labels = tuple(
         f"{order} component: {share:.0%} of the variance"

@@ -95,9 +95,9 @@ def worst_rows(evaluated: TableEvaluation) -> list[tuple[str, str, str, str]]:
     """Id, class, class of the nearest image and its distance, for the sheet of the worst."""
     result, names, rows = evaluated.result, evaluated.class_names, []
     for position in worst_queries(evaluated):
-        query, nearest = result.query_indices[position], result.neighbours[position, 0]
-        own = name_of(int(evaluated.queries.labels[query]), names)
-        other = name_of(int(evaluated.searched_table.labels[nearest]), names)
+        query = result.query_indices[position]
+        labels = evaluated.queries.labels[query], result.neighbour_labels[position, 0]
+        own, other = (name_of(int(label), names) for label in labels)
         distance = f"{result.neighbour_distances[position, 0]:.3f}"
         rows.append((evaluated.queries.ids[query], own, other, distance))
     return rows

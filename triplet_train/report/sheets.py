@@ -25,7 +25,7 @@ _FRAMES = "Blue with a check: of the query's class. Orange, dashed, with a cross
 def hits(evaluated: TableEvaluation) -> np.ndarray:
     """Bool [Q', at most 5]: True where a nearest image has the query's class."""
     result = evaluated.result
-    labels = evaluated.searched_table.labels[result.neighbours[:, :NEIGHBOURS]]
+    labels = result.neighbour_labels[:, :NEIGHBOURS]
     return labels == evaluated.queries.labels[result.query_indices][:, np.newaxis]
 
 
@@ -51,7 +51,8 @@ def queries_shown(evaluated: TableEvaluation) -> np.ndarray:
     """Indices of the queries whose images the sheets show, ascending, without a gallery."""
     result = evaluated.result
     positions = np.union1d(worst_queries(evaluated), typical_queries(evaluated))
-    return np.union1d(result.query_indices[positions], result.neighbours[positions, :NEIGHBOURS])
+    near = result.neighbours[positions, :NEIGHBOURS]
+    return np.union1d(result.query_indices[positions], near[near >= 0])
 
 
 def sheet_plots(evaluated: TableEvaluation, images: Images) -> list[Plot]:
@@ -112,10 +113,11 @@ def sheet_figure(evaluated: TableEvaluation, images: Images, positions: np.ndarr
         query = result.query_indices[position]
         _draw(axes, 0, top, images[query], GREY, "-")
         write(0, top + _NAME, short_name(int(evaluated.queries.labels[query]), names, 9))
-        for column in range(right.shape[1]):
+        for column, near in enumerate(result.neighbours[position, : right.shape[1]].tolist()):
+            if near < 0:
+                break  # the query has no more images to search
             left, good = _left(column + 1), right[position, column]
-            near = result.neighbours[position, column]
-            name = short_name(int(evaluated.searched_table.labels[near]), names, 9)
+            name = short_name(int(result.neighbour_labels[position, column]), names, 9)
             distance = result.neighbour_distances[position, column]
             color, dashes = (BLUE, "-") if good else (ORANGE, (0, (3, 1.5)))
             _draw(axes, left, top, images[near], color, dashes)

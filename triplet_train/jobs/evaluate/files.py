@@ -9,7 +9,7 @@ from triplet_train.embeddings.common_labels import names_of
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
-from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables, labelled
+from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.files import listed
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 
@@ -68,8 +68,8 @@ def _require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
 
 
 def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
-    tables = {file: labelled(table) for file, table in tables.items()}
-    if not all(len(table.ids) for table in tables.values()):
+    names, others = map(names_of, tables.values())
+    if not (names and others):
         return  # a file without labels is refused by itself too
     unnamed = [file for file, table in tables.items() if not any(table.label_names)]
     if unnamed and any(map(_has_names, tables.values())):
@@ -77,7 +77,6 @@ def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
             f"{unnamed[0]} does not name its classes, but the other file does; classes of two "
             "files are matched by name"
         )
-    names, others = map(names_of, tables.values())
     if not names & others:
         queries, gallery = tables
         one, other = (listed([repr(name) for name in sorted(all_)], 3) for all_ in (names, others))

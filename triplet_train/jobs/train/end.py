@@ -9,7 +9,7 @@ from triplet_train.console import Console
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import list_exports
 from triplet_train.embeddings.table import concatenated
-from triplet_train.evaluation import has_pairs
+from triplet_train.evaluation import examples_of, make_protocol
 from triplet_train.evaluation.as_json import metrics_as_json
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
 from triplet_train.files import read_text, write_json
@@ -54,7 +54,7 @@ def export_and_evaluate(
     The run goes on if lines can no longer be written.
 
     Returns:
-        Metrics by split; none for a split without two images of a class.
+        Metrics by split; none for a split in which no query has an image to find.
     """
     run, config = request.run, request.config
     best = OpenTower(run.embedder, load_embedder(run.embedder), run, config)
@@ -88,7 +88,7 @@ def _export(
     best_step: int,
     console: Console,
 ) -> TableEvaluation | None:
-    """Write the embeddings of a split, and evaluate them; None if no two images share a class.
+    """Write the embeddings of a split, and evaluate them; None if no query has an image to find.
 
     All vectors are in memory, but only a batch of images.
     """
@@ -99,7 +99,7 @@ def _export(
             append(rows)
             tables.append(replace(rows, images=None))
     table = concatenated(tables)
-    if not has_pairs(table.labels[table.labels >= 0]):
+    if make_protocol(*examples_of([table])).obstacle:
         return None
     about = {"dataset": images.name, "split": images.split, "best step": f"{best_step:,}"}
     if images.classes:

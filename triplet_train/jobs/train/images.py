@@ -10,7 +10,7 @@ from triplet_train.data.classes import evaluated_images, training_images
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import has_pairs
+from triplet_train.evaluation import examples_of, make_protocol
 from triplet_train.run.folder import embedding_name
 
 _LONGEST = 200  # bytes of a file name; file systems allow 255, and unfinished files have suffixes
@@ -56,12 +56,12 @@ def run_images(config: Config, source: Source) -> RunImages:
                 "training compares labels"
             )
     evaluated = evaluated_images(second, data, seed)
-    if not has_pairs(evaluated.labels):
+    obstacle = make_protocol(*examples_of([evaluated])).obstacle
+    if obstacle:
         raise RequestError(
-            f"data.eval_split: no two images of {data.eval_split} share a class, so there is "
-            "nothing to evaluate; to hold out whole classes instead of images, give "
-            "data.train_classes: 80% or a list of classes, and one split for both data.train_split "
-            "and data.eval_split"
+            f"data.eval_split: {data.eval_split}: {obstacle}, so there is nothing to evaluate; to "
+            "hold out whole classes instead of images, give data.train_classes: 80% or a list of "
+            "classes, and one split for both data.train_split and data.eval_split"
         )
     if len(np.unique(evaluated.labels)) == 1:
         raise RequestError(

@@ -1,7 +1,7 @@
 """A run from beginning to end: data, tower, training, embeddings, metrics."""
 
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import keras
 
@@ -12,7 +12,7 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import leave_one_out_coverage, retrieval_metrics
+from triplet_train.evaluation import coverage_of, examples_of, make_protocol, retrieval_metrics
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.jobs.train.images import require_weights, run_images
 from triplet_train.jobs.train.messages import announce, ending
@@ -92,9 +92,10 @@ def _train(
     batches: PKBatches,
 ) -> TrainingState:
     embed = make_embed(tower, at_once(context.config, evaluated.image_shape))
-    counts = leave_one_out_coverage(evaluated.labels)
+    (examples,) = examples_of([evaluated])
+    counts = coverage_of(make_protocol(examples))
 
     def evaluate() -> dict[str, float]:
-        return retrieval_metrics(embed(evaluated), evaluated.labels) | asdict(counts)
+        return retrieval_metrics(replace(examples, vectors=embed(evaluated))) | asdict(counts)
 
     return train(context, tower, training, batches, evaluate, str(counts))

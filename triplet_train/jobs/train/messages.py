@@ -75,7 +75,7 @@ def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, A
 
 def _summary(metrics: dict[str, Any]) -> str:
     if not metrics:
-        return "no metrics, since no two images share a class"
+        return "no metrics, since no query has another image of its class to find"
     shown = (f"{m.label} {metrics[m.name]:.4f}" for m in METRICS.shown_in(Shown.SUMMARY))
     return "  ".join([*shown, f"({Coverage.of_counts(metrics)})"])
 
