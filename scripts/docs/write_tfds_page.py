@@ -28,9 +28,10 @@ You look for a data set, or for the keys of one. The table lists the data sets w
 
 - **image**: the `image_key`, and height x width x channels. Where height and width vary (`?`), give
   `image_size`; where channels vary, give `channels`.
-- **label**: each `label_key` of classes, with their number. `label` without a number is a text or
-  an integer. After "none of classes" come other texts and integers of an image, such as the name of
-  its file. They are accepted, but training needs several images with the same value.
+- **label**: each `label_key` of classes, with their number. `label` without a number is a text, an
+  integer or a boolean. After "none of classes" come others of these, such as the name of the file.
+  They are accepted, but training needs several images with the same value. Any of them can be the
+  `group_key`, too.
 - **no**: why the set cannot be trained on.
 
 The keys `image` and `label` are the defaults and need not be given.

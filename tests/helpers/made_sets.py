@@ -59,6 +59,8 @@ class Named(tfds.core.GeneratorBasedBuilder):
             "shot": {"photo": tfds.features.Image(shape=(8, 8, 1)), "number": tfds.features.Text()},
             "objects": tfds.features.Sequence({"label": tfds.features.ClassLabel(num_classes=3)}),
             "tags": tfds.features.Sequence(tfds.features.Text()),
+            "glasses": tfds.features.Scalar(np.bool_),
+            "day": tfds.features.ClassLabel(names=["mon", "tue"]),
         }
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
@@ -79,6 +81,8 @@ class Named(tfds.core.GeneratorBasedBuilder):
                     "shot": {"photo": 255 - image, "number": str(number % 11)},
                     "objects": {"label": [0, 1]},
                     "tags": ["a"],
+                    "glasses": number % 3 == 0,
+                    "day": number % 2,
                 },
             )
 

@@ -98,6 +98,10 @@ Share = Annotated[str, WithJsonSchema({"const": "N%"})]
 # `_classes` comes first, because errors of a union would not be at the place in the list.
 Classes = Annotated[Share | ClassList, BeforeValidator(_classes)]
 Label = Annotated[str, BeforeValidator(_a_label), Field(min_length=1)]
+Roles = Annotated[
+    dict[str, Literal["query", "gallery", "both"]],
+    WithJsonSchema({"const": "{split: query | gallery | both}"}),
+]
 Pattern = Annotated[str, AfterValidator(_a_pattern)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
@@ -122,6 +126,22 @@ class ColumnsConfig(Section):
     path: str = Field("path", description="of the image, absolute or in data.root")
     label: str = Field("label", description="class of the image, text or an integer")
     split: str = Field("split", description="such as train; without it, splits are shares")
+    role: str = Field("role", description="in evaluation: query, gallery or both")
+    is_query: str = Field("is_query", description="true or false, with is_gallery instead of role")
+    is_gallery: str = Field("is_gallery", description="true or false, with is_query")
+    group: str = Field("group", description="camera, sequence or day, text or an integer")
+    box: list[str] | None = Field(
+        None,
+        description="left, top, right and bottom of a part of the image, in pixels or fractions; "
+        "default: x0, y0, x1, y1 or x_1, y_1, x_2, y_2 if the table has these; []: the whole image",
+    )
+
+    @field_validator("box")
+    @classmethod
+    def four_different(cls, box: list[str] | None) -> list[str] | None:
+        if box and len(set(box)) != 4:
+            raise ValueError("must be four columns: left, top, right, bottom")
+        return box
 
 
 class DataConfig(Section):
@@ -144,13 +164,22 @@ class DataConfig(Section):
     label_pattern: Pattern | None = Field(
         None,
         description=f"{either(SOURCES)}: regular expression on the path, whose group `label` is "
-        "the class",
+        "the class and group `group`, if there is one, the camera, sequence or day",
     )
     junk_labels: list[Label] = Field(
         [], description=f"{either(SOURCES)}: classes whose images are ignored, such as '-1'"
     )
+    distractor_labels: list[Label] = Field(
+        [],
+        description=f"{either(SOURCES)}: classes that are in the gallery only and never trained on",
+    )
+    roles: Roles = Field(
+        {}, description=f"{either(SOURCES)}: role of all images of a split in evaluation"
+    )
     train_split: str = Field("train", description="TFDS slices such as train[:90%] work")
-    eval_split: str = Field("test", description="evaluated during training to choose the best step")
+    eval_split: str = Field(
+        "test", description="evaluated during training to choose the best step; a+b is both"
+    )
     train_classes: Classes | None = Field(
         None,
         description="names, numbers or ranges such as 0-4, or a share such as 80%, drawn by the "
@@ -183,6 +212,9 @@ class DataConfig(Section):
     label_key: str = Field(
         "label", description="feature of the data set that holds the label, an integer or a text"
     )
+    group_key: str | None = Field(
+        None, description="feature of the data set that holds the camera, sequence or day"
+    )
     cache: str = Field(
         "auto",
         description="memory, disk, or the most memory to use, in bytes or as in 2GiB; auto: half "
@@ -209,7 +241,7 @@ class DataConfig(Section):
             raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return path
 
-    @field_validator("data_dir", "image_key", "label_key")
+    @field_validator("data_dir", "image_key", "label_key", "group_key")
     @classmethod
     def belongs_to_tfds(cls, value: str | None, info: ValidationInfo) -> str | None:
         default = cls.model_fields[str(info.field_name)].default
@@ -227,12 +259,20 @@ class DataConfig(Section):
             raise ValueError("is for dataset: table only")
         return value
 
-    @field_validator("label_pattern", "junk_labels")
+    @field_validator("label_pattern", "junk_labels", "distractor_labels", "roles")
     @classmethod
     def belongs_to_files(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("dataset") not in (None, *SOURCES):
             raise ValueError(f"is for dataset: {either(SOURCES)} only")
         return value
+
+    @field_validator("distractor_labels")
+    @classmethod
+    def is_no_junk(cls, labels: list[str], info: ValidationInfo) -> list[str]:
+        both = sorted(set(labels).intersection(info.data.get("junk_labels", ())))
+        if both:
+            raise ValueError(f"must not contain {both[0]!r}, which is in junk_labels")
+        return labels
 
     @field_validator("cache", mode="before")
     @classmethod

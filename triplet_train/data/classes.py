@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from triplet_train.config import DataConfig
-from triplet_train.data.columns import taken
+from triplet_train.data.columns import distractors, taken
 from triplet_train.data.images import ImageTable, selected, size_through
 from triplet_train.errors import RequestError
 from triplet_train.files import in_one_line
@@ -21,17 +21,24 @@ _NUMBER = r"\d{1,19}"  # an int64 has no more digits
 def training_images(table: ImageTable, data: DataConfig, seed: int) -> ImageTable:
     """Select the images to train on: of `train_classes`, or else of all but `eval_classes`.
 
+    Distractors are left out.
+
     Args:
         seed: draws the classes if these are a share.
 
     Raises:
         RequestError: a class is unknown or in both lists, or no image is left.
     """
+    distractor = distractors(table.labels, table.columns)
+    if distractor.any():
+        table = selected(table, np.flatnonzero(~distractor))
     return _restricted(table, data, seed, "train_classes", "eval_classes")
 
 
 def evaluated_images(table: ImageTable, data: DataConfig, seed: int) -> ImageTable:
     """Select the images to evaluate: of `eval_classes`, or else of all but `train_classes`.
+
+    Distractors stay in the gallery.
 
     Args:
         seed: draws the classes if these are a share.
@@ -69,13 +76,13 @@ def _drawn(table: ImageTable, share: int, seed: int, key: str) -> ImageTable:
     border = round(len(order) * (share if training else 100 - share) / 100)
     chosen = set(order[:border] if training else order[border:])
     kept = [label for label, name in names.items() if name in chosen]
-    rows = np.flatnonzero(np.isin(table.labels, kept))
-    if not len(rows):
+    of_classes = np.isin(table.labels, kept)
+    if not of_classes.any():
         raise RequestError(
             f"data.{key}: {share}% of the {len(order):,} classes are {len(chosen):,}, and "
             f"{table.split} has no image of these"
         )
-    return replace(selected(table, rows), classes=f"{share}%")
+    return replace(_with_distractors(table, of_classes), classes=f"{share}%")
 
 
 def _listed(
@@ -93,16 +100,23 @@ def _listed(
             f"data.eval_classes: {len(both)} classes are also in data.train_classes and therefore "
             f"not held out: {names}; remove them from one of the lists"
         )
-    rows = np.flatnonzero(np.isin(table.labels, sorted(kept or others), invert=not kept))
-    if not len(rows) and spec:
+    of_classes = np.isin(table.labels, sorted(kept or others), invert=not kept)
+    if not of_classes.any() and spec:
         raise RequestError(f"data.{key}: {table.split} has no image of these classes")
-    if not len(rows):
+    if not of_classes.any():
         raise RequestError(
             f"data.{other}: all images of {table.split} are of these classes; leave out "
             f"some classes, or name others in data.{key}"
         )
     chosen = ", ".join(map(str, spec or spec_of_others))
-    return replace(selected(table, rows), classes=chosen if spec else f"all but {chosen}")
+    chosen = chosen if spec else f"all but {chosen}"
+    return replace(_with_distractors(table, of_classes), classes=chosen)
+
+
+def _with_distractors(table: ImageTable, of_classes: np.ndarray) -> ImageTable:
+    """Select the images of some classes, bool [N], and the distractors, which have no class."""
+    chosen = of_classes | distractors(table.labels, table.columns)
+    return selected(table, np.flatnonzero(chosen))
 
 
 def labels_of(

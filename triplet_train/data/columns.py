@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # a fifth of a second to import, and most data sets have no c
 
 GROUP = "group"  # text: camera, sequence or day; empty for an image without one
 ROLE = "role"  # text, one of ROLES
-ROLES = ("query", "gallery", "both")
+ROLES = (QUERY, GALLERY, BOTH) = ("query", "gallery", "both")
 
 Columns = dict[str, "pa.Array"]
 ColumnTypes = dict[str, "pa.DataType"]
@@ -33,3 +33,43 @@ def joined(parts: Sequence[Columns]) -> Columns:
     import pyarrow as pa
 
     return {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
+
+
+def evaluation_columns(
+    groups: Sequence[str] | None, roles: np.ndarray | None, distractors: np.ndarray
+) -> Columns:
+    """Return columns of groups and roles, without one that says nothing.
+
+    Args:
+        groups: N texts; None: no image has one.
+        roles: object [N]; None: all are `both`.
+        distractors: bool [N], True for images whose role is `gallery` in any case.
+    """
+    columns: Columns = {}
+    if roles is None:
+        roles = np.full(len(distractors), BOTH, object)
+    given = {GROUP: groups or (), ROLE: np.where(distractors, GALLERY, roles).tolist()}
+    for name, nothing in ((GROUP, ""), (ROLE, BOTH)):
+        if any(text != nothing for text in given[name]):
+            import pyarrow as pa
+
+            columns[name] = pa.array(given[name], pa.string())
+    return columns
+
+
+def roles_of(columns: Columns, count: int) -> np.ndarray:
+    """Return the role of each of `count` images, object [N]; `both` without such a column."""
+    if ROLE in columns:
+        roles: np.ndarray = columns[ROLE].to_numpy(zero_copy_only=False)
+        return roles
+    return np.full(count, BOTH, object)
+
+
+def distractors(labels: np.ndarray, columns: Columns) -> np.ndarray:
+    """Return True, bool [N], for images without a class that are in the gallery only.
+
+    Args:
+        labels: int64 [N]; -1 for an image without a class.
+    """
+    found: np.ndarray = (labels < 0) & (roles_of(columns, len(labels)) == GALLERY)
+    return found

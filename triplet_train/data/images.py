@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from triplet_train.data.columns import Columns, taken
+from triplet_train.data.columns import GROUP, ROLE, Columns, taken
 from triplet_train.data.reading_ahead import read_ahead
 from triplet_train.errors import RunError
 
@@ -101,9 +101,13 @@ class ImageTable:
         return len(self) * int(np.prod(self.image_shape))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the ids and labels. It does not depend on the pixels."""
+        """SHA-256 of the ids, labels, groups and roles. It does not depend on the pixels."""
         digest = hashlib.sha256("\n".join(self.ids).encode(errors="surrogateescape"))
         digest.update(self.labels.tobytes())
+        for name in (GROUP, ROLE):
+            if name in self.columns:
+                values = "\n".join(self.columns[name].to_pylist())
+                digest.update(f"\n{name}\n{values}".encode())
         return digest.hexdigest()
 
     def read(self, rows: np.ndarray) -> np.ndarray:

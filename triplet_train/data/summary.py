@@ -8,6 +8,7 @@ import numpy as np
 
 from triplet_train.config import DataConfig
 from triplet_train.data.caching import budget
+from triplet_train.data.columns import GALLERY, GROUP, QUERY, ROLE, distractors, roles_of
 from triplet_train.data.images import ImageTable, SizeOf
 from triplet_train.errors import RunError
 
@@ -37,6 +38,7 @@ def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
         else f"from {counts[least]:,} ({names[0]}) to {counts[most]:,} ({names[1]})"
     )
     yield f"{len(table):,} images of {len(labels):,} classes, {sizes}"
+    yield from _roles(table)
     yield from _sizes(table, table.size_of) if table.size_of else ()
     kept = "held in memory" if held else "read from disk as they are needed"
     yield (
@@ -44,6 +46,22 @@ def summary(table: ImageTable, data: DataConfig, held: bool) -> Iterator[str]:
         f"{_amount(budget(data))})"
     )
     yield from table.notes
+
+
+def _roles(table: ImageTable) -> Iterator[str]:
+    """Yield a line about queries, gallery, distractors and groups, if any are known."""
+    facts = []
+    if ROLE in table.columns:
+        roles, labelled = roles_of(table.columns, len(table)), table.labels >= 0
+        queries = int((labelled & (roles != GALLERY)).sum())
+        facts = [f"{queries:,} queries", f"{int((roles != QUERY).sum()):,} in the gallery"]
+        if others := int(distractors(table.labels, table.columns).sum()):
+            facts.append(f"{others:,} of these distractors")
+    if GROUP in table.columns:
+        groups = set(table.columns[GROUP].to_pylist()) - {""}
+        facts.append(f"{len(groups):,} groups")
+    if facts:
+        yield ", ".join(facts)
 
 
 def _sizes(table: ImageTable, size_of: SizeOf) -> Iterator[str]:

@@ -4,11 +4,13 @@ import csv
 import difflib
 import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
@@ -19,6 +21,10 @@ from triplet_train.files import first_line
 from triplet_train.registry import either
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+LISTED = 5  # rows in an error message
+
+Kind = Callable[[pa.DataType], bool]
+Kinds = Mapping[str, Kind]
 
 
 class TableFile:
@@ -50,34 +56,68 @@ class TableFile:
     def __str__(self) -> str:
         return printable_path(self.path)
 
-    def read(self, columns: dict[str, str]) -> dict[str, pa.Array]:
-        """Read columns as text; integers are written in decimal digits.
+    def read(
+        self, texts: Sequence[tuple[str, str]], kinds: Kinds
+    ) -> tuple[dict[str, pa.Array], list[tuple[str, pa.Array]]]:
+        """Read the whole table.
 
         Args:
-            columns: key of the configuration -> name of the column.
+            texts: pairs of the key of the configuration and the name of a column that is read as
+                text; integers are written in decimal digits.
+            kinds: by key, the type that a column may have besides text and integers.
 
         Returns:
-            An array of strings for each name; null where the table has nothing.
+            An array of strings for each of these names, empty where the table has nothing; and name
+            and values of every other column, in its own type.
 
         Raises:
             RequestError: no such column, one of another type, or a damaged file.
         """
-        for key, name in columns.items():
+        for key, name in texts:
             self._require(key, name)
+        ours = {name: key for key, name in texts}
         try:
-            table = self._table(list(dict.fromkeys(columns.values())))
-            return {name: self._text(table.column(name), name) for name in columns.values()}
+            table = self._table(list(ours))
+            others = [
+                (name, column.combine_chunks())
+                for name, column in zip(table.column_names, table.columns, strict=True)
+                if name not in ours
+            ]
+            found = {
+                name: self._text(table.column(name), name, kinds.get(key))
+                for name, key in ours.items()
+            }
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
+        return found, others
 
     def lines(self, rows: Iterable[int]) -> list[str]:
-        """Return the places of rows, counted from 0 and ascending, in words for the user."""
+        """Return the places of rows, counted from 0, in words for the user."""
         if self._kind == ".parquet":
             return [f"row {row + 1:,}" for row in rows]
-        wanted, header = set(rows), 0 if self._kind == ".jsonl" else 1
-        last = max(wanted, default=-1) + header
-        lines = enumerate(islice(self._lines(), last + 1), -header)
-        return [f"line {line:,}" for row, (line, _) in lines if row in wanted]
+        return [f"line {self._first_lines[row]:,}" for row in rows]
+
+    def refuse(self, name: str, what: str, wrong: np.ndarray) -> None:
+        """Raise RequestError if rows have something wrong in a column.
+
+        Args:
+            what: the end of "2 rows have", in words for the user.
+            wrong: bool [N], True for such a row.
+        """
+        if wrong.any():
+            rows = np.flatnonzero(wrong)
+            lines = ", ".join(self.lines(rows[:LISTED].tolist())) + " ..." * (len(rows) > LISTED)
+            raise RequestError(f"{self.heading(name, what, len(rows))} {lines}")
+
+    def heading(self, name: str, what: str, count: int) -> str:
+        """Return the beginning of a message about rows with something wrong in a column."""
+        return f"{self}: {count:,} rows have {what} in column {name!r}:"
+
+    @functools.cached_property
+    def _first_lines(self) -> np.ndarray:
+        """The number of the first line of each row of a text file, int64 [N]."""
+        header = 0 if self._kind == ".jsonl" else 1
+        return np.fromiter((line for line, _ in islice(self._lines(), header, None)), np.int64)
 
     def _names(self) -> list[str]:
         names: list[str]
@@ -89,14 +129,14 @@ class TableFile:
             names = pa.csv.open_csv(self.path, parse_options=self._parsing).schema.names
         return names
 
-    def _table(self, names: list[str]) -> pa.Table:
+    def _table(self, texts: list[str]) -> pa.Table:
         if self._kind == ".parquet":
-            return pa.parquet.ParquetFile(self.path).read(columns=names)
+            return pa.parquet.ParquetFile(self.path).read()
         if self._kind == ".jsonl":
             return self._json
         # Text as it is written: 0002 is not 2.
-        types = {name: pa.string() for name in names}
-        convert = pa.csv.ConvertOptions(include_columns=names, column_types=types)
+        types = {name: pa.string() for name in texts}
+        convert = pa.csv.ConvertOptions(column_types=types)
         return pa.csv.read_csv(self.path, parse_options=self._parsing, convert_options=convert)
 
     @property
@@ -115,17 +155,18 @@ class TableFile:
         options = pa.json.ParseOptions(explicit_schema=pa.schema(times))
         return pa.json.read_json(self.path, parse_options=options)
 
-    def _text(self, column: pa.ChunkedArray, name: str) -> pa.Array:
+    def _text(self, column: pa.ChunkedArray, name: str, other: Kind | None) -> pa.Array:
         kind = column.type
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
         readable = pa.types.is_integer(kind) or pa.types.is_null(kind)
         strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+        readable = readable or bool(other and other(kind))
         if not readable and not any(is_string(kind) for is_string in strings):
             raise RequestError(
                 f"{self}: the column {name!r} holds {kind}; expected text or integers"
             )
-        return column.cast(kind).cast(pa.large_string()).combine_chunks()
+        return pc.fill_null(column.cast(kind).cast(pa.large_string()).combine_chunks(), "")
 
     def _require(self, key: str, name: str) -> None:
         times = self.columns.count(name)

@@ -6,12 +6,12 @@ import numpy as np
 
 from triplet_train.config import DataConfig
 from triplet_train.data.decoding import WHITE, Colour, make_decode, reader, sizes
-from triplet_train.data.file_source import Files
 from triplet_train.data.image_files import SUFFIXES, find_images, notes_on_ignored_files, numbered
 from triplet_train.data.images import ImageTable, Shape
-from triplet_train.data.labelling import ignored, labelling
-from triplet_train.data.listing import read_listing
+from triplet_train.data.labelling import grouping, labelling, of_special_labels
+from triplet_train.data.listing import Listing
 from triplet_train.data.table_file import SUFFIXES as TABLES
+from triplet_train.data.table_listing import TableListing, read_listing
 from triplet_train.errors import RequestError
 
 
@@ -27,14 +27,14 @@ def unsplit_images(
     """Return the images of a folder and its subfolders, or of a table, in the order of their paths.
 
     In a folder the class of an image is the path of its subfolder, or what data.label_pattern says;
-    an image in the folder itself has no label. An image without a label has the label -1. See
-    `find_images` for the files that are taken, `numbered` for the labels, and `root_of` for the
-    paths of a table.
+    an image in the folder itself has no label. An image without a label and a distractor have the
+    label -1. See `find_images` for the files that are taken, `numbered` for the labels, `root_of`
+    for the paths of a table, and `Listing` for its ids and columns.
 
     Args:
         image_shape, policy, background: see `make_decode`.
         strict: raise at the first image that cannot be read, instead of listing it in `unreadable`.
-        data: its columns, label_pattern and junk_labels are used.
+        data: its columns, label_pattern, junk_labels and distractor_labels are used.
 
     Raises:
         RequestError: no such folder or table, no images in it, or a wrong number of channels; see
@@ -44,24 +44,30 @@ def unsplit_images(
     if not is_table and not place.is_dir():
         raise RequestError(f"--images {place}: no such folder")
     decode = make_decode(image_shape, policy, background)
-    files, notes = (_of_table if is_table else _of_folder)(place, data)
+    data = data or DataConfig(dataset="table", path=str(place))
+    listing = _of_table(place, data) if is_table else _of_folder(place, data)
     root = root_of(place, data)
-    left_out = data.junk_labels if data else []
-    kept = [n for n, name in enumerate(files.classes) if name not in left_out]
-    paths, classes = ([some[n] for n in kept] for some in files)
-    numbers = numbered(set(classes) - {""}) | {"": -1}
-    return ImageTable(
+    chosen = [n for n, label in enumerate(listing.labels) if label not in data.junk_labels]
+    places = np.array(listing.once(chosen), np.int64)
+    labels = [listing.labels[at] for at in places.tolist()]
+    special = np.array([label in data.distractor_labels for label in labels], bool)
+    names = np.where(special, "", np.array(labels, object)).tolist()
+    numbers = numbered(set(names) - {""}) | {"": -1}
+    paths, boxes = listing.paths_at(places), listing.boxes_at(places)
+    table = ImageTable(
         str(place.absolute()),
         "",
         image_shape,
-        np.array([numbers[name] for name in classes], np.int64),
-        paths,
+        np.array([numbers[name] for name in names], np.int64),
+        listing.ids_at(places),
         {number: name for name, number in numbers.items()},
-        reader(root, paths, decode, image_shape),
-        sizes(root, paths),
-        (*(ignored(files.classes, data, place) if data else []), *notes),
+        reader(root, paths, decode, image_shape, boxes),
+        sizes(root, paths, boxes),
+        (*of_special_labels(listing.labels, data, place), *listing.notes),
         unreadable=None if strict else [],
+        columns=listing.columns_at(places, special),
     )
+    return listing.located(table, places) if isinstance(listing, TableListing) else table
 
 
 def root_of(place: Path, data: DataConfig | None) -> Path:
@@ -76,20 +82,24 @@ def root_of(place: Path, data: DataConfig | None) -> Path:
     return place.parent
 
 
-def _of_folder(folder: Path, data: DataConfig | None) -> tuple[Files, list[str]]:
-    """Return the images of a folder, and lines about files that are ignored."""
+def _of_folder(folder: Path, data: DataConfig) -> Listing:
+    """Return the images of a folder, with notes about files that are ignored."""
     found = find_images(folder)
     if not found.images:
         raise RequestError(f"--images {folder}: no files that end in {', '.join(SUFFIXES)}")
-    files = Files(found.images, list(map(labelling(data), found.images)))
-    return files, notes_on_ignored_files(found, folder)
+    group_of = grouping(data)
+    return Listing(
+        ids=found.images,
+        paths=found.images,
+        labels=list(map(labelling(data), found.images)),
+        groups=list(map(group_of, found.images)) if group_of else None,
+        notes=notes_on_ignored_files(found, folder),
+    )
 
 
-def _of_table(file: Path, data: DataConfig | None) -> tuple[Files, list[str]]:
-    """Return the images of a table, each once."""
-    data = data or DataConfig(dataset="table", path=str(file))
+def _of_table(file: Path, data: DataConfig) -> TableListing:
+    """Return the images of a table."""
     listing = read_listing(file, data, key="--images", labelled=False)
-    labels = dict(zip(listing.paths, listing.labels, strict=True))
-    if not labels:
+    if not listing.ids:
         raise RequestError(f"--images {file}: the table names no image")
-    return Files(list(labels), list(labels.values())), []
+    return listing

@@ -1,7 +1,5 @@
 """A table of images: formats, columns, splits, and what is refused."""
 
-import csv
-import json
 import os
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.made_sets import make_folder
+from tests.helpers.table_files import NAMES, ROWS, source, write
 from tests.helpers.tables import pixels
 from triplet_train.config import DataConfig
 from triplet_train.config.loading import make_data_config
@@ -19,38 +18,7 @@ from triplet_train.data.source import open_source
 from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.errors import RequestError, RunError
 
-ROWS = [
-    ("train/bee/1.png", "bee", "train"),
-    ("train/ant/2.png", "ant", "train"),
-    ("train/bee/3.png", "bee", "train"),
-    ("train/ant/4.png", "ant", "train"),
-    ("test/bee/5.png", "bee", "test"),
-    ("test/cat/6.png", "cat", "test"),
-    ("test/cat/7.png", "cat", "test"),
-]
-NAMES = ("path", "label", "split")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-
-
-def write(file, rows=ROWS, names=NAMES):
-    """Write a table in the format that its suffix names."""
-    if file.suffix == ".parquet":
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        pyarrow.parquet.write_table(pa.table(columns, names=list(names)), file)
-    elif file.suffix == ".jsonl":
-        lines = (json.dumps(dict(zip(names, row, strict=True))) for row in rows)
-        file.write_text("".join(f"{line}\n" for line in lines))
-    else:
-        with file.open("w", newline="") as opened:
-            csv.writer(opened, delimiter="\t" if file.suffix == ".tsv" else ",").writerows(
-                [names, *rows]
-            )
-    return file
-
-
-def source(file, **options):
-    options = {"image_size": (8, 8)} | options
-    return open_source(DataConfig(dataset="table", path=str(file), **options))
 
 
 @pytest.fixture
@@ -296,7 +264,7 @@ def test_a_table_to_embed_needs_no_labels_and_lists_what_it_cannot_read(photos):
         -1: "",
     }
     (line,) = images.unreadable
-    assert line.startswith(f"{photos}/gone.png: ")
+    assert line.startswith(f"{file}, line 9, path: {photos}/gone.png: ")
     folder = unsplit_images(photos / "train", (8, 8, 3), "pad")
     assert len(folder) == 4 and folder.class_names[0] == "ant"
     for wrong in (

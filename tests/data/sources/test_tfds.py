@@ -232,12 +232,33 @@ def test_features_in_features_are_reached_and_numbers_in_texts_are_sorted_as_num
         assert any((image == 255 - picture(number, 8, 8, 1)).all() for number in numbers)
 
 
+def test_a_label_may_be_a_boolean_and_the_group_any_feature(named):
+    source = named(label_key="glasses", group_key="label")
+    assert source.classes == ["false", "true"]
+    table = source.table("test")
+    assert np.bincount(table.labels).tolist() == [5, 3]
+    groups = {"group_key": "shot/number"}, {"group_key": "glasses"}, {"group_key": "day"}
+    texts, booleans, names = (
+        named(**options).table("test").columns["group"].to_pylist() for options in groups
+    )
+    people = table.columns["group"].to_pylist()
+    rows = sorted(zip(texts, table.labels.tolist(), booleans, names, people, strict=True))
+    shown = [(str(n % 11), n % 3 == 0, n % 2, n) for n in range(24, 32)]
+    days, truth, people = ("mon", "tue"), ("false", "true"), ("Al", "Di", "")
+    assert rows == sorted(
+        (text, int(on), truth[on], days[odd], people[n % 3]) for text, on, odd, n in shown
+    )
+    assert "group" not in named().table("test").columns
+    with pytest.raises(RequestError, match=r"^data\.group_key: 'tags' of named has several"):
+        named(group_key="tags")
+
+
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
         ("objects/label", "'objects/label' of named has several values per example, not one; "),
         ("tags", "'tags' of named has several values per example"),
-        ("shot/photo", "'shot/photo' of named is not one integer or text per image"),
+        ("shot/photo", "'shot/photo' of named is not one integer, boolean or text per image"),
         ("shot", "no feature 'shot'; it has image, label, shot/photo, .*objects/label"),
     ],
 )

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from triplet_train.config import DataConfig
 from triplet_train.console import SILENT, Console
-from triplet_train.data.file_source import Files, FileSource, parse
+from triplet_train.data.columns import BOTH
+from triplet_train.data.file_source import FileSource, parts_of, require_splits
 from triplet_train.data.image_files import (
     SUFFIXES,
     FoundImages,
@@ -14,7 +17,8 @@ from triplet_train.data.image_files import (
     printable_list,
     printable_path,
 )
-from triplet_train.data.labelling import ignored, labelling, unmatched
+from triplet_train.data.labelling import grouping, labelling, of_special_labels, unmatched
+from triplet_train.data.listing import Listing
 from triplet_train.errors import RequestError
 
 
@@ -38,20 +42,28 @@ class FolderSource(FileSource):
         root = Path(data.path or "")
         if not root.is_dir():
             raise RequestError(f"data.path: no such folder: {root}")
-        self._split_folders = bool(parse(data.train_split)[0])
+        self.data = data
+        self._split_folders = bool(parts_of(data.train_split)[0])
         self._found = find_images(root)
         self._label_of = labelling(data)
-        super().__init__(data, root, console, classes)
-
-    def _find_whole(self, part: str) -> Files:
-        images = self._in_folder(part, self._found.images)
-        _refuse_names(images, self._root)
-        classes = list(map(self._class_of, images))
-        left_out = {"", *self.data.junk_labels}
-        return Files(
-            [path for path, name in zip(images, classes, strict=True) if name not in left_out],
-            [name for name in classes if name not in left_out],
+        folders = [path for path in self._found.folders if "/" not in path]
+        require_splits(data.roles, folders, str(root))
+        images, group_of = self._found.images, grouping(data)
+        parts = [path.partition("/")[0] for path in images]
+        listing = Listing(
+            images,
+            images,
+            list(map(self._class_of, images)),
+            list(map(group_of, images)) if group_of else None,
+            np.array([data.roles.get(part, BOTH) for part in parts], object),
         )
+        super().__init__(data, listing, root, console, classes)
+
+    def _rows(self, part: str) -> list[int]:
+        images, prefix = self._listing.paths, f"{part}/" if part else ""
+        rows = [row for row, path in enumerate(images) if path.startswith(prefix)]
+        _refuse_names([images[row] for row in rows], self._root)
+        return rows
 
     def _class_of(self, path: str) -> str:
         """Return the class of an image; empty at the top of a split or without a match."""
@@ -88,7 +100,7 @@ class FolderSource(FileSource):
     def _notes(self, part: str) -> list[str]:
         place = self._root / part
         found = FoundImages(*(self._in_folder(part, paths) for paths in self._found))
-        notes = ignored(map(self._class_of, found.images), self.data, place)
+        notes = of_special_labels(map(self._class_of, found.images), self.data, place)
         stray = [path for path in found.images if not self._class_of(path)]
         if self.data.label_pattern:
             return notes + unmatched(stray, place) + notes_on_ignored_files(found, place)

@@ -1,16 +1,19 @@
 """`table`: a file that lists images with their labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
-from triplet_train.data.file_source import Files, FileSource
+from triplet_train.data.columns import BOTH
+from triplet_train.data.file_source import FileSource, require_splits
 from triplet_train.data.image_files import printable_list
-from triplet_train.data.labelling import ignored, unmatched
-from triplet_train.data.listing import read_listing
+from triplet_train.data.images import ImageTable
+from triplet_train.data.labelling import of_special_labels, unmatched
+from triplet_train.data.table_listing import TableListing, read_listing
 from triplet_train.errors import RequestError
 
 
@@ -24,26 +27,31 @@ class TableSource(FileSource):
         RequestError: see `read_listing` and `FileSource`.
     """
 
+    _listing: TableListing
+
     def __init__(self, data: DataConfig, console: Console, classes: Sequence[str] | None) -> None:
-        self._listing = read_listing(Path(data.path or ""), data)
-        super().__init__(data, self._listing.root, console, classes)
+        listing = read_listing(Path(data.path or ""), data)
+        splits = listing.splits
+        known = [] if splits is None else sorted(set(splits.tolist()) - {""})
+        require_splits(data.roles, known, f"column {data.columns.split!r} of {listing.file}")
+        if data.roles and splits is not None:
+            if listing.roles is not None:
+                raise RequestError(
+                    f"data.roles: {listing.file} has roles in a column; remove this key"
+                )
+            roles = np.array([data.roles.get(split, BOTH) for split in splits.tolist()], object)
+            listing = replace(listing, roles=roles)
+        super().__init__(data, listing, listing.root, console, classes)
 
-    def _rows(self, part: str) -> np.ndarray:
-        """Return the places of a part in the listing, int64 [n]."""
-        places = np.arange(len(self._listing.paths))
-        splits = self._listing.splits
-        return places[splits == part] if part and splits is not None else places
+    def table(self, split: str) -> ImageTable:
+        return self._listing.located(super().table(split), self._files(split).places)
 
-    def _find_whole(self, part: str) -> Files:
-        listing, left_out = self._listing, {"", *self.data.junk_labels}
-        paths, labels = listing.paths, listing.labels
-        places = [row for row in self._rows(part).tolist() if labels[row] not in left_out]
-        once = [
-            row
-            for row, before in zip(places, [None, *places], strict=False)
-            if before is None or paths[row] != paths[before]
-        ]
-        return Files([paths[row] for row in once], [labels[row] for row in once])
+    def _rows(self, part: str) -> list[int]:
+        places, splits = np.arange(len(self._listing.ids)), self._listing.splits
+        chosen: list[int] = (
+            places[splits == part] if part and splits is not None else places
+        ).tolist()
+        return chosen
 
     def _require(self, split: str, part: str) -> None:
         if part and self._listing.splits is None:
@@ -66,18 +74,18 @@ class TableSource(FileSource):
     def _place(self, part: str) -> str:
         return f"{part} of {self.name}" if part else self.name
 
-    def _look_for(self, paths: list[str]) -> None:
-        self._listing.look_for(paths)
+    def _look_for(self, places: np.ndarray) -> None:
+        self._listing.look_for(self._listing.paths_at(places))
 
     def _notes(self, part: str) -> list[str]:
         listing, place = self._listing, self._place(part)
-        rows = self._rows(part).tolist()
+        rows = self._rows(part)
         labels = [listing.labels[row] for row in rows]
-        notes = ignored(labels, self.data, place)
+        notes = of_special_labels(labels, self.data, place)
         if self.data.label_pattern:
             stray = (listing.paths[row] for row in rows if not listing.labels[row])
             notes += unmatched(stray, place)
-        again = len(rows) - len({listing.paths[row] for row in rows})
+        again = len(rows) - len(listing.once(rows))
         if again:
             notes.append(f"left out: {again:,} rows of {place} that name an image again")
         if listing.splits is not None and (none := int((listing.splits == "").sum())):

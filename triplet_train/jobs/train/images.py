@@ -7,6 +7,7 @@ import numpy as np
 
 from triplet_train.config import Config
 from triplet_train.data.classes import evaluated_images, training_images
+from triplet_train.data.columns import ROLE, distractors
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source
 from triplet_train.errors import RequestError
@@ -50,7 +51,7 @@ def run_images(config: Config, source: Source) -> RunImages:
     _require_names(config.export_splits)
     first, second = (source.table(s) for s in (data.train_split, data.eval_split))
     for table in (first, second):
-        if table.labels.min() < 0:
+        if ((table.labels < 0) & ~distractors(table.labels, table.columns)).any():
             raise RequestError(
                 f"data.label_key: {source.name} {table.split} has images without a label, and "
                 "training compares labels"
@@ -58,12 +59,17 @@ def run_images(config: Config, source: Source) -> RunImages:
     evaluated = evaluated_images(second, data, seed)
     obstacle = make_protocol(*examples_of([evaluated])).obstacle
     if obstacle:
-        raise RequestError(
-            f"data.eval_split: {data.eval_split}: {obstacle}, so there is nothing to evaluate; to "
-            "hold out whole classes instead of images, give data.train_classes: 80% or a list of "
-            "classes, and one split for both data.train_split and data.eval_split"
+        advice = (
+            "name the splits of queries and gallery, as in data.eval_split: query+gallery"
+            if ROLE in evaluated.columns
+            else "to hold out whole classes instead of images, give data.train_classes: 80% or a "
+            "list of classes, and one split for both data.train_split and data.eval_split"
         )
-    if len(np.unique(evaluated.labels)) == 1:
+        raise RequestError(
+            f"data.eval_split: {data.eval_split}: {obstacle}, so there is nothing to evaluate; "
+            f"{advice}"
+        )
+    if len(np.unique(evaluated.labels)) == 1:  # of distractors too
         raise RequestError(
             f"data.{'eval_classes' if evaluated.classes else 'eval_split'}: all evaluated images "
             f"of {data.eval_split} have the same class, so none could be confused with another"

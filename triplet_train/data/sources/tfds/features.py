@@ -13,15 +13,17 @@ from triplet_train.errors import RequestError
 
 
 class Label(NamedTuple):
-    """A feature that is the label.
+    """A feature that is the label, or the group.
 
     Attributes:
         key: its name in a tf.train.Example.
         type: int64 or string, as which it is stored.
+        names: of the integers from 0; empty if the feature does not name them.
     """
 
     key: str
     type: tf.DType
+    names: list[str]
 
 
 class Features(NamedTuple):
@@ -32,14 +34,14 @@ class Features(NamedTuple):
         resized: images are stored in another size, or in sizes that vary.
         converted: images are stored with another number of channels.
         label: the label; None if images have no label.
-        classes: names in the order of the labels; empty if the features do not list them.
+        group: the camera, sequence or day; None if it is not asked for.
     """
 
     image_shape: Shape
     resized: bool
     converted: bool
     label: Label | None
-    classes: list[str]
+    group: Label | None
 
 
 def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
@@ -61,18 +63,10 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
             f"it has {_names(features)}"
         )
     # A set may have no feature with the default name, but a name that was given must exist.
-    label: Label | None = None
-    classes: list[str] = []
+    label = None
     if data.label_key in features or data.label_key != "label":
-        found = _feature(features, data.label_key, "label_key", dataset)
-        is_text = found.np_dtype == np.object_
-        if found.shape != () or not (is_text or np.issubdtype(found.np_dtype, np.integer)):
-            raise RequestError(
-                f"data.label_key: {data.label_key!r} of {dataset} is not one integer or text per "
-                f"image; it has {_names(features)}"
-            )
-        label = Label(data.label_key, tf.string if is_text else tf.int64)
-        classes = found.names if isinstance(found, tfds.features.ClassLabel) else []
+        label = _label(features, data.label_key, "label_key", dataset)
+    group = data.group_key and _label(features, data.group_key, "group_key", dataset)
     *stored, stored_channels = image.shape
     height, width = data.image_size or stored
     if height is None or width is None:
@@ -91,7 +85,23 @@ def choose_features(info: tfds.core.DatasetInfo, data: DataConfig) -> Features:
         stored != [height, width],
         data.channels not in (None, stored_channels),
         label,
-        classes,
+        group or None,
+    )
+
+
+def _label(features: tfds.features.FeaturesDict, key: str, option: str, dataset: str) -> Label:
+    """Return a feature that is one integer, boolean or text. Raises RequestError for others."""
+    found = _feature(features, key, option, dataset)
+    type_ = found.np_dtype
+    is_text, is_bool = type_ == np.object_, type_ == np.bool_
+    if found.shape != () or not (is_text or is_bool or np.issubdtype(type_, np.integer)):
+        raise RequestError(
+            f"data.{option}: {key!r} of {dataset} is not one integer, boolean or text per image; "
+            f"it has {_names(features)}"
+        )
+    names = found.names if isinstance(found, tfds.features.ClassLabel) else []
+    return Label(
+        key, tf.string if is_text else tf.int64, ["false", "true"] if is_bool else names or []
     )
 
 

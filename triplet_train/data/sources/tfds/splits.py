@@ -14,14 +14,15 @@ from PIL import Image
 
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
+from triplet_train.data.columns import Columns, evaluation_columns
 from triplet_train.data.decoding import UNREADABLE, stored
 from triplet_train.data.image_files import numbered
 from triplet_train.data.images import ImageTable, Stored
 from triplet_train.data.sources.tfds.builder import find
 from triplet_train.data.sources.tfds.decoding import make_decode
-from triplet_train.data.sources.tfds.features import choose_features
+from triplet_train.data.sources.tfds.features import Label, choose_features
 from triplet_train.data.sources.tfds.label_index import FileIndex, file_index
-from triplet_train.data.sources.tfds.records import Records, open_records, texts_of
+from triplet_train.data.sources.tfds.records import IndexOf, Records, open_records, texts_of
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line
 
@@ -49,16 +50,16 @@ class TfdsSource:
             )
         self._features = choose_features(self._builder.info, data)
         self.image_shape = self._features.image_shape
-        self._indexes: dict[Path, FileIndex] = {}
+        self._indexes: dict[tuple[Path, str], FileIndex] = {}
 
     @functools.cached_property
     def classes(self) -> list[str]:
         """Names of the classes. Labels that are texts are read from all splits."""
         label = self._features.label
         if label is None or label.type is not tf.string:
-            return self._features.classes
+            return label.names if label else []
         with self._damage_explained("labels"):
-            return list(numbered(texts_of(self._builder, self._index, self._console)))
+            return list(numbered(texts_of(self._builder, self._index_of(label), self._console)))
 
     @property
     def name(self) -> str:
@@ -134,20 +135,41 @@ class TfdsSource:
             try_read,
             size_of if self._features.resized else None,
             notes,
+            columns=self._columns(split),
         )
 
     def _records(self, split: str) -> Records:
         numbers = {name: number for number, name in enumerate(self.classes)}
+        index_of = self._index_of(self._features.label)
         with self._damage_explained(split):
-            return open_records(self._builder, split, self._index, numbers, self._console)
+            return open_records(self._builder, split, index_of, numbers, self._console)
 
-    def _index(self, file: Path, progress: Callable[[int], object]) -> FileIndex:
-        index = self._indexes.get(file)
-        if index is None:
-            index = file_index(file, self._features.label, write=self._write, progress=progress)
-            self._indexes[file] = index
-        else:
-            progress(len(index.labels))
+    def _columns(self, split: str) -> Columns:
+        """Return the groups of the images, if they are asked for."""
+        group = self._features.group
+        if group is None:
+            return {}
+        index_of, names = self._index_of(group), list(group.names)
+        with self._damage_explained(split):
+            if group.type is tf.string:
+                names = sorted(texts_of(self._builder, index_of, self._console))
+            numbers = {name: number for number, name in enumerate(names)}
+            records = open_records(self._builder, split, index_of, numbers, self._console)
+        values = records.labels.tolist()
+        groups = [names[n] if n >= 0 else "" for n in values] if names else list(map(str, values))
+        return evaluation_columns(groups, None, np.zeros(len(groups), bool))
+
+    def _index_of(self, label: Label | None) -> IndexOf:
+        def index(file: Path, progress: Callable[[int], object]) -> FileIndex:
+            key = file, label.key if label else ""
+            found = self._indexes.get(key)
+            if found is None:
+                found = file_index(file, label, write=self._write, progress=progress)
+                self._indexes[key] = found
+            else:
+                progress(len(found.labels))
+            return found
+
         return index
 
     def _names(self, labels: np.ndarray) -> dict[int, str]:
