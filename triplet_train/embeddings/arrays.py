@@ -60,7 +60,14 @@ def arrays_of(table: EmbeddingTable) -> dict[str, Array]:
 
 
 def table_of(arrays: Mapping[str, Any]) -> EmbeddingTable:
-    """Return the table of arrays that were read; texts are lists, and metadata JSON."""
+    """Return the table of arrays that were read; texts are lists, and metadata JSON.
+
+    Raises:
+        ValueError: an array is not there.
+    """
+    for name in _OURS:
+        if name not in arrays:
+            raise ValueError(f"it has no array {name!r}")
     singulars = {plural: name for name, plural in _PLURALS.items()}
     columns = {}
     for name, values in arrays.items():
