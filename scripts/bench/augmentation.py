@@ -8,13 +8,16 @@ round.
 from rounds import in_rounds, rates
 from sections import main
 
-WARP = "rotate: 15, shift: 0.1, zoom: 0.1, shear: 0.1, flip: horizontal"
+OF_COLOURS = "saturation, hue, grayscale"
 GROUPS = {
-    "off": "{}",
-    "rotate, shift, zoom, shear, flip": f"{{{WARP}}}",
-    "contrast, brightness": "{contrast: 0.2, brightness: 0.2}",
-    "erase": "{erase: 0.2}",
-    "all": f"{{{WARP}, contrast: 0.2, brightness: 0.2, erase: 0.2}}",
+    "rotate, shift, zoom, shear, flip": (
+        "rotate: 15, shift: 0.1, zoom: 0.1, shear: 0.1, flip: horizontal"
+    ),
+    "crop": "crop: 0.5",
+    "contrast, brightness": "contrast: 0.2, brightness: 0.2",
+    OF_COLOURS: "saturation: 0.2, hue: 0.1, grayscale: 0.1",
+    "blur": "blur: 1",
+    "erase": "erase: 0.2",
 }
 CASES = [(10, 12, (28, 28, 1), 10), (8, 16, (96, 96, 3), 2)]  # P, K, image, steps of a round
 
@@ -28,9 +31,12 @@ def section(quick: bool) -> str:
         size = classes * per_class
         images = made_images(10 * size, shape)
         functions = {}
-        for name, keys in GROUPS.items():
+        groups = {
+            name: keys for name, keys in GROUPS.items() if shape[-1] == 3 or name != OF_COLOURS
+        }
+        for name, keys in {"off": "", **groups, "all": ", ".join(groups.values())}.items():
             batch = f"batch={{classes: {classes}, per_class: {per_class}}}"
-            training = set_up(images, batch, f"augment={keys}")
+            training = set_up(images, batch, f"augment={{{keys}}}")
             pixels, labels = next(training.data())
             functions[name] = timed(
                 lambda step=training.step, some=(pixels, labels): (

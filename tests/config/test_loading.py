@@ -125,6 +125,13 @@ assert "tensorflow" not in sys.modules
     assert "Traceback" not in ended.stderr
 
 
+def test_changes_of_colour_are_refused_for_images_of_one_channel():
+    colours = "augment={hue: 0.1, grayscale: 0.5}"
+    with pytest.raises(RequestError, match=r"hue and grayscale would change colours.*remove hue"):
+        load_config("digits_semihard", ["data.channels=1", colours])
+    assert load_config("digits_semihard", ["data.channels=3", colours]).augment.hue == 0.1
+
+
 def test_a_microbatch_that_does_not_divide_the_batch_is_refused_with_one_that_does():
     with pytest.raises(
         RequestError, match=r"microbatch must divide the 80 .* smaller divisor is 20"

@@ -10,7 +10,8 @@ from triplet_train.training.augmentation.draws import Draws
 from triplet_train.training.randomness import step_key
 
 RANDOM = np.random.default_rng(0)
-STRONG = AugmentConfig(
+STRONG_IN_GREY = AugmentConfig(
+    crop=0.7,
     rotate=180.0,
     shift=0.5,
     zoom=0.5,
@@ -18,7 +19,11 @@ STRONG = AugmentConfig(
     flip="both",
     brightness=0.4,
     contrast=0.9,
+    blur=1.2,
     erase=0.5,
+)
+STRONG = AugmentConfig(
+    **STRONG_IN_GREY.model_dump() | {"saturation": 0.8, "hue": 0.4, "grayscale": 0.3}
 )
 
 
@@ -27,9 +32,8 @@ def noise(*shape):
 
 
 def changed(config, images, **draws):
-    """Images under the given draws, each in the middle of its range where it is not given, and
-    nothing erased."""
-    neutral = dict.fromkeys(Draws._fields, 0.5) | {"erase": 0.0}
+    """Images under the given draws. Those that are not given change nothing."""
+    neutral = dict.fromkeys(Draws._fields, 0.5) | dict.fromkeys(["crop", "blur", "erase"], 0.0)
     columns = [
         tf.fill([len(images)], np.float32(value)) for value in ({**neutral, **draws}).values()
     ]

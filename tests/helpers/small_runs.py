@@ -56,7 +56,7 @@ def start(
     with devices.distribution.scope():
         tower = build(
             config.model,
-            (8, 8, 1),
+            images.image_shape,
             config.train.precision,
             synchronized=devices.replicas > 1,
         )

@@ -64,7 +64,7 @@ def evaluate():
     return recalls(*[0.5] * 9)
 
 
-AUGMENT = "{rotate: 10, shift: 0.1, zoom: 0.1, flip: horizontal, contrast: 0.1, erase: 0.2}"
+AUGMENT = "{crop: 0.3, rotate: 10, flip: horizontal, contrast: 0.1, blur: 0.5, erase: 0.2}"
 KINDS_OF_RUNS = [
     [],
     [f"augment={AUGMENT}"],

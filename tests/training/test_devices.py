@@ -35,7 +35,7 @@ CASES = {
     "microbatches, bound on the gradient": ["train.microbatch=3", "optimizer.clip_norm=0.1"],
     "batch normalisation": ["model.batch_norm=true"],
     "augmentation, microbatches": [
-        "augment={rotate: 20, shift: 0.2, flip: horizontal, contrast: 0.3, erase: 0.3}",
+        "augment={crop: 0.5, rotate: 20, flip: horizontal, contrast: 0.3, blur: 1, erase: 0.3}",
         "train.microbatch=3",
     ],
     "semi-hard": ["loss.strategy=semi_hard"],

@@ -19,6 +19,7 @@ from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 
+COLOURED = table(np.concatenate([PIXELS, 255 - PIXELS, PIXELS // 2], 3).astype(np.uint8), LABELS)
 EVERYTHING = [
     "batch.classes=4",
     "batch.per_class=3",
@@ -75,7 +76,7 @@ def with_augmentation(*arguments, **options):
         [
             *("loss.strategy=naive", "train.microbatch=4", "optimizer.clip_norm=0.1"),
             *("train.precision=mixed_float16", "optimizer.name=sgd"),
-            "augment={rotate: 20, shift: 0.1, brightness: 0.2, erase: 0.2}",
+            "augment={crop: 0.5, shift: 0.1, hue: 0.2, saturation: 0.5, grayscale: 0.2, blur: 1.0}",
         ],
         pytest.param(["model.tower=resnet", "loss.strategy=semi_hard"], marks=pytest.mark.slow),
     ],
@@ -85,8 +86,9 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     tmp_path, digits_config, more
 ):
     config = digits_config(*EVERYTHING, *more)
-    whole, best = start(config, tmp_path / "whole", build=with_augmentation)
-    broken = {"folder": tmp_path / "broken", "build": with_augmentation}
+    given = {"build": with_augmentation, "images": COLOURED}
+    whole, best = start(config, tmp_path / "whole", **given)
+    broken = {"folder": tmp_path / "broken", **given}
     with pytest.raises(Stopped, match=r"stopped at step 5 of 12.*\n.*--resume"):
         start(config, **broken, evaluate=stop_at(1))
     resumed, state = start(config, **broken, resume=True)

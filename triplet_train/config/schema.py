@@ -319,6 +319,11 @@ class BatchConfig(Section):
 class AugmentConfig(Section):
     """drawn again for every image in every step; 0, or null for flip, turns it off"""
 
+    crop: Fraction = Field(
+        0.0,
+        description="largest share of the area to cut away; the rest is enlarged to the size of "
+        "the image",
+    )
     rotate: float = Field(
         0.0, ge=0, le=180, description="largest angle in degrees, in either direction"
     )
@@ -339,9 +344,28 @@ class AugmentConfig(Section):
         0.0,
         description="distances from middle grey times a factor from 1 - contrast to 1 + contrast",
     )
+    saturation: Fraction = Field(
+        0.0,
+        description="distances from the grey image times a factor from 1 - saturation to "
+        "1 + saturation",
+    )
+    hue: float = Field(
+        0.0, ge=0, le=0.5, description="largest turn of the hue, as a fraction of the full circle"
+    )
+    grayscale: float = Field(
+        0.0, ge=0, le=1, description="probability that the colours become greys"
+    )
+    blur: float = Field(
+        0.0, ge=0, le=32, description="largest standard deviation of a Gaussian, in pixels"
+    )
     erase: Fraction = Field(
         0.0, description="largest rectangle to fill with one grey level, as a fraction of the area"
     )
+
+    @property
+    def colour_keys(self) -> list[str]:
+        """Keys that are on and need images of red, green and blue."""
+        return [key for key in ("saturation", "hue", "grayscale") if getattr(self, key)]
 
 
 class ModelConfig(Section):
@@ -545,6 +569,18 @@ class Config(Section):
         """Splits that a run reads, without duplicates."""
         data = self.data
         return list(dict.fromkeys([data.train_split, data.eval_split, *self.export_splits]))
+
+    @field_validator("augment")
+    @classmethod
+    def colours_to_change(cls, augment: AugmentConfig, info: ValidationInfo) -> AugmentConfig:
+        data = info.data.get("data")
+        keys = " and ".join(augment.colour_keys)
+        if data and data.channels == 1 and keys:
+            raise ValueError(
+                f"{keys} would change colours, and images of one channel (data.channels: 1) have "
+                f"none; remove {keys}"
+            )
+        return augment
 
     @field_validator("train")
     @classmethod

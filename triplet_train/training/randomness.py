@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-LAYERS, LOSS, IMAGES = range(3)  # purposes
+LAYERS, LOSS, IMAGES = range(3)  # purposes; images take all from theirs on
 
 
 def step_key(seed: int, step: tf.Tensor) -> tf.Tensor:

@@ -60,7 +60,7 @@ def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
 
 
 def test_evaluation_and_export_take_images_as_they_are(workplace, command, data_dir):
-    strong = "augment={rotate: 90, shift: 0.5, flip: both, contrast: 0.9, erase: 0.9}"
+    strong = "augment={crop: 0.9, rotate: 90, shift: 0.5, contrast: 0.9, blur: 3.0, erase: 0.9}"
     more = changed(strong, "train.steps=2", "embeddings.formats=[npz]")
     assert command(train, *small_run(data_dir, *more))[0] == 0
     run = workplace / "runs/digits_semihard"

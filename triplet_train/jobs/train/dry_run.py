@@ -15,7 +15,7 @@ from triplet_train.data.source import open_source
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
-from triplet_train.jobs.train.images import require_weights, run_images
+from triplet_train.jobs.train.images import require_colours, require_weights, run_images
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
@@ -38,6 +38,7 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     if kind_of_devices(config) != "multi_worker":  # which would wait for the others
         choose_devices(config)
     source = open_source(config.data, console, write=False)
+    require_colours(config, source)
     batch, steps = config.batch, config.train.steps
     size, part, epochs = batch.size, config.train.microbatch, ""
     facts = [f"data set   {source.name}"]

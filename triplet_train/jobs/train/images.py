@@ -85,6 +85,17 @@ def require_weights(config: Config) -> None:
         raise RequestError(f"model.weights: no file {weights}")
 
 
+def require_colours(config: Config, source: Source) -> None:
+    """Raise RequestError if colours are to be changed of images that are not red, green, blue."""
+    keys, channels = " and ".join(config.augment.colour_keys), source.image_shape[-1]
+    if keys and channels != 3:
+        kind = "are grey" if channels == 1 else f"have {channels} channels, not red, green and blue"
+        raise RequestError(
+            f"augment: {keys} would change colours, and the images of {source.name} {kind}; "
+            f"remove {keys}"
+        )
+
+
 def _require_names(splits: list[str]) -> None:
     split_of: dict[str, str] = {}
     for split in splits:

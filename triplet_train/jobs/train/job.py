@@ -14,7 +14,7 @@ from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import coverage_of, examples_of, make_protocol, retrieval_metrics
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
-from triplet_train.jobs.train.images import require_weights, run_images
+from triplet_train.jobs.train.images import require_colours, require_weights, run_images
 from triplet_train.jobs.train.messages import announce, ending
 from triplet_train.models.tower import build_tower
 from triplet_train.run.guard import changes, check
@@ -53,6 +53,7 @@ def _run(context: Context, changed: dict[str, str]) -> str:
     config, run, devices, console = context.config, context.run, context.devices, context.console
     classes = run.classes() if context.resume else None
     source = open_source(config.data, console, classes=classes)
+    require_colours(config, source)
     images = run_images(config, source)
     digests = images.digests()
     if not devices.same_everywhere(zlib.crc32(digests["data.train_split"].encode())):

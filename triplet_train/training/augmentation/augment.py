@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from triplet_train.config import AugmentConfig
+from triplet_train.training.augmentation.blur import blurred
 from triplet_train.training.augmentation.colour import coloured
 from triplet_train.training.augmentation.draws import Draws, draw
 from triplet_train.training.augmentation.erasing import erased
@@ -32,10 +33,10 @@ def make_augmentation(settings: AugmentConfig) -> Augment | None:
 def augmented(
     settings: AugmentConfig, images: tf.Tensor, draws: Draws, rows: tf.Tensor
 ) -> tf.Tensor:
-    """Move pixels, change colours, and erase rectangles, by the given numbers.
+    """Move pixels, change colours, blur, and erase rectangles, by the given numbers.
 
-    Computed in float32 for any precision of the tower, and rounded once. Costs O(n H W C); an
-    option that is off costs nothing.
+    Computed in float32 for any precision of the tower, and rounded once. Costs O(n H W C), and
+    `blur` times as much for blurring; an option that is off costs nothing.
 
     Args:
         images: uint8 [n, H, W, C], of a static shape.
@@ -46,6 +47,8 @@ def augmented(
     Returns:
         uint8 [n, H, W, C].
     """
-    pixels = coloured(settings, moved(settings, images, draws, rows), draws, rows)
+    pixels = moved(settings, images, draws, rows)
+    for change in (coloured, blurred):
+        pixels = change(settings, pixels, draws, rows)
     changed = tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 255.0)), tf.uint8)
     return erased(settings, changed, draws, rows)
