@@ -13,12 +13,14 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.protocol import Protocol, make_protocol
 
-_BLOCK_BYTES = 16 * 2**20  # of keys held at a time and thread
+_BLOCK_ROWS = 256  # of a product; with fewer, BLAS spends its time on packing the gallery
+_BLOCK_BYTES = 64 * 2**20  # of keys held at a time and thread
+_STRIP_BYTES = 4 * 2**20  # of the keys that are looked at together, which stay in the cache
 _PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
 _FEWEST_COLUMNS = 16  # of a product; BLAS adds up a single column in another order
 _THREADS = 8
 _ROUNDING = 2.0**-53  # of float64, relative
-IGNORED = np.float32(np.inf).view(np.uint32) << np.uint32(1)
+IGNORED = np.float32(4.001).view(np.uint32) << np.uint32(1)  # more than any |q - g|^2 <= 4
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,16 @@ class Pairs:
         Read as integers, they have the order of the distances. The sign bit, which is always 0, is
         shifted out. The last bit is 1 for images of the query's class, so that ties count against
         the query: of images at equal distance, those of other classes come first. Ignored images
-        have the key `IGNORED`, which is larger than all others.
+        have the key `IGNORED`, which is larger than all others and even.
         """
         queries = self.queries[block]
         keys = np.empty((len(queries), len(self.gallery)), np.uint32)
         squared = keys.view(np.float32)
         width = max(_FEWEST_COLUMNS, _PRODUCT_BYTES // (8 * len(queries)))
-        parts = -(-len(self.gallery) // width)
-        bounds = np.linspace(0, len(self.gallery), parts + 1, dtype=int).tolist()
-        for start, stop in pairwise(bounds):
-            product = queries @ self.gallery[start:stop].T
-            np.maximum(product, 0, out=squared[:, start:stop], casting="same_kind")
-        keys <<= 1
+        for columns in _parts(len(self.gallery), width):
+            product = queries @ self.gallery[columns].T
+            np.maximum(product, 0, out=squared[:, columns], casting="same_kind")
+            keys[:, columns] <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
         keys[self.ignored(block)] = IGNORED
@@ -79,20 +79,33 @@ class Pairs:
             yield slice(first, last), slice(starts[first], ends[first])
 
     def distances(self, keys: np.ndarray) -> np.ndarray:
-        """Return the Euclidean distances of some keys, float64."""
-        return np.sqrt((keys >> np.uint32(1)).view(np.float32), dtype=np.float64) / self.scale
+        """Return the Euclidean distances of some keys, float64; that of `IGNORED` is infinite."""
+        squared = np.where(keys == IGNORED, np.inf, (keys >> np.uint32(1)).view(np.float32))
+        return np.sqrt(squared, dtype=np.float64) / self.scale
 
-    def each_block(self, work: Callable[[slice], None], done: Callable[[int], object]) -> None:
-        """Call `work` on each block of queries in threads, and `done` with the size of each."""
-        size = max(1, _BLOCK_BYTES // (4 * len(self.gallery)))
-        blocks = [
-            slice(start, min(start + size, len(self.queries)))
-            for start in range(0, len(self.queries), size)
-        ]
+    def each_strip(
+        self, work: Callable[[slice, np.ndarray], None], done: Callable[[int], object]
+    ) -> None:
+        """Call `work` on each strip of queries and its keys, in threads.
+
+        Args:
+            work: takes a slice of queries, and their keys, uint32 [n, G].
+            done: called with the number of queries of each block of strips.
+        """
+        bytes_of_row = 4 * len(self.gallery)
+        height = max(1, _STRIP_BYTES // bytes_of_row)
+
+        def work_on(block: slice) -> None:
+            keys = self.keys(block)
+            for start in range(block.start, block.stop, height):
+                strip = slice(start, min(start + height, block.stop))
+                work(strip, keys[strip.start - block.start : strip.stop - block.start])
+
+        blocks = _parts(len(self.queries), min(_BLOCK_ROWS, _BLOCK_BYTES // bytes_of_row))
         threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1))
         # A product per thread: BLAS's own threads would wait for each other, half of the time.
         with threads, threadpool_limits(1, "blas"):
-            for block, _ in zip(blocks, threads.map(work, blocks), strict=True):
+            for block, _ in zip(blocks, threads.map(work_on, blocks), strict=True):
                 done(block.stop - block.start)
 
 
@@ -125,6 +138,12 @@ def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:
         protocol,
         float(scale),
     )
+
+
+def _parts(count: int, most: int) -> list[slice]:
+    """Return slices of nearly equal length, at most `most` and at least 1."""
+    bounds = np.linspace(0, count, -(-count // max(most, 1)) + 1, dtype=int).tolist()
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def _scale(*vectors: np.ndarray) -> np.float64:

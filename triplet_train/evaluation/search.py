@@ -10,7 +10,7 @@ from triplet_train.evaluation.pairs import IGNORED, Pairs
 
 NEIGHBOURS = 10
 
-SeeBlock = Callable[[slice, np.ndarray], None]
+SeeStrip = Callable[[slice, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SearchResult:
 def search(
     pairs: Pairs,
     done: Callable[[int], object],
-    see: SeeBlock = lambda block, keys: None,
+    see: SeeStrip = lambda strip, keys: None,
     metrics: MetricTable = METRICS,
 ) -> SearchResult:
     """Search the whole gallery for each query.
@@ -44,7 +44,8 @@ def search(
     Args:
         pairs: the queries and the gallery.
         done: called with the number of queries of each block that is done.
-        see: called with every block and its keys, from several threads; it must not change them.
+        see: called with every strip of queries and its keys, from several threads; it must not
+            change them.
         metrics: those of rankings are computed.
     """
     protocol, relevant = pairs.protocol, pairs.protocol.relevant
@@ -55,20 +56,20 @@ def search(
     neighbours = np.empty((len(table), min(NEIGHBOURS, searched)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
 
-    def work(block: slice) -> None:
-        keys = pairs.keys(block)
-        see(block, keys)
+    def work(strip: slice, keys: np.ndarray) -> None:
+        see(strip, keys)
         ranked = np.sort(keys, axis=1)
-        hits = (ranked.astype(np.uint8) & np.uint8(1)).view(bool)
-        for query in np.flatnonzero(relevant[block]):
-            ranking = ranking_of(np.flatnonzero(hits[query]) + 1)
-            table[block.start + query] = [compute(ranking) for compute in computations]
+        for query in np.flatnonzero(relevant[strip]) + strip.start:
+            row = query - strip.start
+            of_class = np.sort(keys[row, protocol.starts[query] : protocol.ends[query]])
+            ranking = ranking_of(_ranks(of_class[: relevant[query]], ranked[row]))
+            table[query] = [compute(ranking) for compute in computations]
         kept = ranked[:, : neighbours.shape[1]]
-        distances[block] = pairs.distances(kept)
+        distances[strip] = pairs.distances(kept)
         nearest = _indices_at(keys, kept, protocol.gallery_indices)
-        neighbours[block] = np.where(kept == IGNORED, -1, nearest)
+        neighbours[strip] = np.where(kept == IGNORED, -1, nearest)
 
-    pairs.each_block(work, done)
+    pairs.each_strip(work, done)
     evaluated = np.flatnonzero(relevant)
     evaluated = evaluated[np.argsort(protocol.query_indices[evaluated])]
     columns = table[evaluated].T
@@ -78,6 +79,13 @@ def search(
         neighbours[evaluated],
         distances[evaluated],
     )
+
+
+def _ranks(keys: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+    """Ranks of some keys, uint32 [R] and ascending, among all, uint32 [G] and ascending."""
+    before = np.arange(len(keys))
+    others = np.maximum.accumulate(np.searchsorted(ranked, keys) - before)  # of equal keys: as many
+    return others + before + 1
 
 
 def _indices_at(keys: np.ndarray, nearest: np.ndarray, gallery_indices: np.ndarray) -> np.ndarray:

@@ -6,13 +6,12 @@ from threading import Lock
 
 import numpy as np
 
-from triplet_train.evaluation.pairs import Pairs
+from triplet_train.evaluation.pairs import IGNORED, Pairs
 from triplet_train.registry import rate_name
 
 _DRAWN_BINS = 100
 _DROPPED_BITS = np.uint32(7)  # the mark of the class, and 6 of the 23 bits of a float32's fraction
-_BINS = int(np.float32(4.0).view(np.uint32) << np.uint32(1) >> _DROPPED_BITS) + 2  # |q - g|^2 <= 4
-_IGNORED_BIN = np.uint32(_BINS - 1)
+_IGNORED_BIN = IGNORED >> _DROPPED_BITS  # the last
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Roc:
 
 
 class PairCounter:
-    """Counter of all pairs by distance, for one block of queries after the other.
+    """Counter of all pairs by distance, for one strip of queries after the other.
 
     A bin holds the squared distances whose float32 values have the same leading bits. The upper end
     of each bin is 1 + 2^-17 times its lower end, so all bins have the same relative width. The
@@ -119,19 +118,19 @@ class PairCounter:
 
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
-        self._all, self._positive = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
+        self._all, self._positive = (np.zeros(_IGNORED_BIN + 1, np.int64) for _ in range(2))
         self._lock = Lock()
 
-    def see(self, block: slice, keys: np.ndarray) -> None:
-        """Count the pairs of a block of queries. Safe to call from several threads."""
+    def see(self, strip: slice, keys: np.ndarray) -> None:
+        """Count the pairs of a strip of queries. Safe to call from several threads."""
         symmetric = self._pairs.protocol.symmetric
-        past = block.start if symmetric else 0  # counted by earlier blocks
-        bins = np.minimum(keys[:, past:] >> _DROPPED_BITS, _IGNORED_BIN).astype(np.int64)
+        past = strip.start if symmetric else 0  # counted by earlier strips
+        bins = keys[:, past:] >> _DROPPED_BITS
         if symmetric:
             bins[np.tril_indices(len(bins))] = _IGNORED_BIN
         with self._lock:
             np.add.at(self._all, bins.reshape(-1), 1)
-            for rows, columns in self._pairs.classes(block):
+            for rows, columns in self._pairs.classes(strip):
                 same = bins[rows, max(columns.start - past, 0) : max(columns.stop - past, 0)]
                 np.add.at(self._positive, same.reshape(-1), 1)
 
