@@ -119,6 +119,7 @@ class PairCounter:
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
         self._all, self._positive = (np.zeros(_IGNORED_BIN + 1, np.int64) for _ in range(2))
+        self._nearest = int(_IGNORED_BIN)  # the first bin in use
         self._lock = Lock()
 
     def see(self, strip: slice, keys: np.ndarray) -> None:
@@ -129,14 +130,15 @@ class PairCounter:
         if symmetric:
             bins[np.tril_indices(len(bins))] = _IGNORED_BIN
         with self._lock:
+            self._nearest = min(self._nearest, int(bins.min(initial=_IGNORED_BIN)))
             np.add.at(self._all, bins.reshape(-1), 1)
             for rows, columns in self._pairs.classes(strip):
                 same = bins[rows, max(columns.start - past, 0) : max(columns.stop - past, 0)]
                 np.add.at(self._positive, same.reshape(-1), 1)
 
     def counts(self) -> PairCounts:
-        """Return the counts of all blocks so far."""
-        used = np.flatnonzero(self._all[:-1])
+        """Return the counts of all strips so far."""
+        used = self._nearest + np.flatnonzero(self._all[self._nearest : -1])
         lower, upper = (
             self._pairs.distances((bins << int(_DROPPED_BITS)).astype(np.uint32))
             for bins in (used, used + 1)
