@@ -5,7 +5,7 @@ name is also that of the module that implements it, which is imported at first u
 imports only the standard library. CONTRIBUTING.md shows how to add a name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +43,12 @@ SOURCES = {
     "image_folder": "<path>/<split>/<class>/* or <path>/<class>/*",
     "table": "a .csv, .tsv, .jsonl or .parquet file with the path and label of each image",
 }
+
+
+# evaluation/metrics.py has the entry of each. The names of others end in a number that the
+# configuration gives; see `metric_names`.
+METRICS = ("r_precision", "map_at_r", "map", "mrr", "minp", "knn_accuracy", "nmi", "roc_auc", "eer")
+LOWER_IS_BETTER = ("eer",)
 
 
 class Format(NamedTuple):
@@ -162,6 +168,22 @@ def either(names: Iterable[str]) -> str:
     """
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def metric_names(
+    recall_at: Sequence[int], precision_at: Sequence[int], false_accept_rates: Sequence[float]
+) -> list[str]:
+    """Return the names of all metrics, in their order.
+
+    >>> metric_names([1], [5, 10], [1e-3])[:4]
+    ['recall_at_1', 'precision_at_5', 'precision_at_10', 'r_precision']
+    """
+    return [
+        *(f"recall_at_{k}" for k in recall_at),
+        *(f"precision_at_{k}" for k in precision_at),
+        *METRICS,
+        *(f"tpr_at_fpr_{rate_name(rate)}" for rate in false_accept_rates),
+    ]
 
 
 def rate_name(rate: float) -> str:

@@ -51,6 +51,20 @@ def test_every_error_is_listed_at_once_with_path_value_and_nearest_name(tmp_path
     assert len(lines) - 1 == len(expected)
 
 
+def test_the_metrics_to_compute_are_checked_at_once_and_named_as_they_are(tmp_path):
+    lists = ["recall_at=[10, 5]", "precision_at=[0]", "false_accept_rates=[1e-3, 1e-2]"]
+    text = message("digits_semihard", [f"evaluation.{each}" for each in [*lists, "best_metric=x"]])
+    assert "4 errors" in text and "evaluation.precision_at.0: " in text
+    assert "evaluation.recall_at: must be in ascending order, each number once" in text
+    assert "evaluation.false_accept_rates: must be in descending order" in text
+    for metric, near in (("map_at_R", "map_at_r"), ("tpr_at_fpr_1e-3", "tpr_at_fpr_1e-4")):
+        rates = "evaluation.false_accept_rates=[1e-2, 1e-4]"
+        text = message("digits_semihard", [rates, f"evaluation.best_metric={metric}"])
+        assert f"(received '{metric}'); did you mean {near}?" in text
+    config = load_config("digits_semihard", ["evaluation.recall_at=[10, 100]"])
+    assert config.evaluation.recall_at == [1, 10, 100]
+
+
 def test_a_missing_configuration_is_refused_with_the_nearest_shipped_one():
     assert "did you mean digits_semihard?" in message("digit_semihard.yaml")
 

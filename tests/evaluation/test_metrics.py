@@ -8,6 +8,8 @@ from triplet_train.evaluation import METRICS, MetricTable, evaluate, metrics
 from triplet_train.evaluation.as_json import as_json
 from triplet_train.evaluation.metrics import Metric, Shown, Source
 from triplet_train.evaluation.text import as_text
+from triplet_train.registry import LOWER_IS_BETTER, metric_names
+from triplet_train.registry import METRICS as METRIC_NAMES
 from triplet_train.report import rows
 
 RNG = np.random.default_rng(0)
@@ -17,10 +19,17 @@ X, Y = RNG.normal(size=(60, 4)), RNG.integers(0, 5, 60)
 def test_names_that_others_rely_on_are_those_of_a_result_in_their_order():
     names = [
         *("recall_at_1", "recall_at_5", "recall_at_10", "precision_at_5", "precision_at_10"),
-        *("r_precision", "map_at_r", "map", "mrr", "minp", "knn_accuracy", "nmi"),
-        *("roc_auc", "eer", "tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3"),
+        *METRIC_NAMES,
+        *("tpr_at_fpr_1e-2", "tpr_at_fpr_1e-3"),
     ]
     assert [metric.name for metric in METRICS] == list(evaluate(*examples(X, Y)).metrics) == names
+
+
+def test_names_are_those_that_a_configuration_accepts():
+    rates = [0.3, 1e-2, 2.5e-4, 1e-7]
+    asked = MetricTable([1, 20], [3], rates)
+    assert [metric.name for metric in asked] == metric_names([1, 20], [3], rates)
+    assert set(LOWER_IS_BETTER) < set(METRIC_NAMES)
 
 
 def test_a_metric_is_one_entry(monkeypatch):

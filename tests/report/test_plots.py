@@ -126,11 +126,11 @@ def test_histograms_name_every_threshold():
 
 
 def test_curves_skip_null_values_and_leave_out_what_the_log_does_not_have():
-    plots = {plot.name: plot.figure for plot in curve_plots(LOG)}
+    plots = {plot.name: plot.figure for plot in curve_plots(LOG, {"recall_at_1": "recall@1"})}
     assert len(plots) == 7
     assert plots["gradient_norm"].axes[0].lines[0].get_xdata().tolist() == [5]
     assert all(map(png, plots.values()))
-    only = curve_plots([{"step": 1, "loss": 0.0, "gradient_norm": None}])
+    only = curve_plots([{"step": 1, "loss": 0.0, "gradient_norm": None}], {})
     assert [plot.name for plot in only] == ["loss"]
     assert png(only[0].figure)
 

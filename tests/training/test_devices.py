@@ -171,6 +171,14 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path):
     assert (tmp_path / "checkpoints/step_00000011").is_dir()
 
 
+@pytest.mark.slow
+def test_all_processes_end_early_after_the_same_step(tmp_path):
+    config = digits("train.patience=2", steps=60)
+    chief, other = train_in_two_processes(tmp_path, config)
+    assert_same(chief, other)
+    assert_same(start(digits("optimizer.schedule=constant", steps=30), tmp_path / "one")[0], chief)
+
+
 def test_a_process_that_is_lost_ends_the_others_with_a_message(tmp_path):
     first, second = cluster(2)
     _, survivor = in_processes(

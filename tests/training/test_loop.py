@@ -11,7 +11,7 @@ from tests.helpers.networks import application
 from tests.helpers.run_contents import log_without_clock
 from tests.helpers.small_runs import LABELS, PIXELS, build_small, metrics, recalls, start
 from tests.helpers.tables import table
-from triplet_train.console import SILENT
+from triplet_train.console import SILENT, Console
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
 from triplet_train.run.folder import RunFolder
@@ -186,6 +186,47 @@ def test_the_newest_checkpoints_and_the_best_are_kept(whole):
     assert best.resolve() == (run / "checkpoints/step_00000004").resolve()
     assert (run / "embedder.keras").read_bytes() == (best / "embedder.keras").read_bytes()
     assert not list(run.rglob("*.partial*"))
+
+
+def test_training_without_a_better_evaluation_ends_early_and_goes_on_with_more_patience(
+    tmp_path, digits_config, whole
+):
+    impatient, lines = digits_config(*EVERYTHING, "train.patience=1"), []
+    run = {"folder": tmp_path, "console": Console(write=lines.append)}
+    _, state = start(impatient, **run, evaluate=recalls(0.9, 0.2))
+    assert (state.step, state.best_step, state.waited) == (8, 4, 1)
+    assert lines[-1].startswith("ending at step 8 of 12: 1 evaluation without a better recall_at_1")
+    again = {**run, "resume": True}
+    assert start(impatient, **again)[1] == state  # as if killed before its files were written
+    patient = digits_config(*EVERYTHING, "train.patience=9")
+    weights, state = start(patient, **again, evaluate=recalls(0.3))
+    assert state == whole[2] and state.waited == 2
+    assert all((a == b).all() for a, b in zip(whole[1], weights, strict=True))
+    assert log_without_clock(tmp_path) == log_without_clock(whole[0])
+
+
+@pytest.mark.slow
+def test_a_stopped_and_resumed_run_ends_early_at_the_step_of_an_unbroken_one(
+    tmp_path, digits_config
+):
+    config = digits_config(*EVERYTHING, "train.steps=40", "train.patience=2")
+    with pytest.raises(Stopped, match="stopped at step 9 of 40"):
+        start(config, tmp_path, evaluate=stop_at(2))
+    _, state = start(config, tmp_path, resume=True)
+    assert (state.step, state.best_step) == (12, 4)
+
+
+def test_the_best_step_has_the_best_value_of_the_chosen_metric(tmp_path, digits_config):
+    values = [
+        {"recall_at_1": 0.9, "map_at_r": 0.1, "eer": 0.3},
+        {"recall_at_1": 0.5, "map_at_r": 0.4, "eer": 0.1},
+        {"recall_at_1": 0.5, "map_at_r": 0.5, "eer": 0.1},  # of equal ones the highest MAP@R
+    ]
+    config, lines = digits_config(*EVERYTHING, "evaluation.best_metric=eer"), []
+    log = {"console": Console(write=lines.append), "evaluate": iter(values).__next__}
+    _, state = start(config, tmp_path, **log)
+    assert (state.best_step, state.best_metrics) == (12, values[2])
+    assert lines[-1].endswith(": eer 0.1000  recall@1 0.5000  MAP@R 0.5000  best so far")
 
 
 def test_resuming_drops_the_log_lines_of_steps_that_are_done_again(tmp_path, digits_config, whole):

@@ -6,12 +6,14 @@ from triplet_train.config.loading import (
     find_config,
     load_config,
     make_data_config,
+    make_evaluation_config,
     to_yaml,
 )
 from triplet_train.config.schema import (
     AugmentConfig,
     Config,
     DataConfig,
+    EvaluationConfig,
     LossConfig,
     ModelConfig,
     OptimizerConfig,
@@ -22,6 +24,7 @@ __all__ = [
     "AugmentConfig",
     "Config",
     "DataConfig",
+    "EvaluationConfig",
     "LossConfig",
     "ModelConfig",
     "OptimizerConfig",
@@ -30,6 +33,7 @@ __all__ = [
     "find_config",
     "load_config",
     "make_data_config",
+    "make_evaluation_config",
     "schema_as_yaml",
     "to_yaml",
 ]

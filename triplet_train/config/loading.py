@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from triplet_train.config.schema import Config, DataConfig
+from triplet_train.config.schema import METRIC_KEYS, Config, DataConfig, EvaluationConfig
 from triplet_train.config.yaml_text import dump, parse, short_repr
 from triplet_train.errors import RequestError
 from triplet_train.registry import shipped_configs
@@ -64,6 +64,43 @@ def make_data_config(**values: Any) -> DataConfig:
         return DataConfig(**values)
     except ValidationError as error:
         raise RequestError("\n  ".join(_describe_all(error, "data"))) from error
+
+
+def make_evaluation_config(
+    stored: Mapping[str, Any], overrides: Sequence[str] = ()
+) -> EvaluationConfig:
+    """Validate the keys of `evaluation` that choose metrics, without those for the training.
+
+    Args:
+        stored: values of a run's section `evaluation`.
+        overrides: `evaluation.key=value` each; they win.
+
+    Raises:
+        RequestError: a value violates the schema, or another key is overridden. All violations are
+            listed.
+    """
+    given: dict[str, Any] = {"evaluation": {}}
+    errors = []
+    for override in overrides:
+        try:
+            _apply(given, override)
+        except RequestError as error:
+            errors.append(str(error))
+    names = [f"evaluation.{key}" for key in METRIC_KEYS]
+    for section, keys in given.items():
+        paths = [f"{section}.{key}" for key in keys] if isinstance(keys, dict) else [section]
+        others = [path for path in paths if path not in names]
+        errors += [
+            f"--set {path}: the keys that can be set are {', '.join(names)}" for path in others
+        ]
+    values = {**stored, **given["evaluation"]} if isinstance(given["evaluation"], dict) else {}
+    try:
+        config = EvaluationConfig(**{key: values[key] for key in METRIC_KEYS if key in values})
+    except ValidationError as error:
+        errors += _describe_all(error, "evaluation")
+    if errors:
+        raise RequestError("\n  ".join(errors))
+    return config
 
 
 def find_config(name_or_path: str) -> Path:

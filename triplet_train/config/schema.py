@@ -19,9 +19,18 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from triplet_train.config.choices import OneOf
-from triplet_train.registry import APPLICATIONS, FORMATS, SOURCES, STRATEGIES, TOWERS, either
+from triplet_train.registry import (
+    APPLICATIONS,
+    FORMATS,
+    SOURCES,
+    STRATEGIES,
+    TOWERS,
+    either,
+    metric_names,
+)
 
 
 def _absolute(path: str) -> str:
@@ -88,6 +97,7 @@ PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
 Colour = Annotated[
     tuple[int, int, int],
     BeforeValidator(_a_colour),
@@ -107,6 +117,13 @@ StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
 FormatName = Annotated[str, OneOf(FORMATS)]
 
+# beginnings of the names of metrics that end in a number, and the key of these numbers
+_NUMBERED = {
+    "recall_at_": "recall_at",
+    "precision_at_": "precision_at",
+    "tpr_at_fpr_": "false_accept_rates",
+}
+METRIC_KEYS = tuple(_NUMBERED.values())
 _BYTES = TypeAdapter(ByteSize)
 _CLASS_LIST: TypeAdapter[list[int | str]] = TypeAdapter(ClassList)
 
@@ -513,6 +530,11 @@ class TrainConfig(Section):
     eval_every: PositiveInt = Field(250, description="steps between two evaluations of eval_split")
     checkpoint_every: PositiveInt = Field(250, description="steps between two checkpoints")
     keep: PositiveInt = Field(3, description="newest checkpoints to keep, besides the best")
+    patience: PositiveInt | None = Field(
+        None,
+        description="evaluations in a row without a better evaluation.best_metric that end the run "
+        "early; default: none do",
+    )
 
     @field_validator("deterministic")
     @classmethod
@@ -523,6 +545,59 @@ class TrainConfig(Section):
                 "max pooling; remove one of the two"
             )
         return deterministic
+
+
+class EvaluationConfig(Section):
+    """the metrics that are computed, and the one that chooses the best step"""
+
+    recall_at: list[PositiveInt] = Field(
+        [1, 5, 10], description="each K of recall_at_K, ascending; 1 is always among them"
+    )
+    precision_at: list[PositiveInt] = Field(
+        [5, 10], description="each K of precision_at_K, ascending"
+    )
+    false_accept_rates: list[Rate] = Field(
+        [1e-2, 1e-3], description="each F of tpr_at_fpr_F and of the thresholds, descending"
+    )
+    best_metric: str = Field(
+        "recall_at_1",
+        description="the best step has the best value on eval_split; of equal ones, the highest "
+        "map_at_r",
+    )
+    queries: PositiveInt | None = Field(
+        None,
+        description="most queries of an evaluation during training, drawn by the seed; the gallery "
+        "stays whole; default: all",
+    )
+
+    @field_validator("recall_at", "precision_at")
+    @classmethod
+    def ascending(cls, numbers: list[int]) -> list[int]:
+        if numbers != sorted(set(numbers)):
+            raise ValueError("must be in ascending order, each number once")
+        return numbers
+
+    @field_validator("recall_at")
+    @classmethod
+    def with_the_nearest(cls, numbers: list[int]) -> list[int]:
+        return numbers if 1 in numbers else [1, *numbers]
+
+    @field_validator("false_accept_rates")
+    @classmethod
+    def descending(cls, rates: list[float]) -> list[float]:
+        if rates != sorted(set(rates), reverse=True):
+            raise ValueError("must be in descending order, each rate once")
+        return rates
+
+    @field_validator("best_metric")
+    @classmethod
+    def is_computed(cls, metric: str, info: ValidationInfo) -> str:
+        recall, precision, rates = (info.data.get(key, []) for key in _NUMBERED.values())
+        names = metric_names(recall, precision, rates)
+        refused = tuple(start for start, key in _NUMBERED.items() if key not in info.data)
+        if metric not in names and not metric.startswith(refused):
+            raise PydanticCustomError("literal_error", "", {"expected": ", ".join(names)})
+        return metric
 
 
 class EmbeddingsConfig(Section):
@@ -557,6 +632,7 @@ class Config(Section):
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     embeddings: EmbeddingsConfig = EmbeddingsConfig()
 
     @property

@@ -4,6 +4,7 @@ from triplet_train.evaluation.coverage import Coverage, coverage_of
 from triplet_train.evaluation.examples import Examples, examples_of, make_examples
 from triplet_train.evaluation.metrics import METRICS, MetricTable
 from triplet_train.evaluation.protocol import Protocol, make_protocol
+from triplet_train.evaluation.sampling import with_sampled_queries
 from triplet_train.evaluation.vectors import Evaluation, evaluate, retrieval_metrics
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "make_examples",
     "make_protocol",
     "retrieval_metrics",
+    "with_sampled_queries",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from triplet_train.evaluation.coverage import Coverage, coverage_of
 from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.metrics import METRICS, MetricTable, Shown, Source
 from triplet_train.evaluation.pairs import make_pairs
-from triplet_train.evaluation.search import search
+from triplet_train.evaluation.protocol import Protocol
+from triplet_train.evaluation.search import SearchResult, search
 from triplet_train.evaluation.verification import (
     DistanceHistograms,
     PairCounter,
+    PairCounts,
+    Roc,
     histograms,
     roc_of,
 )
@@ -99,56 +103,85 @@ def evaluate(
         RequestError: dimensions differ, values are not finite, or no query has an image of its
             class to find.
     """
-    pairs = make_pairs(queries, gallery)
-    protocol, counter = pairs.protocol, PairCounter(pairs)
-    result = search(pairs, lambda done: progress("evaluating", done), counter.see, metrics)
-    labels = queries.labels[result.query_indices]
-    searched = queries if gallery is None else gallery
-    near = np.where(result.neighbours < 0, -1, searched.labels[result.neighbours])
-    per_query = result.per_query | {
-        metric.name: metric.compute(near, labels)
-        for metric in metrics.computed_from(Source.NEIGHBOURS)
-    }
-    values = _means(per_query)
-    if (labels != labels[0]).any():
-        progress("clustering", 0)
-        vectors = queries.vectors[result.query_indices] * pairs.scale
-        values |= {
-            metric.name: metric.compute(vectors, labels)
-            for metric in metrics.computed_from(Source.CLUSTERS)
-        }
+    found = _measure(queries, gallery, metrics, set(Source), progress)
+    protocol, result, per_query = found.protocol, found.result, found.per_query
+    assert found.counts is not None  # of `Source.PAIRS`
     progress("resampling", 0)
-    spread = intervals({m.name: per_query[m.name] for m in metrics.shown_in(Shown.HEADLINE)})
-    counts = counter.counts()
-    roc = roc_of(counts)
-    if roc:
-        values |= {m.name: m.compute(roc) for m in metrics.computed_from(Source.PAIRS)}
+    labels = queries.labels[result.query_indices]
+    headlines = {m.name: per_query[m.name] for m in metrics.shown_in(Shown.HEADLINE)}
     return Evaluation(
         table=metrics,
-        metrics=values,
-        intervals=spread,
-        thresholds=roc.thresholds(metrics.false_accept_rates) if roc else {},
+        metrics=found.values,
+        intervals=intervals(headlines),
+        thresholds=found.roc.thresholds(metrics.false_accept_rates) if found.roc else {},
         coverage=coverage_of(protocol),
         leave_one_out=protocol.symmetric,
         left_out_labels=np.unique(protocol.query_labels[protocol.without_their_class]).tolist(),
         classes=class_table(labels, per_query, metrics),
-        confusions=confusions(labels, near[:, 0]),
-        distances=histograms(counts),
+        confusions=confusions(labels, found.neighbour_labels[:, 0]),
+        distances=histograms(found.counts),
         query_indices=result.query_indices,
         neighbours=result.neighbours,
-        neighbour_labels=near,
+        neighbour_labels=found.neighbour_labels,
         neighbour_distances=result.neighbour_distances,
         per_query=per_query,
     )
 
 
 def retrieval_metrics(
-    queries: Examples, gallery: Examples | None = None, *, metrics: MetricTable = METRICS
+    queries: Examples,
+    gallery: Examples | None = None,
+    *,
+    metrics: MetricTable = METRICS,
+    also: str | None = None,
 ) -> dict[str, float]:
-    """Compute the metrics of rankings alone, name -> value. See `evaluate`."""
+    """Compute the metrics of rankings alone, name -> value. See `evaluate`.
+
+    Args:
+        also: name of a metric; those with the same source are computed too.
+    """
+    sources = {Source.RANKING} | {metric.source for metric in metrics if metric.name == also}
+    return _measure(queries, gallery, metrics, sources).values
+
+
+class _Measured(NamedTuple):
+    """Arrays and values from one pass; see `Evaluation`."""
+
+    protocol: Protocol
+    result: SearchResult
+    neighbour_labels: np.ndarray
+    counts: PairCounts | None
+    roc: Roc | None
+    per_query: dict[str, np.ndarray]
+    values: dict[str, float]
+
+
+def _measure(
+    queries: Examples,
+    gallery: Examples | None,
+    metrics: MetricTable,
+    sources: set[Source],
+    progress: Progress = lambda stage, queries: None,
+) -> _Measured:
+    """Compute the metrics that have one of these sources."""
+    asked = {source: metrics.computed_from(source) for source in sources}
     pairs = make_pairs(queries, gallery)
-    return _means(search(pairs, lambda queries: None, metrics=metrics).per_query)
-
-
-def _means(per_query: dict[str, np.ndarray]) -> dict[str, float]:
-    return {name: float(values.mean()) for name, values in per_query.items()}
+    counter = PairCounter(pairs) if Source.PAIRS in asked else None
+    see = counter.see if counter else lambda block, keys: None
+    result = search(pairs, lambda done: progress("evaluating", done), see, metrics)
+    labels = queries.labels[result.query_indices]
+    searched = queries if gallery is None else gallery
+    near = np.where(result.neighbours < 0, -1, searched.labels[result.neighbours])
+    per_query = result.per_query | {
+        metric.name: metric.compute(near, labels) for metric in asked.get(Source.NEIGHBOURS, ())
+    }
+    values = {name: float(each.mean()) for name, each in per_query.items()}
+    if Source.CLUSTERS in asked and (labels != labels[0]).any():
+        progress("clustering", 0)
+        vectors = queries.vectors[result.query_indices] * pairs.scale
+        values |= {m.name: m.compute(vectors, labels) for m in asked[Source.CLUSTERS]}
+    counts = counter.counts() if counter else None
+    roc = roc_of(counts) if counts else None
+    if roc:
+        values |= {metric.name: metric.compute(roc) for metric in asked[Source.PAIRS]}
+    return _Measured(pairs.protocol, result, near, counts, roc, per_query, values)

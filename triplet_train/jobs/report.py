@@ -1,7 +1,9 @@
 """report.html: an evaluation as a page of plots."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from triplet_train.config import load_config
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.files import read_json, read_text
 from triplet_train.report.contents import Contents
@@ -19,13 +21,20 @@ def write_page(evaluated: TableEvaluation, file: Path, title: str) -> None:
         RunError: an image cannot be read.
         OSError: a file cannot be read or written.
     """
-    images = log = config = environment = None
+    contents = Contents(title, evaluated)
     if evaluated.images is not None:
         shown = queries_shown(evaluated)
         images = dict(zip(shown.tolist(), evaluated.images.read(shown), strict=True))
+        contents = replace(contents, images=images)
     run = evaluated.run
     if run is not None:
-        log, config = list(run.logged()), read_text(run.config)
         environment = read_json(run.environment)
         environment.pop("classes", None)
-    write_report(Contents(title, evaluated, images, log, config, environment), file)
+        contents = replace(
+            contents,
+            log=list(run.logged()),
+            best_metric=load_config(str(run.config)).evaluation.best_metric,
+            config=read_text(run.config),
+            environment=environment,
+        )
+    write_report(contents, file)

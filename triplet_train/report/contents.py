@@ -20,6 +20,7 @@ class Contents:
         images: index of a query -> uint8 [H, W, C], C from 1 to 4, for `sheets.queries_shown`.
             None with a gallery, whose images are unknown.
         log: the lines of metrics.jsonl: of training, and with "split" of evaluation.
+        best_metric: name of the metric that chose the best step.
         config: YAML.
         environment: plain JSON.
     """
@@ -28,5 +29,6 @@ class Contents:
     evaluated: TableEvaluation
     images: Images | None = None
     log: list[dict[str, Any]] | None = None
+    best_metric: str = "recall_at_1"
     config: str | None = None
     environment: dict[str, Any] | None = None

@@ -1,12 +1,12 @@
 """Training curves: the values of metrics.jsonl over steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from triplet_train.evaluation import METRICS, Coverage
+from triplet_train.evaluation import Coverage
 from triplet_train.report.style import BLUE, ORANGE, Plot
 
 Line = dict[str, Any]
@@ -29,9 +29,9 @@ _PANELS = (
     _Panel(
         "evaluation",
         "Held-out retrieval",
-        {m.name: m.label for m in METRICS if m.name in ("recall_at_1", "map_at_r")},
-        "The metrics that decide which step is kept. Both should rise and level off; a fall late "
-        "in the run is a sign of overfitting.",
+        {"map_at_r": "MAP@R"},
+        "The metrics that decide which step is kept. They should improve and level off; if they "
+        "get worse late in the run, this is a sign of overfitting.",
         evaluation=True,
     ),
     _Panel(
@@ -78,9 +78,15 @@ _PANELS = (
 )
 
 
-def curve_plots(log: list[Line]) -> list[Plot]:
-    """Draw a plot for each kind of value in the log."""
-    return [_plot(panel, log) for panel in _PANELS if any(_series(panel, log).values())]
+def curve_plots(log: list[Line], best: dict[str, str]) -> list[Plot]:
+    """Draw a plot for each kind of value in the log.
+
+    Args:
+        best: the name of the metric that chooses the best step, and its label.
+    """
+    evaluation, *others = _PANELS
+    panels = (replace(evaluation, keys=best | evaluation.keys), *others)
+    return [_plot(panel, log) for panel in panels if any(_series(panel, log).values())]
 
 
 def _plot(panel: _Panel, log: list[Line]) -> Plot:

@@ -66,7 +66,7 @@ def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
     with plot_style():
         maps, remark = map_plots(evaluated)
         plots = {
-            "curves": curve_plots(contents.log or []),
+            "curves": curve_plots(contents.log or [], _best(contents)),
             "distances": [distance_plot(result.distances, result.thresholds)] if pairs else [],
             "maps": maps,
             "sheets": [] if contents.images is None else sheet_plots(evaluated, contents.images),
@@ -79,6 +79,13 @@ def _pictures(contents: Contents) -> tuple[dict[str, list[Picture]], str]:
             for name, section in plots.items()
         }
     return drawn, remark
+
+
+def _best(contents: Contents) -> dict[str, str]:
+    """The name of the metric that chose the best step, and its label."""
+    labels = {metric.name: metric.label for metric in contents.evaluated.result.table}
+    name = contents.best_metric
+    return {name: labels.get(name, name)}
 
 
 def _html(

@@ -9,8 +9,8 @@ from triplet_train.run.folder import RunFolder
 from triplet_train.run.provenance import recorded_digests
 from triplet_train.run.request import TrainRequest
 
-# Keys that may change when a run is resumed: the steps stay the same, or (devices, jit_compile)
-# differ by rounding only.
+# Keys that may change when a run is resumed: the steps and the choice of the best one stay the
+# same, or (devices, jit_compile) differ by rounding only.
 _MAY_CHANGE = (
     "data.data_dir",
     "data.path",
@@ -21,6 +21,10 @@ _MAY_CHANGE = (
     "train.log_every",
     "train.checkpoint_every",
     "train.keep",
+    "train.patience",
+    "evaluation.recall_at",
+    "evaluation.precision_at",
+    "evaluation.false_accept_rates",
     "embeddings.splits",
     "embeddings.formats",
 )

@@ -94,6 +94,11 @@ class Devices:
 
         return bool((gather().numpy() == number).all())
 
+    def any_worker(self, flag: bool) -> bool:
+        """Return True if a worker calls this with True; all workers have to call it."""
+        same = self.same_everywhere(flag)
+        return flag or not same
+
     @contextmanager
     def failures_explained(self, remedy: Callable[[], str] = lambda: _REMEDY) -> Iterator[None]:
         """Raise RunError with an explanation in place of an error of TensorFlow.

@@ -96,13 +96,16 @@ class RunLog:
             if hung_up():
                 self.hangup_signal = signal.SIGPIPE
 
-    def evaluation(self, step: int, split: str, metrics: Metrics, remark: str) -> None:
-        """Write the metrics of an evaluation. Show some in a line that ends with a remark."""
+    def evaluation(self, step: int, split: str, metrics: Metrics, best: str, remark: str) -> None:
+        """Write the metrics of an evaluation. Show some in a line that ends with a remark.
+
+        Args:
+            best: name of the metric that chooses the best step.
+        """
         self._write({"step": step, "split": split, **metrics})
-        self.say(
-            f"step {step}  {split}: recall@1 {metrics['recall_at_1']:.4f}"
-            f"  MAP@R {metrics['map_at_r']:.4f}{remark}"
-        )
+        labels = {best: best} | {"recall_at_1": "recall@1", "map_at_r": "MAP@R"}
+        shown = (f"{label} {metrics[name]:.4f}" for name, label in labels.items())
+        self.say(f"step {step}  {split}: {'  '.join(shown)}{remark}")
 
     def flush(self) -> None:
         """Flush metrics.jsonl to the disk."""

@@ -12,6 +12,7 @@ from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.mining.strategy import make_strategy
+from triplet_train.registry import LOWER_IS_BETTER
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints
@@ -22,7 +23,7 @@ from triplet_train.training.interruption import interruption
 from triplet_train.training.intervals import Intervals
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.state import Metrics, TrainingState
+from triplet_train.training.state import Metrics, TrainingState, without_better
 from triplet_train.training.step import Step, make_step
 from triplet_train.training.watch import Watch
 
@@ -35,14 +36,16 @@ def train(
     evaluate: Callable[[], Metrics] | None,
     coverage: str = "",
 ) -> TrainingState:
-    """Train `tower` to the last step of the configuration, with checkpoints and logs in the run.
+    """Train `tower` to the last step, or until `train.patience` ends, with checkpoints and logs.
 
     Each worker calls this. Only the chief evaluates and writes.
 
     Args:
         tower: made in `devices.distribution.scope()`.
-        evaluate: returns metrics of `tower` on held-out images. The best step has the highest
-            recall_at_1 and, among equals, the highest map_at_r. Called by the chief only.
+        evaluate: returns metrics of `tower` on held-out images. The best step has the best
+            `evaluation.best_metric` and, among equals, the highest map_at_r. After
+            `train.patience` evaluations in a row without a better one, training ends early.
+            Called by the chief only.
         coverage: numbers of queries and classes of these metrics, in words, for the log.
 
     Raises:
@@ -78,7 +81,9 @@ def train(
             log.say if log else lambda _: None,
         )
         clock = Clock(state.step)
-        while state.step < intervals.last:
+        patience = config.train.patience
+        ended = state.step == intervals.last or state.out_of_patience(patience)
+        while not ended:
             with clock.waiting(), watch.reading(state.step + 1):
                 steps, call = next(calls)
             # Read before the step, which passes it to all workers: they stop after the same step.
@@ -86,6 +91,7 @@ def train(
             metrics = call(asked is not None)
             state.step = step = steps[-1]
             watch.note(steps, metrics)
+            ended = step == intervals.last
             stopping = interrupted() or asked
             if devices.workers > 1:
                 stopping = (asked or signal.SIGTERM) if int(metrics.stopping) else None
@@ -104,11 +110,20 @@ def train(
                     is_best = False
                     if due.evaluate and evaluate:
                         is_best = _evaluate(context, evaluate, coverage, checkpoints, state, log)
-                    if due.save or is_best or stopping:
+                    ended |= state.out_of_patience(patience)
+                    if due.save or is_best or stopping or ended:
                         log.flush()  # first: after a power cut the log reaches to the checkpoint
                         checkpoints.save(state)
+            if patience and due.evaluate:  # only the chief has evaluated
+                ended = devices.any_worker(ended)
             if stopping:
                 raise Stopped(_how_to_resume(context, step), stopping)
+        if log and state.step < intervals.last:
+            log.say(
+                f"ending at step {state.step} of {intervals.last}: "
+                f"{without_better(state.waited, config.evaluation.best_metric)} "
+                f"(train.patience: {patience})"
+            )
     return state
 
 
@@ -179,16 +194,20 @@ def _evaluate(
         metrics = evaluate()
     except RunError as error:  # vectors that are not finite
         raise RunError(f"step {state.step}: {error}; {checkpoints.newest()}") from error
-    is_best = not state.best_metrics or _merit(metrics) > _merit(state.best_metrics)
+    best = context.config.evaluation.best_metric
+    is_best = not state.best_metrics or _merit(metrics, best) > _merit(state.best_metrics, best)
+    state.waited += 1
     if is_best:
-        state.best_step, state.best_metrics = state.step, metrics
+        state.best_step, state.best_metrics, state.waited = state.step, metrics, 0
     remark = (f"  ({coverage})" if coverage else "") + ("  best so far" if is_best else "")
-    log.evaluation(state.step, context.config.data.eval_split, metrics, remark)
+    log.evaluation(state.step, context.config.data.eval_split, metrics, best, remark)
     return is_best
 
 
-def _merit(metrics: Metrics) -> tuple[float, float]:
-    return metrics["recall_at_1"], metrics["map_at_r"]
+def _merit(metrics: Metrics, best: str) -> tuple[float, float]:
+    """Return numbers that are higher for a better step."""
+    sign = -1 if best in LOWER_IS_BETTER else 1
+    return sign * metrics[best], metrics["map_at_r"]
 
 
 def _how_to_resume(context: Context, step: int) -> str:

@@ -19,6 +19,7 @@ class TrainingState:
             equal runs differ in it.
         lost: number of steps that did not change the tower; see `LostSteps`.
         lost_in_a_row: how many of them are the latest steps.
+        waited: number of evaluations since the best one.
     """
 
     step: int = 0
@@ -27,6 +28,11 @@ class TrainingState:
     best_sha256: str | None = field(default=None, compare=False)
     lost: int = 0
     lost_in_a_row: int = 0
+    waited: int = 0
+
+    def out_of_patience(self, patience: int | None) -> bool:
+        """Return True if as many evaluations in a row brought no better metrics."""
+        return patience is not None and self.waited >= patience
 
     def to_json(self) -> str:
         """Return the text of state.json."""
@@ -38,3 +44,13 @@ class TrainingState:
         """Return the state in a text of `to_json`. Raises any error if it is damaged."""
         names = {key: name for name, key in _KEYS.items()}
         return cls(**{names.get(key, key): value for key, value in json.loads(text).items()})
+
+
+def without_better(evaluations: int, metric: str) -> str:
+    """Return the reason of an early end in words.
+
+    >>> without_better(3, "eer")
+    '3 evaluations in a row without a better eer'
+    """
+    count = "1 evaluation" if evaluations == 1 else f"{evaluations} evaluations in a row"
+    return f"{count} without a better {metric}"

@@ -33,6 +33,7 @@ def test_a_dry_run_describes_the_run_and_writes_nothing(workplace, command):
         "steps      20",
         "parameters",
         "augment    nothing",
+        "best step  by recall_at_1 of train[85%:], every 10 steps\n# tower",
     ):
         assert fact in out
     assert not any(workplace.iterdir())
@@ -51,6 +52,14 @@ def test_a_dry_run_shows_progress_unless_it_is_to_be_quiet(
     for more in ([], ["--quiet"]):
         assert command(train, *small_run(data_dir, "--dry-run", *more))[0] == 2
     assert asked == [False, True]
+
+
+def test_a_dry_run_says_what_an_early_end_means_for_the_learning_rate(data_dir, command):
+    for schedule in ("cosine", "constant"):
+        more = changed("train.patience=4", f"optimizer.schedule={schedule}")
+        status, out, _ = command(train, *small_run(data_dir, "--dry-run", *more))
+        assert status == 0 and "early after 4 evaluations in a row without a better" in out
+        assert ("the cosine schedule reaches at step 20\n" in out) == (schedule == "cosine")
 
 
 def test_a_dry_run_says_if_classes_are_drawn_equally_often(data_dir, command):

@@ -7,6 +7,7 @@ from triplet_train.console import SILENT
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.request import TrainRequest
+from triplet_train.training.state import TrainingState
 
 AT_ONCE = 8  # images
 
@@ -37,6 +38,8 @@ def test_the_pixels_of_three_batches_at_most_are_in_memory_while_a_run_exports(
 
     made = table(images, np.arange(120) % 4, split="test")
     object.__setattr__(made, "try_read", tracked)
-    export_and_evaluate(TrainRequest(config, RunFolder(run_copy)), [made], 1, SILENT)
+    export_and_evaluate(
+        TrainRequest(config, RunFolder(run_copy)), [made], TrainingState(20, 1), SILENT
+    )
     assert len(read) == 120 / AT_ONCE and max(held) <= 3 * AT_ONCE  # read, used, let go
     assert (run_copy / "tensorboard/test.projector/sprite.png").is_file()

@@ -15,7 +15,9 @@ from triplet_train.data.source import open_source
 from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
+from triplet_train.jobs.train.held_out import hold_out
 from triplet_train.jobs.train.images import require_colours, require_weights, run_images
+from triplet_train.jobs.train.messages import early_end
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
@@ -49,6 +51,7 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         held = which_fit([images, evaluated], config.data)
         facts += _split("train on", images, config, held[0])
         facts += _split("evaluate", evaluated, config, held[1])
+        facts += [f"{'':11s}{line}" for line in hold_out(config, evaluated).notes()]
         facts += [_split("export", table, config, False)[0] for table in exported]
         doubles = source.in_two_classes(config.used_splits)
         facts += [f"{'':11s}{line}" for line in doubles]
@@ -62,6 +65,9 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         + (f", {part} in the tower at a time" if part else ""),
         f"augment    {_augmentation(config)}",
         f"steps      {steps:,}: {steps * size:,} images{epochs}",
+        f"best step  by {config.evaluation.best_metric} of {config.data.eval_split}, every "
+        f"{config.train.eval_every:,} steps",
+        *(f"{'':11s}{line}" for line in early_end(config)),
         f"tower      {config.model.tower}: {height} x {width} x {channels} -> "
         f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
         + (f", {_trainable(tower):,} trained" if config.model.freeze_backbone else ""),

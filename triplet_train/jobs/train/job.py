@@ -1,7 +1,6 @@
 """A run from beginning to end: data, tower, training, embeddings, metrics."""
 
 import zlib
-from dataclasses import asdict, replace
 
 import keras
 
@@ -12,10 +11,10 @@ from triplet_train.data.images import ImageTable
 from triplet_train.data.source import open_source
 from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
-from triplet_train.evaluation import coverage_of, examples_of, make_protocol, retrieval_metrics
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
+from triplet_train.jobs.train.held_out import HeldOut, hold_out
 from triplet_train.jobs.train.images import require_colours, require_weights, run_images
-from triplet_train.jobs.train.messages import announce, ending
+from triplet_train.jobs.train.messages import announce, ending, nothing_to_resume
 from triplet_train.models.tower import build_tower
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
@@ -40,7 +39,7 @@ def run(request: TrainRequest, console: Console) -> str:
     """
     check(request)
     if request.resume and is_finished(request):
-        return f"{request.run} is finished; nothing to resume"
+        return nothing_to_resume(request)
     changed = changes(request) if request.resume else {}
     require_weights(request.config)
     devices = choose_devices(request.config, console)
@@ -62,6 +61,7 @@ def _run(context: Context, changed: dict[str, str]) -> str:
             "same data"
         )
     batches = make_batches(config, images.training.labels)
+    held_out = hold_out(config, images.evaluated)
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
@@ -78,11 +78,11 @@ def _run(context: Context, changed: dict[str, str]) -> str:
     with opened(context, digests, source.classes, gpu_names()):
         announce(context, training, evaluated, batches, changed)
         if not console.quiet:  # it takes a while
-            for line in source.in_two_classes(config.used_splits):
+            for line in (*held_out.notes(), *source.in_two_classes(config.used_splits)):
                 console.say(line)
-        state = _train(context, tower, training, evaluated, batches)
-        metrics = export_and_evaluate(context, images.exported, state.best_step, console)
-    return ending(context, state.best_step, metrics)
+        state = _train(context, tower, training, evaluated, held_out, batches)
+        metrics = export_and_evaluate(context, images.exported, state, console)
+    return ending(context, state, metrics)
 
 
 def _train(
@@ -90,13 +90,9 @@ def _train(
     tower: keras.Model,
     training: ImageTable,
     evaluated: ImageTable,
+    held_out: HeldOut,
     batches: PKBatches,
 ) -> TrainingState:
     embed = make_embed(tower, at_once(context.config, evaluated.image_shape))
-    (examples,) = examples_of([evaluated])
-    counts = coverage_of(make_protocol(examples))
-
-    def evaluate() -> dict[str, float]:
-        return retrieval_metrics(replace(examples, vectors=embed(evaluated))) | asdict(counts)
-
-    return train(context, tower, training, batches, evaluate, str(counts))
+    evaluate = held_out.evaluation(embed, evaluated)
+    return train(context, tower, training, batches, evaluate, str(held_out))

@@ -3,14 +3,17 @@
 import shlex
 from typing import Any
 
+from triplet_train.config import Config
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
-from triplet_train.evaluation import METRICS, Coverage
-from triplet_train.evaluation.metrics import Shown
-from triplet_train.files import in_one_line
+from triplet_train.evaluation import Coverage
+from triplet_train.evaluation.metrics import Metric, Shown
+from triplet_train.files import in_one_line, read_json
+from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.train.end import embedding_files
 from triplet_train.run.request import TrainRequest
 from triplet_train.training.context import Context
+from triplet_train.training.state import TrainingState, without_better
 
 
 def announce(
@@ -38,7 +41,7 @@ def announce(
             "the learning rate follows the new train.steps from here on; its earlier decay was for "
             "the old one, so the result differs from that of a new run with as many steps"
         )
-    for note in dict.fromkeys([*training.notes, *evaluated.notes]):
+    for note in dict.fromkeys([*early_end(config), *training.notes, *evaluated.notes]):
         say(note)
     shared = len(set(training.ids) & set(evaluated.ids))
     if shared:
@@ -55,13 +58,44 @@ def announce(
         )
 
 
-def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, Any]]) -> str:
+def early_end(config: Config) -> list[str]:
+    """Return a sentence on the end that `train.patience` may bring, and on its learning rate."""
+    patience, best = config.train.patience, config.evaluation.best_metric
+    if not patience:
+        return []
+    text = f"the run ends early after {without_better(patience, best)}"
+    if config.optimizer.schedule == "cosine":
+        text += (
+            f"; its learning rate then has not come down to 0, which the cosine schedule reaches "
+            f"at step {config.train.steps:,}"
+        )
+    return [text]
+
+
+def nothing_to_resume(request: TrainRequest) -> str:
+    """Return the text of a finished run, which may have ended early."""
+    text = f"{request.run} is finished; nothing to resume"
+    final = read_json(request.run.metrics)
+    if "ended_early" in final:
+        text += (
+            f": it ended early at step {final['steps']:,}; to go on, give a train.patience of more "
+            f"than {final['ended_early']['evaluations_without_improvement']}, or null"
+        )
+    return text
+
+
+def ending(request: TrainRequest, state: TrainingState, metrics: dict[str, dict[str, Any]]) -> str:
     """Return the metrics of each split, the files of the run, and the commands to type next."""
     run, config = request.run, request.config
-    lines = [f"{split}: {_summary(values)}" for split, values in metrics.items()]
+    asked = asked_metrics(config.evaluation)
+    best = config.evaluation.best_metric
+    shown = [m for m in asked if Shown.SUMMARY in m.shown or m.name == best]
+    lines = [f"{split}: {_summary(values, shown)}" for split, values in metrics.items()]
+    if state.step < config.train.steps:
+        lines.append(_ended_early(config, state))
     folder, tensorboard = shlex.quote(str(run)), shlex.quote(str(run.tensorboard))
     lines += [
-        f"{run.embedder}  the tower of step {best_step}, the best of the run",
+        f"{run.embedder}  the tower of step {state.best_step}, the best of the run by {best}",
         *map(str, embedding_files(request)),
         f"{run.metrics}",
         *([f"{run.report}"] if metrics[config.export_splits[0]] else []),
@@ -73,11 +107,21 @@ def ending(request: TrainRequest, best_step: int, metrics: dict[str, dict[str, A
     return "\n".join(lines)
 
 
-def _summary(metrics: dict[str, Any]) -> str:
+def _ended_early(config: Config, state: TrainingState) -> str:
+    text = (
+        f"ended early, at step {state.step:,} of {config.train.steps:,}: "
+        f"{without_better(state.waited, config.evaluation.best_metric)}"
+    )
+    if config.optimizer.schedule == "cosine":
+        text += "; the learning rate of the cosine schedule had not come down to 0"
+    return text
+
+
+def _summary(metrics: dict[str, Any], shown: list[Metric]) -> str:
     if not metrics:
         return "no metrics, since no query has another image of its class to find"
-    shown = (f"{m.label} {metrics[m.name]:.4f}" for m in METRICS.shown_in(Shown.SUMMARY))
-    return "  ".join([*shown, f"({Coverage.of_counts(metrics)})"])
+    values = (f"{m.label} {metrics[m.name]:.4f}" for m in shown if m.name in metrics)
+    return "  ".join([*values, f"({Coverage.of_counts(metrics)})"])
 
 
 def _list(images: ImageTable, labels: list[int], most: int = 5) -> str:
