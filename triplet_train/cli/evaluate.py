@@ -78,6 +78,15 @@ def evaluate(
         int | None,
         typer.Option(min=0, help="With --episodes: the seed of the draws.  [default: 0]"),
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override evaluation.recall_at, .precision_at or .false_accept_rates of the run, "
+            "as in evaluation.recall_at=[1,10,100]. Repeatable.",
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all results to this file.")] = None,
     report: Annotated[
         Path | None,
@@ -120,6 +129,7 @@ def evaluate(
         json=json,
         report=report,
         overwrite=overwrite,
+        set_=set_ or (),
     )
     if queries is not None:
         evaluated = evaluate_files(request, Console(quiet))

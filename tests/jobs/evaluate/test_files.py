@@ -56,6 +56,28 @@ def test_the_json_holds_everything_that_is_printed(workplace, command, finished_
     assert sum(answer["distances"]["positive"] + answer["distances"]["negative"]) == 450 * 449 / 2
 
 
+def test_the_metrics_are_those_of_the_run_unless_others_are_asked_for(
+    workplace, command, finished_run
+):
+    table = read_table(finished_run / "embeddings/test.npz")
+    section = {"recall_at": [1, 30], "best_metric": "recall_at_30", "queries": 9}
+    config = table.metadata["config"] | {"evaluation": section}
+    for file, known in (("run.npz", config), ("other.npz", None)):
+        changed = replace(table, metadata=table.metadata | {"config": known})
+        write_table(changed, workplace / file, "npz")
+    for file, more, numbers in (
+        ("run.npz", [], [1, 30]),
+        ("run.npz", ["--set", "evaluation={recall_at: [7], precision_at: [3]}"], [1, 7]),
+        ("other.npz", [], [1, 5, 10]),
+    ):
+        request = ["--queries", file, "--json", "a.json", "--overwrite", *more]
+        assert command(evaluate, *request)[0] == 0
+        answer = json.loads((workplace / "a.json").read_text())
+        found = [name for name in answer if name.startswith("recall_at_")]
+        assert found == [f"recall_at_{k}" for k in numbers] and answer["queries"] == 450
+        assert ("precision_at_3" in answer) == bool(more)
+
+
 def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command, finished_run):
     for name, split in (("q.npz", "test[:50]"), ("g.parquet", "train[:200]")):
         command(embed, "--checkpoint", finished_run, "--split", split, "--output", name)

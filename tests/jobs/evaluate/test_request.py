@@ -22,6 +22,8 @@ QUERIES, RUN = Path("q.npz"), Path("run")
         ({"queries": QUERIES, "seed": 0}, "need --episodes"),
         ({"queries": QUERIES, "gallery": RUN, "episodes": 9}, "leave out --gallery"),
         ({"queries": QUERIES, "episodes": 9, "ways": 1}, "ways must be at least 2, not 1"),
+        ({"queries": QUERIES, "set_": ["evaluation.queries=5"]}, "keys that can be set are eval"),
+        ({"queries": QUERIES, "set_": ["evaluation.recall_at=[0]"]}, r"evaluation\.recall_at\.0: "),
         ({"queries": QUERIES, "json": Path("x.h5")}, "x.h5: .h5 is a suffix of embedding files"),
         ({"queries": QUERIES, "report": Path("x.pdf")}, "must end in .html"),
     ],

@@ -21,11 +21,13 @@ def evaluate_checkpoint(request: EvaluationRequest, console: Console) -> TableEv
     about = {"checkpoint": str(opened.file), "dataset": images.name, "split": images.split}
     if images.classes:
         about["classes"] = images.classes
+    metrics = request.metrics(opened.config.evaluation.model_dump() if opened.config else {})
     table = opened.table(images, console)
     with console.bar(len(images), "evaluating") as bar:
         return evaluate_tables(
             about,
             table,
+            metrics=metrics,
             episodes=request.drawn,
             images=images,
             run=opened.run,

@@ -1,6 +1,7 @@
 """triplet-eval --queries: evaluation of embedding files, without TensorFlow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +34,22 @@ def evaluate_files(request: EvaluationRequest, console: Console) -> TableEvaluat
         about["gallery_file"] = str(gallery)
         tables[gallery] = read_table(gallery)
         _require_comparable(tables)
+    metrics = request.metrics(_evaluation_of_run(tables[queries]))
     with console.bar(len(tables[queries].ids), "evaluating") as bar:
         return evaluate_tables(
-            about, *tables.values(), episodes=request.drawn, progress=bar.advance
+            about,
+            *tables.values(),
+            metrics=metrics,
+            episodes=request.drawn,
+            progress=bar.advance,
         )
+
+
+def _evaluation_of_run(table: EmbeddingTable) -> dict[str, Any]:
+    """The section `evaluation` of the run that the vectors come from; empty if it is unknown."""
+    config = table.metadata.get("config")
+    section = config.get("evaluation") if isinstance(config, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def _require_comparable(tables: dict[Path, EmbeddingTable]) -> None:

@@ -1,12 +1,17 @@
 """Rules of a request for an evaluation."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from triplet_train.config import make_evaluation_config
 from triplet_train.embeddings.output import format_of
 from triplet_train.errors import RequestError
+from triplet_train.evaluation import MetricTable
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.files import refuse_file
+from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.report import refuse_plots
 from triplet_train.run.folder import plots_folder
@@ -32,6 +37,7 @@ class EvaluationRequest(SplitRequest):
     json: Path | None = None
     report: Path | None = None
     overwrite: bool = False
+    set_: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if (self.checkpoint is None) == (self.queries is None):
@@ -50,7 +56,7 @@ class EvaluationRequest(SplitRequest):
             raise RequestError(
                 "--episodes draws examples and queries from the same images; leave out --gallery"
             )
-        _ = self.drawn  # refuses numbers that are too small
+        _ = self.drawn, self.metrics({})  # refuse values that are wrong
         if self.json is not None:
             if format_of(self.json):
                 raise RequestError(
@@ -70,6 +76,14 @@ class EvaluationRequest(SplitRequest):
     def drawn(self) -> Episodes | None:
         """The episodes to draw, if any."""
         return None if self.episodes is None else Episodes(self.episodes, **self._draws)
+
+    def metrics(self, stored: Mapping[str, Any]) -> MetricTable:
+        """Return the metrics to compute: those of a run's section `evaluation`, unless overridden.
+
+        Raises:
+            RequestError: see `make_evaluation_config`.
+        """
+        return asked_metrics(make_evaluation_config(stored, self.set_))
 
     @property
     def _draws(self) -> dict[str, int]:
