@@ -1,54 +1,43 @@
 """Resizing of images to the size that a tower takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import tensorflow as tf
+from PIL import Image
 
-from triplet_train.data.images import Shape
-
-Resize = Callable[[tf.Tensor], tf.Tensor]
+Region = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def make_resize(shape: Shape, policy: str) -> Resize:
-    """Return a compiled function: uint8 [h, w, C] -> uint8 `shape`, [H, W, C].
+def moved(region: Sequence[float], right: float, down: float) -> Region:
+    return region[0] + right, region[1] + down, region[2] + right, region[3] + down
 
-    Interpolation is bilinear, with antialiasing where an image shrinks. An image that already has
-    the size is not changed.
 
-    Args:
-        policy: `pad` keeps the aspect ratio and adds a black border; `crop` keeps the aspect ratio
-            and cuts off two opposite margins of equal width; `resize` changes the aspect ratio.
-    """
-    height, width, channels = shape
+def _stretch(image: Image.Image, size: tuple[int, int], region: Region) -> Image.Image:
+    return image.resize(size, Image.Resampling.BILINEAR, region)
 
-    def pad(image: tf.Tensor) -> tf.Tensor:
-        size = tf.cast(tf.shape(image)[:2], tf.float64)
-        scale = tf.reduce_min((height, width) / size)
-        rows, columns = tf.unstack(tf.cast(tf.maximum(tf.round(size * scale), 1), tf.int32))
-        whole = stretch(image, (rows, columns))
-        top, left = (height - rows) // 2, (width - columns) // 2
-        return tf.image.pad_to_bounding_box(whole, top, left, height, width)
 
-    def crop(image: tf.Tensor) -> tf.Tensor:
-        rows, columns = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float64))
-        target = width / height
-        kept_rows = tf.minimum(rows, tf.round(columns / target))
-        kept_columns = tf.minimum(columns, tf.round(rows * target))
-        kept = tf.cast(tf.maximum([kept_rows, kept_columns], 1), tf.int32)
-        top, left = tf.unstack((tf.shape(image)[:2] - kept) // 2)
-        return stretch(image[top : top + kept[0], left : left + kept[1]])
+def _crop(image: Image.Image, size: tuple[int, int], region: Region) -> Image.Image:
+    """Crop like `ImageOps.fit`."""
+    left, top, right, bottom = region
+    width = min(right - left, (bottom - top) * size[0] / size[1])
+    height = min(bottom - top, (right - left) * size[1] / size[0])
+    left, top = left + (right - left - width) / 2, top + (bottom - top - height) / 2
+    return _stretch(image, size, (left, top, min(right, left + width), min(bottom, top + height)))
 
-    def stretch(image: tf.Tensor, size: tuple[tf.Tensor, tf.Tensor] = (height, width)) -> tf.Tensor:
-        return tf.image.resize(image, size, antialias=True)
 
-    resized = {"pad": pad, "crop": crop, "resize": stretch}[policy]
+def _pad(image: Image.Image, size: tuple[int, int], region: Region) -> Image.Image:
+    """Pad like `ImageOps.pad`, but keep at least a pixel of the short side of a very long image."""
+    sides = region[2] - region[0], region[3] - region[1]
+    scale = min(whole / part for whole, part in zip(size, sides, strict=True))
+    width, height = (max(1, round(scale * side)) for side in sides)
+    padded = Image.new(image.mode, size)
+    corner = (size[0] - width) // 2, (size[1] - height) // 2
+    padded.paste(_stretch(image, (width, height), region), corner)
+    return padded
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, channels), tf.uint8)], autograph=False)
-    def resize(image: tf.Tensor) -> tf.Tensor:
-        def changed() -> tf.Tensor:
-            return tf.cast(tf.round(tf.clip_by_value(resized(image), 0, 255)), tf.uint8)
 
-        same = tf.reduce_all(tf.shape(image)[:2] == (height, width))
-        return tf.ensure_shape(tf.cond(same, lambda: image, changed), shape)
-
-    return resize
+# Policy -> function: image, width and height, and the part that is shown -> image of that size.
+RESIZE: dict[str, Callable[[Image.Image, tuple[int, int], Region], Image.Image]] = {
+    "pad": _pad,  # keeps the aspect ratio and adds a black border
+    "crop": _crop,  # keeps the aspect ratio and cuts off two opposite margins of equal width
+    "resize": _stretch,  # changes the aspect ratio
+}

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from triplet_train.config import DataConfig
-from triplet_train.data.decoding import WHITE, Colour, make_decode, reader, sizes
+from triplet_train.data.conversion import WHITE, Colour
+from triplet_train.data.decoding import make_decode, reader, sizes
 from triplet_train.data.image_files import SUFFIXES, find_images, notes_on_ignored_files, numbered
 from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.labelling import grouping, labelling, of_special_labels

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from triplet_train.console import Console
-from triplet_train.data.decoding import WHITE
+from triplet_train.data.conversion import WHITE
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
 from triplet_train.data.unsplit_folder import root_of, unsplit_images

@@ -15,7 +15,7 @@ from PIL import Image
 from triplet_train.config import DataConfig
 from triplet_train.console import Console
 from triplet_train.data.columns import Columns, evaluation_columns
-from triplet_train.data.decoding import UNREADABLE, stored
+from triplet_train.data.conversion import UNREADABLE, stored
 from triplet_train.data.image_files import numbered
 from triplet_train.data.images import ImageTable, Stored
 from triplet_train.data.sources.tfds.builder import find
