@@ -37,7 +37,7 @@ CONTENTS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "input_output": (
         "Reading and export",
-        {f"{name}.py": f"{name}.py --quick" for name in ("reading", "export")},
+        {f"{name}.py": f"{name}.py --quick" for name in ("reading", "listing", "export")},
     ),
     "retrieval": ("Cost of the evaluation", {"retrieval.py": "retrieval.py --quick"}),
     "peers": ("Comparison with other libraries", {"peers.py": "peers.py --quick"}),

@@ -18,7 +18,7 @@ from triplet_train.console import Console
 from triplet_train.data.decoding import make_decode, reader, sizes
 from triplet_train.data.image_files import numbered, printable_list
 from triplet_train.data.images import ImageTable, Shape
-from triplet_train.data.labelling import kept
+from triplet_train.data.labelling import absent_labels, kept
 from triplet_train.data.listing import Listing
 from triplet_train.data.same_files import in_two_classes
 from triplet_train.errors import RequestError
@@ -129,7 +129,7 @@ class FileSource:
             {number: name for name, number in numbers.items()},
             reader(self._root, paths, self._decode, self.image_shape, boxes),
             sizes(self._root, paths, boxes),
-            (*notes, *listing.notes),
+            (*notes, *listing.notes, *absent_labels(listing.labels, self.data)),
             new_labels=frozenset(new.values()),
             columns=listing.columns_at(places, distractors),
         )

@@ -87,3 +87,18 @@ def of_special_labels(labels: Iterable[str], data: DataConfig, place: str | Path
             total = sum(count for _, count in special)
             lines.append(f"{use}: {total:,} images of data.{key} in {place}: {kinds}")
     return lines
+
+
+def absent_labels(labels: Iterable[str], data: DataConfig) -> list[str]:
+    """Return lines for the user about junk_labels and distractor_labels that no image has.
+
+    Args:
+        labels: of all images.
+    """
+    known = set(labels)
+    return [
+        f"no image has the label {label!r} of data.{key}"
+        for key in ("junk_labels", "distractor_labels")
+        for label in getattr(data, key)
+        if label not in known
+    ]

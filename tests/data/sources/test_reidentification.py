@@ -120,6 +120,13 @@ def test_a_role_of_a_split_that_is_not_there_is_refused(both, kind):
 
 
 @pytest.mark.parametrize("kind", MAKE)
+def test_special_labels_that_no_image_has_are_named(both, kind):
+    """YAML reads 0000 as a number, which is the label 0."""
+    table = opened(both[kind], distractor_labels=[0]).table("query")
+    assert "no image has the label '0' of data.distractor_labels" in table.notes
+
+
+@pytest.mark.parametrize("kind", MAKE)
 def test_the_digest_of_a_split_covers_boxes_groups_and_roles(both, kind):
     plain = opened(both[kind]).table("query").fingerprint()
     changed = [{"distractor_labels": ["0003"]}]
