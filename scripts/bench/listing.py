@@ -89,7 +89,8 @@ def section(quick: bool) -> str:
             cells = (found["known"], found["first"], found["peak"], seconds, most)
             formats = (".1f", ".1f", ",.0f", ".1f", ",.0f")
             lines.append([form, *map(format, cells, formats)])
-    return f"{rows:,} rows of {rows // 10:,} classes, 10 of each, nine tenths to train on.\n\n{table(lines)}"
+    what = f"{rows:,} rows of {rows // 10:,} classes, 10 of each, nine tenths to train on"
+    return f"{what}.\n\n{table(lines)}"
 
 
 if __name__ == "__main__":
