@@ -138,14 +138,19 @@ class Tower(NamedTuple):
 
 
 # models/towers/NAME.py has `features`; see models/tower.py. keras.applications has one file.
+# A network from a file is taken to have batch normalisation, since it may.
 TOWERS = {
     "cnn": Tower("a conv block (3x3, 2x2 max pool, ReLU) per entry of filters", [32, 64], None),
     "resnet": Tower("a stage (two residual blocks) per entry of filters", [16, 32, 64], True),
+    "keras": Tower("the saved Keras model of backbone, a .keras file", None, True),
     **{
         name: Tower("of keras.applications", None, name not in (*CONVNEXT, *VGG))
         for name in APPLICATIONS
     },
 }
+
+# Pixels that a network of Keras expects (model.input_range): the lowest and the highest.
+INPUT_RANGES = {"0-255": (0.0, 255.0), "0-1": (0.0, 1.0), "-1-1": (-1.0, 1.0)}
 
 _PACKAGE = Path(__file__).parent
 # In a wheel the shipped configurations lie inside the package, in a checkout beside it.

@@ -12,9 +12,9 @@ from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import embedder_file
 from triplet_train.models.tower import BACKBONE, _pooled, all_layers, build_tower
-from triplet_train.registry import APPLICATIONS, TOWERS
+from triplet_train.registry import TOWERS
 
-OWN = [name for name in TOWERS if name not in APPLICATIONS]
+OWN = [name for name, tower in TOWERS.items() if tower.filters]
 CASES = [
     (name, batch_norm)
     for name in OWN

@@ -410,6 +410,16 @@ class ModelConfig(Section):
         "cnn: none, the map is flattened",
     )
     dropout: Fraction = Field(0.0, description="rate of the dropout before the dense layer")
+    backbone: AbsolutePath | None = Field(
+        None,
+        validate_default=True,
+        description="keras only, and required there: a .keras file, from images to vectors or maps",
+    )
+    input_range: Literal["0-255", "0-1", "-1-1"] | None = Field(
+        None,
+        description="keras only: the pixels that the network expects; default: as its first layers "
+        "tell",
+    )
     weights: AbsolutePath | None = Field(
         None, description="keras.applications: HDF5 file of weights without the top layers"
     )
@@ -444,6 +454,26 @@ class ModelConfig(Section):
             )
         return has
 
+    @field_validator("backbone")
+    @classmethod
+    def backbone_of_the_tower(cls, value: str | None, info: ValidationInfo) -> str | None:
+        tower = info.data.get("tower")
+        if tower == "keras" and value is None:
+            raise ValueError("is required for keras: a .keras file")
+        if value and tower not in (None, "keras"):
+            raise ValueError(f"is for tower keras only, not for {tower}")
+        if value and not value.endswith(".keras"):
+            raise ValueError("must be a saved Keras model, with a name that ends in .keras")
+        return value
+
+    @field_validator("input_range")
+    @classmethod
+    def range_of_a_backbone(cls, value: str | None, info: ValidationInfo) -> str | None:
+        tower = info.data.get("tower")
+        if value and tower not in (None, "keras"):
+            raise ValueError(f"is for tower keras only; {tower} scales pixels itself")
+        return value
+
     @field_validator("weights")
     @classmethod
     def weights_of_an_application(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -459,8 +489,10 @@ class ModelConfig(Section):
     @field_validator("freeze_backbone")
     @classmethod
     def frozen_with_weights(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and info.data.get("weights", "") is None:
-            raise ValueError("needs model.weights; frozen at random weights it never learns")
+        if value and info.data.get("weights", "") is info.data.get("backbone", "") is None:
+            raise ValueError(
+                "needs model.weights or model.backbone; frozen at random weights it never learns"
+            )
         return value
 
 

@@ -51,12 +51,7 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
             to vectors.
     """
     file = embedder_file(path)
-    try:
-        model = keras.models.load_model(file, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises many types for damaged files
-        raise RequestError(
-            f"{file} cannot be loaded as a Keras model: {first_line(error)}"
-        ) from error
+    model = load_model(file)
     shapes = [tensor.shape for tensor in (getattr(model, "inputs", None) or [])]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise RequestError(
@@ -70,6 +65,20 @@ def load_embedder(path: str | os.PathLike[str]) -> keras.Model:
             "[N, D]"
         )
     return model
+
+
+def load_model(file: Path) -> keras.Model:
+    """Load a `.keras` file in safe mode, without its optimizer.
+
+    Raises:
+        RequestError: Keras cannot load it.
+    """
+    try:
+        return keras.models.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many types for damaged files
+        raise RequestError(
+            f"{file} cannot be loaded as a Keras model: {first_line(error)}"
+        ) from error
 
 
 def _shapes(shapes: list[tuple[int | None, ...]]) -> str:

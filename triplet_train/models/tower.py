@@ -77,9 +77,10 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 def _freeze(backbone: keras.Model) -> None:
     """Make the backbone behave in training as in inference."""
-    backbone.trainable = False  # batch normalisation then uses its moving averages
+    backbone.trainable = False
     for layer in all_layers(backbone):
-        if isinstance(layer, keras.layers.Dropout):
+        layer.trainable = False  # batch normalisation then uses its moving averages
+        if hasattr(layer, "rate"):  # of dropout or of stochastic depth
             layer.rate = 0.0  # an outer model overrides training=False with its own value
 
 

@@ -1,6 +1,6 @@
 """Opening of a run folder for the only process that may use it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from triplet_train.config import to_yaml
@@ -17,11 +17,12 @@ def opened(
     digests: dict[str, str],
     classes: Sequence[str] = (),
     gpus: Sequence[str] = (),
+    pretrained: Mapping[str, str | None] | None = None,
 ) -> Iterator[None]:
     """Lock the run folder within the block, and write config.yaml and environment.json.
 
     Args:
-        digests, classes, gpus: see `record_start`.
+        digests, classes, gpus, pretrained: see `record_start`.
 
     Raises:
         RequestError: see `check` and `require_same_images`; or another process is using the folder.
@@ -40,6 +41,6 @@ def opened(
         if request.resume:
             record_resumption(run, gpus)
         else:
-            record_start(run, digests, classes, gpus)
+            record_start(run, digests, classes, gpus, pretrained)
         write_text(run.config, to_yaml(request.config))
         yield

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +19,11 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets")
 
 
 def record_start(
-    run: RunFolder, digests: dict[str, str], classes: Sequence[str], gpus: Sequence[str]
+    run: RunFolder,
+    digests: dict[str, str],
+    classes: Sequence[str],
+    gpus: Sequence[str],
+    pretrained: Mapping[str, str | None] | None = None,
 ) -> None:
     """Write environment.json of a new run.
 
@@ -27,9 +31,11 @@ def record_start(
         digests: of the images and labels by the key of their split.
         classes: names in the order of their labels.
         gpus: names of the devices.
+        pretrained: SHA-256 of the files that the weights come from, by key.
     """
     images = {"rows_sha256": digests, "classes": list(classes)}
-    write_json(run.environment, _environment(gpus) | images)
+    weights = {"pretrained_sha256": dict(pretrained)} if pretrained else {}
+    write_json(run.environment, _environment(gpus) | images | weights)
 
 
 def record_resumption(run: RunFolder, gpus: Sequence[str]) -> None:

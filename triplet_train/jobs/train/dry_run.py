@@ -16,8 +16,9 @@ from triplet_train.data.summary import summary
 from triplet_train.errors import RequestError
 from triplet_train.files import replacing
 from triplet_train.jobs.train.held_out import hold_out
-from triplet_train.jobs.train.images import require_colours, require_weights, run_images
+from triplet_train.jobs.train.images import require_colours, run_images
 from triplet_train.jobs.train.messages import early_end
+from triplet_train.models.keras_file import read_backbone
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
@@ -36,7 +37,6 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     Raises:
         RequestError: the run would be refused, or the preview needs a data set that is not on disk.
     """
-    require_weights(config)
     if kind_of_devices(config) != "multi_worker":  # which would wait for the others
         choose_devices(config)
     source = open_source(config.data, console, write=False)
@@ -72,6 +72,8 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
         + (f", {_trainable(tower):,} trained" if config.model.freeze_backbone else ""),
     ]
+    if config.model.tower == "keras" and config.model.backbone:
+        facts.append(f"backbone   {read_backbone(config.model.backbone, config.model.input_range)}")
     if preview:
         if not source.ready:
             raise RequestError(

@@ -1,6 +1,5 @@
 """Images of a run, and what can be refused before any of them is decoded."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -76,13 +75,6 @@ def run_images(config: Config, source: Source) -> RunImages:
         )
     exported = [evaluated_images(source.table(split), data, seed) for split in config.export_splits]
     return RunImages(training_images(first, data, seed), evaluated, exported)
-
-
-def require_weights(config: Config) -> None:
-    """Raise RequestError if the file of model.weights is missing, before any download."""
-    weights = config.model.weights
-    if weights and not Path(weights).is_file():
-        raise RequestError(f"model.weights: no file {weights}")
 
 
 def require_colours(config: Config, source: Source) -> None:

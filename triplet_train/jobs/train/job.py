@@ -13,8 +13,10 @@ from triplet_train.embeddings.compute import at_once, make_embed
 from triplet_train.errors import RequestError
 from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.jobs.train.held_out import HeldOut, hold_out
-from triplet_train.jobs.train.images import require_colours, require_weights, run_images
+from triplet_train.jobs.train.images import require_colours, run_images
 from triplet_train.jobs.train.messages import announce, ending, nothing_to_resume
+from triplet_train.jobs.train.pretrained import pretrained_digests, starting_model
+from triplet_train.jobs.train.zero_features import zero_features
 from triplet_train.models.tower import build_tower
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
@@ -41,7 +43,6 @@ def run(request: TrainRequest, console: Console) -> str:
     if request.resume and is_finished(request):
         return nothing_to_resume(request)
     changed = changes(request) if request.resume else {}
-    require_weights(request.config)
     devices = choose_devices(request.config, console)
     console = console if devices.chief else SILENT
     with devices.failures_explained():
@@ -65,7 +66,7 @@ def _run(context: Context, changed: dict[str, str]) -> str:
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
-            config.model,
+            starting_model(context),
             source.image_shape,
             config.train.precision,
             synchronized=devices.replicas > 1,
@@ -75,11 +76,16 @@ def _run(context: Context, changed: dict[str, str]) -> str:
         train(context, tower, training, batches, None)
         return f"done; the chief writes {run}"
     training, evaluated = cached([images.training, images.evaluated], config.data, console)
-    with opened(context, digests, source.classes, gpu_names()):
+    pretrained = pretrained_digests(config.model)
+    with opened(context, digests, source.classes, gpu_names(), pretrained):
         announce(context, training, evaluated, batches, changed)
         if not console.quiet:  # it takes a while
             for line in (*held_out.notes(), *source.in_two_classes(config.used_splits)):
                 console.say(line)
+        if pretrained and not context.resume:
+            first = training.read(batches.rows(0))
+            if warning := zero_features(tower, first):
+                console.warn(warning)
         state = _train(context, tower, training, evaluated, held_out, batches)
         metrics = export_and_evaluate(context, images.exported, state, console)
     return ending(context, state, metrics)

@@ -11,6 +11,7 @@ from triplet_train.evaluation.metrics import Metric, Shown
 from triplet_train.files import in_one_line, read_json
 from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.train.end import embedding_files
+from triplet_train.models.keras_file import read_backbone
 from triplet_train.run.request import TrainRequest
 from triplet_train.training.context import Context
 from triplet_train.training.state import TrainingState, without_better
@@ -34,6 +35,8 @@ def announce(
         f"batches of {config.batch.classes} x {config.batch.per_class}, "
         f"{batches.steps_per_epoch} steps per epoch"
     )
+    if config.model.backbone and not context.resume:
+        say(f"{read_backbone(config.model.backbone, config.model.input_range)}")
     for key, change in changed.items():
         say(f"resuming with another {key}: {change}")
     if "train.steps" in changed and config.optimizer.schedule == "cosine":

@@ -7,6 +7,7 @@ from pathlib import Path
 from triplet_train.config import config_name, load_config
 from triplet_train.errors import RequestError
 from triplet_train.files import refuse_file
+from triplet_train.jobs.train.pretrained import require_pretrained
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
 from triplet_train.run.request import TrainRequest
@@ -30,7 +31,7 @@ def make_request(
         data_dir: of TFDS; overrides data.data_dir.
 
     Raises:
-        RequestError: the configuration is wrong, or see `check`.
+        RequestError: the configuration is wrong, or see `check` and `require_pretrained`.
     """
     overrides = list(overrides)
     if data_dir is not None:
@@ -40,6 +41,7 @@ def make_request(
     run = RunFolder(run_dir or Path("runs") / config_name(config))
     request = TrainRequest(loaded, run, resume, overwrite)
     check(request)
+    require_pretrained(request)
     return request
 
 
