@@ -12,7 +12,8 @@ from triplet_train.data.images import ImageTable, Shape
 from triplet_train.data.labelling import grouping, labelling, of_special_labels
 from triplet_train.data.listing import Listing
 from triplet_train.data.table_file import SUFFIXES as TABLES
-from triplet_train.data.table_listing import TableListing, read_listing
+from triplet_train.data.table_listing import TableListing
+from triplet_train.data.table_reading import read_listing
 from triplet_train.errors import RequestError
 
 

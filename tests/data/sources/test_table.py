@@ -293,6 +293,16 @@ def test_the_pattern_of_a_run_labels_images_to_embed(tmp_path):
         ({"dataset": "digits", "columns": {"path": "x"}}, "is for dataset: table only"),
         ({"dataset": "image_folder", "path": "x", "root": "x"}, "is for dataset: table only"),
         ({"dataset": "digits", "junk_labels": ["x"]}, "is for dataset: image_folder or table only"),
+        (
+            {"dataset": "digits", "roles": {"test": "query"}},
+            "is for dataset: image_folder or table",
+        ),
+        ({"dataset": "table", "path": "x", "group_key": "a"}, "is for TFDS data sets only"),
+        ({"dataset": "table", "path": "x", "roles": {"a": "b"}}, "data.roles.a: must be one of"),
+        (
+            {"dataset": "table", "path": "x", "junk_labels": [0], "distractor_labels": ["0"]},
+            "must not contain '0', which is in junk_labels",
+        ),
         ({"dataset": "digits", "label_pattern": "(?P<label>.)"}, "is for dataset: image_folder or"),
         ({"dataset": "table", "path": "x", "label_pattern": "("}, "is not a regular expression"),
         ({"dataset": "table", "path": "x", "label_pattern": "."}, "has no group named label"),

@@ -72,6 +72,8 @@ def test_roles_may_be_two_booleans_as_in_open_metric_learning(photos, true):
     table = source(write(photos / "items.csv", rows, names)).table("test")
     assert columns(table) == {"role": ["both", "query", "gallery"]}
     assert columns(source(photos / "items.csv").table("train")) == {}
+    with pytest.raises(RequestError, match="no column 'is_gallery'"):
+        source(write(photos / "items.csv", [row[:4] for row in rows], names[:4]))
     wrong = [*rows[:-1], (*ROWS[-1], false, false)]
     with pytest.raises(RequestError, match=r"1 rows have false .* in column 'is_gallery': line 8"):
         source(write(photos / "items.csv", wrong, names))

@@ -13,7 +13,8 @@ from triplet_train.data.file_source import FileSource, require_splits
 from triplet_train.data.image_files import printable_list
 from triplet_train.data.images import ImageTable
 from triplet_train.data.labelling import of_special_labels, unmatched
-from triplet_train.data.table_listing import TableListing, read_listing
+from triplet_train.data.table_listing import TableListing
+from triplet_train.data.table_reading import read_listing
 from triplet_train.errors import RequestError
 
 
