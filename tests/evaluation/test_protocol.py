@@ -179,3 +179,17 @@ def test_groups_roles_distractors_and_ties_drawn_at_random_are_evaluated_by_the_
 ):
     cases = Counter(case for seed in range(50) for case in check(seed, monkeypatch))
     assert len(cases) == 7 and min(cases.values()) >= 2, cases
+
+
+def test_500_distractors_nearer_than_the_positives_worsen_every_metric():
+    labels = np.repeat(np.arange(10), 3)
+    away = np.eye(10)[labels] + 0.01 * np.random.default_rng(0).normal(size=(30, 10))
+    queries, near = make_examples(0.1 * away, labels), np.zeros((500, 10))
+    gallery = make_examples(away, labels)
+    more = make_examples(np.concatenate([away, near]), np.append(labels, np.full(500, -1)))
+    before, after = evaluate(queries, gallery).metrics, evaluate(queries, more).metrics
+    assert before.pop("nmi") == after.pop("nmi")  # of the queries alone
+    assert before.pop("eer") < after.pop("eer")
+    for name, value in before.items():
+        assert after[name] < value, name
+    assert after["recall_at_10"] == after["knn_accuracy"] == after["map_at_r"] == 0
