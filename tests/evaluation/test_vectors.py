@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import NearestNeighbors
 
 from tests.helpers.examples import examples
-from triplet_train.evaluation import evaluate, pairs, retrieval_metrics
+from triplet_train.evaluation import MetricTable, clustering, evaluate, pairs, retrieval_metrics
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import Confusion, confusions
 from triplet_train.evaluation.clustering import nmi
@@ -153,6 +153,17 @@ def test_nmi_of_many_classes_and_of_equal_vectors_is_computed_without_a_warning(
         warnings.simplefilter("error")
         assert nmi(rng.normal(size=(150, 32))[labels], labels) > 0.9
         assert nmi(np.ones((20, 2)), np.arange(20) % 2) == 0
+
+
+def test_nmi_that_takes_minutes_is_left_out_and_said_unless_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(clustering, "_MOST_PRODUCTS", 1000)
+    found = evaluate(*examples(X, Y))
+    assert "nmi" not in found.metrics
+    assert found.notes == [
+        "nmi is left out, since k-means with 6 clusters takes minutes; to compute it, set "
+        "evaluation.nmi=true"
+    ]
+    assert evaluate(*examples(X, Y), metrics=MetricTable(nmi=True)).metrics["nmi"] > 0
 
 
 def test_a_gallery_smaller_than_ten_images_gives_as_many_neighbours():

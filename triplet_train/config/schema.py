@@ -123,7 +123,7 @@ _NUMBERED = {
     "precision_at_": "precision_at",
     "tpr_at_fpr_": "false_accept_rates",
 }
-METRIC_KEYS = tuple(_NUMBERED.values())
+METRIC_KEYS = (*_NUMBERED.values(), "nmi")
 _BYTES = TypeAdapter(ByteSize)
 _CLASS_LIST: TypeAdapter[list[int | str]] = TypeAdapter(ClassList)
 
@@ -590,6 +590,9 @@ class EvaluationConfig(Section):
     )
     false_accept_rates: list[Rate] = Field(
         [1e-2, 1e-3], description="each F of tpr_at_fpr_F and of the thresholds, descending"
+    )
+    nmi: bool = Field(
+        False, description="compute nmi also of a set for which k-means takes minutes"
     )
     best_metric: str = Field(
         "recall_at_1",

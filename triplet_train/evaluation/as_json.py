@@ -9,12 +9,13 @@ from triplet_train.evaluation.vectors import Evaluation
 
 
 def metrics_as_json(result: Evaluation) -> dict[str, Any]:
-    """Metrics, counts, intervals and thresholds: what a run's metrics.json has of a split."""
+    """Metrics, counts, intervals, thresholds, notes: what metrics.json has of a split."""
     return {
         **result.metrics,
         **asdict(result.coverage),
         "intervals": result.intervals,
         "thresholds": result.thresholds,
+        "notes": result.notes,
     }
 
 

@@ -224,11 +224,13 @@ class MetricTable:
     Attributes:
         recall_at, precision_at: K of recall_at_K and precision_at_K, ascending.
         false_accept_rates: F of tpr_at_fpr_F, between 0 and 1.
+        nmi: compute nmi even where it takes minutes.
     """
 
     recall_at: Sequence[int] = (1, 5, 10)
     precision_at: Sequence[int] = (5, 10)
     false_accept_rates: Sequence[float] = (1e-2, 1e-3)
+    nmi: bool = False
 
     def __iter__(self) -> Iterator[Metric]:
         return iter(self._entries)

@@ -27,7 +27,7 @@ def as_text(evaluated: TableEvaluation) -> str:
 
 
 def coverage_lines(evaluated: TableEvaluation) -> list[str]:
-    """Number of queries, size of the gallery, and what was ignored and left out, a line each."""
+    """Number of queries and size of the gallery, what was left out, and notes, a line each."""
     result, counts = evaluated.result, evaluated.result.coverage
     searched, where = "all others", "other image"
     if not result.leave_one_out:
@@ -50,7 +50,7 @@ def coverage_lines(evaluated: TableEvaluation) -> list[str]:
         left_out = of_classes(counts.queries_without_their_class, counts.query_classes_left_out)
         names = listed([evaluated.class_names[label] for label in result.left_out_labels])
         lines.append(f"left out, with no {where} of their class to find: {left_out} ({names})")
-    return lines
+    return [*lines, *(f"note: {note}" for note in result.notes)]
 
 
 def threshold_rows(result: Evaluation) -> list[tuple[str, str]]:

@@ -8,9 +8,11 @@ import numpy as np
 
 from triplet_train.evaluation.bootstrap import intervals
 from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
+from triplet_train.evaluation.clustering import takes_minutes
 from triplet_train.evaluation.coverage import Coverage, coverage_of
 from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.metrics import METRICS, MetricTable, Shown, Source
+from triplet_train.evaluation.near_copies import near_copies_note
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.protocol import Protocol
 from triplet_train.evaluation.search import SearchResult, search
@@ -35,11 +37,13 @@ class Evaluation:
     Attributes:
         table: the metrics that were asked for.
         metrics: name -> value, in the order of `table`. Queries of one class have no nmi, and
-            without pairs of different classes there are no metrics of pairs.
+            without pairs of different classes there are no metrics of pairs. Where nmi takes
+            minutes, it is left out unless it is asked for.
         intervals: metric -> ends of its 95 % interval, see `bootstrap.intervals`, for the headline
             metrics; empty for a single query.
         thresholds: eer and fpr_RATE for each false accept rate: the Euclidean distance up to which
             a pair is called the same class, see `Roc.thresholds`.
+        notes: sentences for the user on what the metrics do not say.
         coverage: the number of queries and classes that were evaluated. Queries that are left out
             still belong to the gallery and to the pairs of different classes.
         leave_one_out: True if queries and gallery are the same images.
@@ -60,6 +64,7 @@ class Evaluation:
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     thresholds: dict[str, float]
+    notes: list[str]
     coverage: Coverage
     leave_one_out: bool
     left_out_labels: list[int]
@@ -96,7 +101,7 @@ def evaluate(
 
     Returns:
         The evaluation, in O(Q G (D + log G)) time; 60,000 x 60,000 x 64 takes less than a minute on
-        two cores, in 0.5 GiB. Uses two copies of the vectors in float64, 100 MiB of distances per
+        two cores, in 0.5 GiB. Uses two copies of the vectors in float64, 80 MiB of distances per
         thread, and at most 260 MiB of pair counts.
 
     Raises:
@@ -114,6 +119,7 @@ def evaluate(
         metrics=found.values,
         intervals=intervals(headlines),
         thresholds=found.roc.thresholds(metrics.false_accept_rates) if found.roc else {},
+        notes=_notes(found, found.counts, labels),
         coverage=coverage_of(protocol),
         leave_one_out=protocol.symmetric,
         left_out_labels=np.unique(protocol.query_labels[protocol.without_their_class]).tolist(),
@@ -176,12 +182,31 @@ def _measure(
         metric.name: metric.compute(near, labels) for metric in asked.get(Source.NEIGHBOURS, ())
     }
     values = {name: float(each.mean()) for name, each in per_query.items()}
-    if Source.CLUSTERS in asked and (labels != labels[0]).any():
+    vectors = queries.vectors[result.query_indices] * pairs.scale
+    clustered = metrics.nmi or not takes_minutes(vectors, labels)
+    if Source.CLUSTERS in asked and (labels != labels[0]).any() and clustered:
         progress("clustering", 0)
-        vectors = queries.vectors[result.query_indices] * pairs.scale
         values |= {m.name: m.compute(vectors, labels) for m in asked[Source.CLUSTERS]}
     counts = counter.counts() if counter else None
     roc = roc_of(counts) if counts else None
     if roc:
         values |= {metric.name: metric.compute(roc) for metric in asked[Source.PAIRS]}
     return _Measured(pairs.protocol, result, near, counts, roc, per_query, values)
+
+
+def _notes(found: _Measured, counts: PairCounts, labels: np.ndarray) -> list[str]:
+    """Sentences on the result.
+
+    Args:
+        labels: integers [Q'], of the evaluated queries.
+    """
+    notes = []
+    if not (found.protocol.ignored > found.protocol.itself).any():
+        notes.append(near_copies_note(found.result.neighbour_distances[:, 0], counts))
+    classes = len(np.unique(labels))
+    if classes > 1 and "nmi" not in found.values:
+        notes.append(
+            f"nmi is left out, since k-means with {classes:,} clusters takes minutes; to compute "
+            "it, set evaluation.nmi=true"
+        )
+    return [note for note in notes if note]

@@ -42,6 +42,7 @@ def test_the_json_holds_everything_that_is_printed(workplace, command, finished_
             "queries_file",
             "intervals",
             "thresholds",
+            "notes",
             "classes_left_out",
             "classes",
             "confusions",

@@ -88,6 +88,8 @@ def export_and_evaluate(
         if table.split == first:
             shown = evaluated
         metrics[table.split] = metrics_as_json(evaluated.result) if evaluated else {}
+        for note in evaluated.result.notes if evaluated else ():
+            console.say(f"{table.split}: {note}")
     for format in config.embeddings.formats:
         list_exports(run.embedding_file(first, format).parent, format)
     # The page of an earlier, shorter run must not stay if drawing is interrupted.
