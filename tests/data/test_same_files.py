@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from triplet_train.data import same_files
 from triplet_train.data.same_files import in_two_classes
 
 
@@ -43,3 +44,9 @@ def test_a_file_whose_size_no_other_class_has_is_not_opened(tmp_path, monkeypatc
     monkeypatch.setattr(Path, "open", watched)
     assert not in_two_classes(tmp_path, {path: path[:3] for path in sizes})
     assert opened == {"ant/1.png", "bee/2.png"}
+
+
+def test_more_files_than_can_be_compared_in_seconds_are_not_and_the_user_is_told(monkeypatch):
+    monkeypatch.setattr(same_files, "_MOST", 1)
+    (line,) = in_two_classes(Path("nowhere"), {"ant/1.png": "ant", "bee/1.png": "bee"})
+    assert line.startswith("not looked for, among more than 1 images: identical files")

@@ -137,8 +137,12 @@ class FileSource:
     def in_two_classes(self, splits: Iterable[str]) -> list[str]:
         classes: dict[str, str] = {}
         for places, names in map(self._files, splits):
-            ids = self._listing.ids_at(places)
-            classes |= {id_: name for id_, name in zip(ids, names, strict=True) if name}
+            rows = zip(places.tolist(), names, strict=True)
+            classes |= {
+                self._listing.paths[place]: name
+                for place, name in rows
+                if name and self._listing.is_whole(place)
+            }
         return in_two_classes(self._root, classes, self._console)
 
     def _rows(self, part: str) -> list[int]:

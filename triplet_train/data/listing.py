@@ -16,7 +16,7 @@ class Listing:
     Attributes:
         ids: N strings, the path and, where there is one, the box of each image: `a.jpg#0,0,8,4`.
             Equal ids follow each other and have equal labels.
-        paths: N strings; the same object as `ids` without boxes.
+        paths: N strings; the same object as the id of an image that is shown whole.
         labels: N strings; empty for an image without a label.
         groups: N strings; None: no image has a group.
         roles: object [N]; None: all are `both`.
@@ -42,6 +42,10 @@ class Listing:
             for place, last in zip(places, before, strict=True)
             if last is None or self.ids[place] != self.ids[last]
         ]
+
+    def is_whole(self, place: int) -> bool:
+        """Return True for an image that is shown whole."""
+        return self.paths[place] is self.ids[place]
 
     def ids_at(self, places: np.ndarray) -> list[str]:
         """Return the ids at some places, int64 [n]."""

@@ -45,8 +45,7 @@ class TableListing(Listing):
         def located(row: int, failure: str) -> str:
             place = int(places[row])
             (line,) = self.file.lines([int(self.rows[place])])
-            is_whole = self.boxes is None or self.boxes.of(place) is None
-            names = self.columns[:1] if is_whole else self.columns
+            names = self.columns[:1] if self.is_whole(place) else self.columns
             return f"{self.file}, {line}, {', '.join(names)}: {failure}"
 
         def try_read_located(rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
