@@ -1,10 +1,12 @@
 """Output on standard error: lines, warnings and progress bars."""
 
+import os
 import select
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from tqdm import tqdm
 
@@ -105,3 +107,22 @@ def hung_up() -> bool:
     poll = select.poll()
     poll.register(number, 0)  # poll always reports errors
     return bool(poll.poll(0))
+
+
+@contextmanager
+def stderr_held_back() -> Iterator[None]:
+    """Hold back what libraries write to standard error, and show it if the block fails."""
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            held.seek(0)
+            with suppress(OSError):  # nobody reads it
+                os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)

@@ -8,7 +8,6 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -18,7 +17,7 @@ import typer
 
 from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
-from triplet_train.console import hung_up
+from triplet_train.console import hung_up, stderr_held_back
 from triplet_train.errors import CommandError, RequestError, Stopped
 
 
@@ -120,7 +119,7 @@ def import_with_tensorflow(module: str) -> ModuleType:
     # TensorFlow disables oneDNN on CPUs without AVX512-VNNI, where a step takes 2/3 with it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the setting of the user
-    with ended_at_once(), _stderr_held_back():
+    with ended_at_once(), stderr_held_back():
         if "keras" not in sys.modules:
             # Keras would import these for unused plots and wrappers, in a third of the start time.
             with without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
@@ -156,21 +155,3 @@ def _hidden(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
-
-
-@contextmanager
-def _stderr_held_back() -> Iterator[None]:
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            held.seek(0)
-            with suppress(OSError):  # nobody reads it
-                os.write(real, held.read())
-            raise
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
