@@ -22,6 +22,7 @@ from tests.helpers.networks import TooLarge
 from tests.helpers.tables import table
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
+from triplet_train.cli.export import main as export
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig, load_config
 from triplet_train.data.caching import which_fit
@@ -33,7 +34,12 @@ from triplet_train.training.devices import Devices, fewer_at_a_time
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
+COMMANDS = {
+    "triplet-train": train,
+    "triplet-embed": embed,
+    "triplet-eval": evaluate,
+    "triplet-export": export,
+}
 # A block of Python, a named block of YAML, or one indented line.
 # tests/jobs/embed/test_ray.py is about Ray.
 STEPS = re.compile(
@@ -105,7 +111,8 @@ def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run
 def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, command, finished_run):
     shutil.copytree(finished_run, "runs/demo", symlinks=True)
     width = read_table(workplace / "runs/demo/embeddings/test.parquet").embeddings.shape[1]
-    os.mkdir("photos")
+    for folder in ("photos", "served"):
+        os.mkdir(folder)
     Image.new("RGB", (20, 30), "white").save("photos/seven.png")
     # The demo's own vectors have 32 dimensions.
     pages = (read(name) for name in ("embeddings.md", "evaluation.md", "serving.md"))

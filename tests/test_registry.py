@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from triplet_train.registry import APPLICATIONS, FILES, FORMATS, SOURCES, STRATEGIES, TOWERS
+from triplet_train.registry import (
+    APPLICATIONS,
+    EXPORTS,
+    FILES,
+    FORMATS,
+    SOURCES,
+    STRATEGIES,
+    TOWERS,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 OWN_TOWERS = [name for name in TOWERS if name not in APPLICATIONS]
@@ -19,6 +27,7 @@ PACKAGES = {
     "models.towers": (OWN_TOWERS, "features", "towers.md"),
     "data.sources": (SOURCES, "source", "data.md"),
     "embeddings.formats": (FORMATS, "writer", "embeddings.md"),
+    "exports.formats": (EXPORTS, "write", "serving.md"),
 }
 
 # Arguments of a strategy that training passes in addition to its options.

@@ -95,6 +95,49 @@ FORMATS = {
 FILES = tuple(name for name, format in FORMATS.items() if format.readable)
 FOLDERS = tuple(name for name, format in FORMATS.items() if format.folder)
 
+
+class Export(NamedTuple):
+    """Properties of a format of exported towers.
+
+    Attributes:
+        meaning: a description in a few words.
+        suffix: of the file; empty for a folder.
+        packages: names of the modules that it needs, which the extra of its name installs.
+        inputs: what it can take; the first is the default.
+        quantize: the types to which it can quantize weights.
+        entry: the name of a file that is in it, if it is a folder.
+    """
+
+    meaning: str
+    suffix: str
+    packages: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("images",)
+    quantize: tuple[str, ...] = ()
+    entry: str = ""
+
+
+# exports/formats/NAME.py has `write` and `read`; see exports/files.py.
+EXPORTS = {
+    "onnx": Export(
+        "ONNX, for ONNX Runtime and other programs",
+        ".onnx",
+        packages=("onnx", "onnxruntime", "tf2onnx"),
+        quantize=("float16", "int8"),
+    ),
+    "litert": Export(
+        "LiteRT (TensorFlow Lite), for phones and small devices",
+        ".tflite",
+        packages=("ai_edge_litert",),
+        quantize=("float16", "int8"),
+    ),
+    "saved_model": Export(
+        "a SavedModel, a folder for TensorFlow Serving",
+        "",
+        inputs=("images", "bytes"),
+        entry="saved_model.pb",
+    ),
+}
+
 # The networks of keras.applications, by family.
 CONVNEXT = ("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge")
 DENSENET = ("DenseNet121", "DenseNet169", "DenseNet201")

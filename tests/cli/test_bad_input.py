@@ -16,9 +16,14 @@ import pytest
 
 from tests.helpers.made_files import embedding_file
 from tests.helpers.made_sets import make_folder
-from triplet_train.cli import embed, evaluate, train
+from triplet_train.cli import embed, evaluate, export, train
 
-COMMANDS = {"triplet-train": train, "triplet-embed": embed, "triplet-eval": evaluate}
+COMMANDS = {
+    "triplet-train": train,
+    "triplet-embed": embed,
+    "triplet-eval": evaluate,
+    "triplet-export": export,
+}
 STANDS_FOR = {"LONG": "x" * 300, "NO_TEXT": "\udcff"}
 SMALL = """
 data: {{dataset: digits, data_dir: sets, train_split: "train[:85%]"{more}}}
@@ -100,7 +105,8 @@ def _towers(place, run):
     layers = keras.layers
     shutil.copy(run / "embedder.keras", place / "tower.keras")
     _cut(place / "tower.keras", place / "cut.keras")
-    (place / "text.keras").write_text("a tower")
+    for name in ("text.keras", "text.onnx"):
+        (place / name).write_text("a tower")
     with zipfile.ZipFile(place / "foreign.keras", "w") as archive:
         archive.writestr("readme.txt", "an archive of something else")
 

@@ -11,12 +11,17 @@ import pytest
 import typer
 
 from triplet_train import __version__
-from triplet_train.cli import embed, evaluate, train
+from triplet_train.cli import embed, evaluate, export, train
 from triplet_train.config import schema_as_yaml
 from triplet_train.registry import FILES, FOLDERS, FORMATS, either, shipped_configs
 
-COMMANDS = {"train": train.train, "embed": embed.embed, "eval": evaluate.evaluate}
-MAINS = {"train": train.main, "embed": embed.main, "eval": evaluate.main}
+COMMANDS = {
+    "train": train.train,
+    "embed": embed.embed,
+    "eval": evaluate.evaluate,
+    "export": export.export,
+}
+MAINS = {"train": train.main, "embed": embed.main, "eval": evaluate.main, "export": export.main}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -26,6 +26,11 @@ def evaluate() -> None:
     _start("evaluate")
 
 
+def export() -> None:
+    """Run `triplet-export`."""
+    _start("export")
+
+
 def _start(command: str) -> None:
     _open_closed_streams()
     with ended_at_once():

@@ -18,7 +18,7 @@ from triplet_train.errors import RequestError
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 # Then a resized photograph differs by 2 levels at most. The edges of a box lie between pixels.
-_SURPLUS, _SURPLUS_OF_BOX = 4, 16
+SURPLUS, _SURPLUS_OF_BOX = 4, 16
 _DEPTHS = (8, 12, 16, 32)  # bits of a grey level; few, so that dark images of a set stay dark
 _REDUCTIONS = (8, 4, 2)  # of libjpeg
 _JPEG = b"\xff\xd8\xff"
@@ -75,14 +75,14 @@ def make_convert(shape: Shape, policy: str, background: Colour = WHITE) -> Decod
     resize = RESIZE[policy]
 
     def convert(encoded: bytes, box: Box | None = None, /) -> np.ndarray:
-        pixels = _plain_jpeg(encoded, 2 * _SURPLUS * max(height, width))
+        pixels = _plain_jpeg(encoded, 2 * SURPLUS * max(height, width))
         if pixels is not None and box is None and pixels.shape == shape:  # most of a set
             return pixels
         image = _opened(encoded) if pixels is None else Image.fromarray(pixels)
         turn = turn_of(image)
         whole = _upright_size(image, turn)
         cut = (0, 0, *whole) if box is None else box.within(*whole)
-        needed = max(height, width) * (_SURPLUS if box is None else _SURPLUS_OF_BOX)
+        needed = max(height, width) * (SURPLUS if box is None else _SURPLUS_OF_BOX)
         reduction = _reduce(image, min(cut[2] - cut[0], cut[3] - cut[1]) / needed)
         upright = _eight_bits(image if turn is None else image.transpose(turn))
         # libjpeg fills up the last column and row, which a turn makes the first.

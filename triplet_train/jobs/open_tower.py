@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
 from triplet_train.data.classes import evaluated_images
 from triplet_train.data.columns import types_of
+from triplet_train.data.conversion import WHITE
 from triplet_train.data.images import ImageTable
 from triplet_train.data.source import Source, open_source
+from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.embeddings.compute import at_once, embed_batches
 from triplet_train.embeddings.files import writing_all
 from triplet_train.embeddings.foreign_models import are_probabilities, remarks
@@ -26,6 +28,9 @@ from triplet_train.embeddings.table import (
     provenance,
 )
 from triplet_train.errors import RequestError
+from triplet_train.exports.exported import ExportedTower
+from triplet_train.exports.files import read_export
+from triplet_train.exports.output import exported_format
 from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.models.embedder import embedder_file, load_embedder
 from triplet_train.registry import SOURCES
@@ -37,11 +42,13 @@ class OpenTower:
     """A tower with its run.
 
     Attributes:
-        file: the `.keras` file.
-        tower: the loaded network.
-        run: the run of the file; None if it belongs to none.
+        file: the `.keras` file, or an exported tower.
+        tower: the loaded network: a Keras model or an `ExportedTower`.
+        run: the run of the file; None if it belongs to none, or is exported.
         config: the configuration of the run.
         any_model: accept a network that gives probabilities of classes.
+        classes: of the run, in the order of their labels; None: unknown.
+        exported: what an exported tower says about its checkpoint, for the files of its embeddings.
     """
 
     file: Path
@@ -49,6 +56,8 @@ class OpenTower:
     run: RunFolder | None
     config: Config | None
     any_model: bool = False
+    classes: list[str] | None = None
+    exported: dict[str, Any] = field(default_factory=dict)
 
     def split(self, request: SplitRequest, console: Console) -> tuple[Source, ImageTable]:
         """Open a data set and those images of a split that are evaluated.
@@ -66,6 +75,14 @@ class OpenTower:
         seed = self.config.seed if self.config else 0
         return source, evaluated_images(source.table(split), source.data, seed)
 
+    def unsplit(self, place: Path, *, strict: bool = False) -> ImageTable:
+        """Return the images of a folder or table, resized as in the run; see `unsplit_images`."""
+        data = self.config.data if self.config else None
+        policy = data.resize_policy if data else "pad"
+        background = data.background if data else WHITE
+        shape = self.tower.input_shape[1:]
+        return unsplit_images(place, shape, policy, background, strict=strict, data=data)
+
     def _source(self, request: SplitRequest, console: Console) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""
         given, classes = request.data_set(), request.classes
@@ -74,7 +91,7 @@ class OpenTower:
                 f"{self.file} does not belong to a run; name the data set with --dataset"
             )
         data = self.config.data.model_dump() if self.config else {}
-        classes_of_run = self.run.classes() if self.run else None
+        classes_of_run = self.classes
         if data and not _same_set(given.get("dataset"), data["dataset"]):
             classes_of_run = None
             data = {key: data[key] for key in ("data_dir", "resize_policy", "background")}
@@ -108,7 +125,7 @@ class OpenTower:
             files: path -> format.
             about: further metadata.
         """
-        metadata = provenance(self.file, images, self.config) | about
+        metadata = self._provenance(images) | about
         return writing_all(files, self.tower.output_shape[-1], metadata, types_of(images.columns))
 
     def tables(
@@ -123,7 +140,7 @@ class OpenTower:
         Raises:
             RequestError: the tower gives probabilities.
         """
-        metadata = provenance(self.file, images, self.config)
+        metadata = self._provenance(images)
         size = batch_size or at_once(self.config, images.image_shape)
         first = True
         for batch, vectors in embed_batches(self.tower, images, size, console):
@@ -136,6 +153,9 @@ class OpenTower:
         """Return all embeddings of `images` in one table, without the images."""
         return concatenated([replace(t, images=None) for t in self.tables(images, console)])
 
+    def _provenance(self, images: ImageTable) -> dict[str, Any]:
+        return provenance(self.file, images, self.config) | self.exported
+
     def _look_at(self, vectors: np.ndarray, console: Console) -> None:
         """Warn about unusual vectors. Raises RequestError for probabilities."""
         if are_probabilities(vectors) and not self.any_model:
@@ -144,6 +164,8 @@ class OpenTower:
                 f"{vectors.shape[1]:,} classes: they are positive and sum to 1. Save the network "
                 "without its last layers, or give --any-model to accept it"
             )
+        if isinstance(self.tower, ExportedTower):
+            return  # triplet-export has compared it with the tower
         for remark in remarks(self.tower, vectors):
             console.warn(f"{self.file}: {remark}")
 
@@ -153,13 +175,30 @@ def _same_set(name: str | None, other: str) -> bool:
     return name is None or name.split(":")[0] == other.split(":")[0]
 
 
+def tower_file(checkpoint: Path) -> Path:
+    """Find the `.keras` file of a checkpoint, see `embedder_file`, or an exported tower."""
+    return checkpoint if exported_format(checkpoint) else embedder_file(checkpoint)
+
+
 def open_tower(checkpoint: Path, *, any_model: bool = False) -> OpenTower:
-    """Load the tower of a run folder, a checkpoint or a `.keras` file.
+    """Load the tower of a run folder, a checkpoint, a `.keras` file or an export.
 
     Raises:
-        RequestError: no such checkpoint.
+        RequestError: no such checkpoint, or see `read_export`.
     """
-    file = embedder_file(checkpoint)
+    file = tower_file(checkpoint)
+    format = exported_format(file)
+    if format:
+        return _open_export(file, format)
     run = run_of(file)
     config = load_config(str(run.config)) if run else None
-    return OpenTower(file, load_embedder(file), run, config, any_model)
+    classes = run.classes() if run else None
+    return OpenTower(file, load_embedder(file), run, config, any_model, classes)
+
+
+def _open_export(file: Path, format: str) -> OpenTower:
+    tower = read_export(file, format)
+    about = tower.about
+    config = about["config"] and Config.model_validate(about["config"])
+    exported = {key: about[key] for key in ("checkpoint_sha256", "quantize")}
+    return OpenTower(file, tower, None, config, classes=about["classes"], exported=exported)

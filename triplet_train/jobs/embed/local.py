@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from triplet_train.console import Console
-from triplet_train.data.conversion import WHITE
 from triplet_train.data.images import ImageTable, shard_of
 from triplet_train.data.same_files import in_two_classes
-from triplet_train.data.unsplit_folder import root_of, unsplit_images
+from triplet_train.data.unsplit_folder import root_of
 from triplet_train.errors import RunError
 from triplet_train.jobs.embed.request import EmbedRequest
 from triplet_train.jobs.open_tower import OpenTower, open_tower
@@ -68,16 +67,10 @@ def _images(
         source, table = opened.split(request, console)
         doubles = source.in_two_classes([table.split]) if compare else []
     else:
-        data = opened.config.data if opened.config else None
-        policy = data.resize_policy if data else "pad"
-        background = data.background if data else WHITE
-        shape = opened.tower.input_shape[1:]
-        table = unsplit_images(
-            request.images, shape, policy, background, strict=request.strict, data=data
-        )
+        table = opened.unsplit(request.images, strict=request.strict)
         names = [table.class_names[label] for label in table.labels.tolist()]
         classes = {path: name for path, name in zip(table.ids, names, strict=True) if name}
-        root = root_of(request.images, data)
+        root = root_of(request.images, opened.config.data if opened.config else None)
         doubles = in_two_classes(root, classes, console) if compare else []
     return table, [*table.notes, *doubles]
 

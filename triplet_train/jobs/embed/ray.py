@@ -12,7 +12,7 @@ from triplet_train.errors import CommandError, RequestError, RunError
 from triplet_train.files import replacing
 from triplet_train.jobs.embed.local import write
 from triplet_train.jobs.embed.request import EmbedRequest
-from triplet_train.models.embedder import embedder_file
+from triplet_train.jobs.open_tower import tower_file
 
 
 def embed(request: EmbedRequest, console: Console) -> tuple[int, int]:
@@ -27,7 +27,7 @@ def embed(request: EmbedRequest, console: Console) -> tuple[int, int]:
     Raises:
         RequestError, RunError: see `local.write`.
     """
-    embedder_file(request.checkpoint)  # before a cluster is started
+    tower_file(request.checkpoint)  # before a cluster is started
     ray.init(log_to_driver=False, logging_level=logging.ERROR)
     logging.getLogger("ray.data").setLevel("WARNING")
     try:

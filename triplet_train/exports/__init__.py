@@ -1,0 +1,1 @@
+"""Trained towers in the formats of other programs. `formats/` has one file per format."""
