@@ -43,12 +43,18 @@ def test_roles_groups_and_distractors_hold_from_training_to_files(workplace, com
         assert "pairs ignored, being of one class and group: 8\n" in out
         return json.loads((workplace / "x.json").read_text())
 
-    checkpoint = evaluated("--checkpoint", "run", "--split", "query+bounding_box_test")
-    for name, split in (("q", "query"), ("g", "bounding_box_test")):
+    both = "query+bounding_box_test"
+    checkpoint = evaluated("--checkpoint", "run", "--split", both)
+    for name, split in (("all", both), ("q", "query"), ("g", "bounding_box_test")):
         files = ("--split", split, "--output", f"{name}.parquet")
         assert command(embed, "--checkpoint", "run", *files, "--quiet")[0] == 0
     assert set(read_table(workplace / "g.parquet").columns) == {"group", "role"}
     files = evaluated("--queries", "q.parquet", "--gallery", "g.parquet")
+    more = evaluated("--queries", "all.parquet", "--gallery", "g.parquet")
+    assert more["rows_without_part"] == 10  # the gallery among the queries
+    assert {name: more[name] for name in METRIC_NAMES} == {
+        name: files[name] for name in METRIC_NAMES
+    }
     logged = json.loads((workplace / "run/metrics.jsonl").read_text().splitlines()[-1])
     final = json.loads((workplace / "run/metrics.json").read_text())
     for found in (checkpoint, files, logged, final):

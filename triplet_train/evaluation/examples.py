@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triplet_train.data.columns import GROUP, ROLE, ROLES
+from triplet_train.data.columns import GALLERY, GROUP, QUERY, ROLES, roles_of
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
@@ -72,7 +72,12 @@ def _vectors(table: Table) -> np.ndarray:
 
 def _groups(tables: Sequence[Table]) -> list[np.ndarray]:
     """Numbers of the groups of each table."""
-    texts = [_texts(table, GROUP) for table in tables]
+    texts = [
+        np.array([text or "" for text in table.columns[GROUP].to_pylist()], np.str_)
+        if GROUP in table.columns
+        else np.full(len(table.labels), "")
+        for table in tables
+    ]
     names, numbers = np.unique(np.concatenate(texts), return_inverse=True)
     if len(names) and not names[0]:  # the empty text, which is no group, is sorted first
         numbers = numbers - 1
@@ -81,17 +86,7 @@ def _groups(tables: Sequence[Table]) -> list[np.ndarray]:
 
 def _roles(table: Table) -> tuple[np.ndarray, np.ndarray]:
     """True for queries, and true for images of the gallery."""
-    roles = _texts(table, ROLE)
-    wrong = np.setdiff1d(roles, ["", *ROLES])
-    if len(wrong):
-        raise RequestError(
-            f"the role of an image is {str(wrong[0])!r}; roles are {', '.join(ROLES)}"
-        )
-    return roles != "gallery", roles != "query"
-
-
-def _texts(table: Table, column: str) -> np.ndarray:
-    """The values of a column, empty where the table has none."""
-    if column not in table.columns:
-        return np.full(len(table.labels), "")
-    return np.array(table.columns[column].to_pylist(), dtype=np.str_)
+    roles = roles_of(table.columns, len(table.labels))
+    for role in set(roles).difference(ROLES):
+        raise RequestError(f"the role of an image is {role!r}; roles are {', '.join(ROLES)}")
+    return roles != GALLERY, roles != QUERY

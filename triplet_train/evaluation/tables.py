@@ -37,11 +37,6 @@ class TableEvaluation:
     images: ImageTable | None = None
     run: RunFolder | None = None
 
-    @property
-    def searched_table(self) -> EmbeddingTable:
-        """The gallery, or in leave-one-out the queries; `result.neighbours` refers to it."""
-        return self.queries if self.gallery is None else self.gallery
-
 
 def evaluate_tables(
     about: dict[str, str],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from triplet_train.console import Console
+from triplet_train.data.columns import GALLERY, QUERY, roles_of
 from triplet_train.embeddings.common_labels import names_of
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
@@ -105,9 +106,9 @@ def _has_names(table: EmbeddingTable) -> bool:
 
 
 def _shared_images(queries: EmbeddingTable, gallery: EmbeddingTable) -> int:
-    """Number of images with an id in common, and the data set or else the vector in common."""
-    place = {id_: row for row, id_ in enumerate(gallery.ids)}
-    rows = [row for row, id_ in enumerate(queries.ids) if id_ in place]
+    """Number of queries with the id of an image of the gallery, and its data set or vector."""
+    place = {gallery.ids[row]: row for row in _rows_but(QUERY, gallery)}
+    rows = [row for row in _rows_but(GALLERY, queries) if queries.ids[row] in place]
     sets = [table.metadata.get("dataset") for table in (queries, gallery)]
     if sets[0] == sets[1] is not None:
         return len(rows)
@@ -115,3 +116,9 @@ def _shared_images(queries: EmbeddingTable, gallery: EmbeddingTable) -> int:
     others = gallery.embeddings[[place[queries.ids[row]] for row in rows]]
     apart = np.linalg.norm(vectors - others, axis=1)
     return int((apart <= _SAME * np.linalg.norm(vectors, axis=1)).sum())
+
+
+def _rows_but(role: str, table: EmbeddingTable) -> list[int]:
+    """Rows whose role is another."""
+    rows: list[int] = np.flatnonzero(roles_of(table.columns, len(table.ids)) != role).tolist()
+    return rows
