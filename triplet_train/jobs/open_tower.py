@@ -32,8 +32,9 @@ from triplet_train.exports.exported import ExportedTower
 from triplet_train.exports.files import read_export
 from triplet_train.exports.output import exported_format
 from triplet_train.jobs.split_request import SplitRequest
-from triplet_train.models.embedder import embedder_file, load_embedder
+from triplet_train.models.embedder import load_embedder
 from triplet_train.registry import SOURCES
+from triplet_train.run.embedder_file import embedder_file
 from triplet_train.run.folder import RunFolder, run_of
 
 
