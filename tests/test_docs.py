@@ -65,7 +65,7 @@ def test_the_page_on_tfds_has_the_data_sets_of_the_installed_version():
 
 
 def test_the_configurations_on_the_pages_are_valid(tmp_path):
-    pages = ("README.md", "docs/configuration.md", "docs/towers.md")
+    pages = ("README.md", "docs/configuration.md", "docs/finetuning.md", "docs/towers.md")
     text = "\n".join((ROOT / name).read_text() for name in pages).replace(
         schema_as_yaml(names=False), ""
     )

@@ -1,5 +1,6 @@
 """Pages of the documentation are executed from top to bottom."""
 
+import json
 import os
 import re
 import shlex
@@ -18,7 +19,7 @@ from PIL import Image
 
 from tests.helpers.commands import changed
 from tests.helpers.made_sets import make_folder
-from tests.helpers.networks import TooLarge
+from tests.helpers.networks import TooLarge, application
 from tests.helpers.tables import table
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
@@ -63,7 +64,7 @@ def follow(page, command, *more, **names):
     """Run the steps of a page, with `more` after each triplet-train and `names` for its Python."""
     done = []
     folders = set()
-    data_dir = more[more.index("--data-dir") + 1] if more else None
+    data_dir = more[more.index("--data-dir") + 1] if "--data-dir" in more else None
     for step in STEPS.finditer(page.replace(" \\\n      ", " ")):
         python, file, yaml, line = step.groups()
         if python:
@@ -144,6 +145,22 @@ def test_the_page_on_data_is_true(workplace, command, data_dir, monkeypatch, wit
         "unseen_share",
         "from_disk",
     }
+
+
+@pytest.mark.slow
+def test_the_page_on_fine_tuning_is_true(workplace, command, without_pages):
+    application("MobileNetV2").save_weights("mobilenetv2.weights.h5")
+    for folder, classes in (("photos", "abcd"), ("more_photos", "abcdef")):
+        paths = [
+            f"{s}/{name}/{n}.jpg" for s in ("train", "test") for name in classes for n in range(4)
+        ]
+        make_folder(workplace / folder, paths, size=(32, 32))
+    page = read("finetuning.md").replace("[96, 96]", "[32, 32]")
+    small = changed("train.steps=4", "train.eval_every=2", "model.freeze_backbone=2")
+    done = follow(page, command, *small)
+    assert len([step for step in done if step.startswith("triplet-")]) == 5
+    environment = json.loads(Path("runs/more_photos/environment.json").read_text())
+    assert list(environment["pretrained_sha256"]) == ["model.init"]
 
 
 def test_the_page_on_the_configuration_is_true(workplace, command, data_dir):

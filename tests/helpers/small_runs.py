@@ -17,6 +17,7 @@ LABELS = np.repeat(np.arange(6), 10)
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 128, (60, 8, 8, 1)) + 20 * LABELS[:, None, None, None]
 IMAGES = table(PIXELS.astype(np.uint8), LABELS)
+LARGE = table(PIXELS.repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8), LABELS)
 
 
 def metrics(recall=0.5):
@@ -29,26 +30,22 @@ def recalls(*values):
     return lambda: metrics(next(left))
 
 
-def build_small(model, image_shape, *arguments, **options):
-    """The tower; one of keras.applications gets its images enlarged to the size that it takes."""
-    if model.tower not in APPLICATIONS:
-        return build_tower(model, image_shape, *arguments, **options)
-    images = keras.Input(image_shape, dtype="uint8")
-    large = keras.ops.repeat(keras.ops.repeat(images, 4, axis=1), 4, axis=2)
-    return keras.Model(images, build_tower(model, large.shape[1:], *arguments, **options)(large))
-
-
 def start(
     config,
     folder,
     *,
     resume=False,
     evaluate=metrics,
-    build=build_small,
+    build=build_tower,
     images=IMAGES,
     console=SILENT,
 ):
-    """The tower's weights at the end, and the state of training."""
+    """The tower's weights at the end, and the state of training.
+
+    A network of keras.applications gets the images enlarged to the size that it takes.
+    """
+    if config.model.tower in APPLICATIONS:
+        images = LARGE
     devices = choose_devices(config)
     if devices.chief:
         folder.mkdir(exist_ok=True)

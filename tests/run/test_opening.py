@@ -75,3 +75,15 @@ def test_a_killed_overwrite_leaves_a_run_or_a_folder_that_counts_as_empty(run, n
         if run.is_run():
             with pytest.raises(RequestError, match="holds a run"):
                 check(new)
+
+
+def test_a_run_without_a_checkpoint_starts_again_from_the_tower_that_it_started_from(run, new):
+    with opened(new, {"train": "abc"}, pretrained={"model.init": "its SHA-256"}):
+        pass
+    again = replace(new, resume=True)
+    for pretrained in ({"model.init": "its SHA-256"}, {}):  # it needs none with a checkpoint
+        with opened(again, {"train": "abc"}, pretrained=pretrained):
+            pass
+    other = opened(again, {"train": "abc"}, pretrained={"model.init": "another"})
+    with pytest.raises(RequestError, match="from another tower than model"), other:
+        pass

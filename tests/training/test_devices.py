@@ -40,6 +40,10 @@ CASES = {
     ],
     "semi-hard": ["loss.strategy=semi_hard"],
     "residual network": ["model.tower=resnet"],
+    "fine-tuning, microbatches": [
+        *("model.batch_norm=true", "model.init=of another run", "model.freeze_backbone=10"),
+        *("optimizer.backbone_rate=0.5", "optimizer.ema=0.9", "train.microbatch=3"),
+    ],
 }
 NAMES = list(CASES)
 
@@ -251,6 +255,9 @@ def test_devices_that_cannot_share_a_batch_are_refused():
     for tower in ("resnet", "MobileNet"):
         with pytest.raises(RequestError, match="batch normalisation"):
             _require_equal_shares(digits("train.microbatch=3", f"model={{tower: {tower}}}"), 2)
+    _require_equal_shares(
+        digits("train.microbatch=3", "model={batch_norm: true, init: of another run}"), 2
+    )
     with pytest.raises(RequestError, match=r"train\.jit_compile"):
         _require_equal_shares(digits("train.jit_compile=true"), 2)
     _require_equal_shares(digits("train.microbatch=12"), 4)

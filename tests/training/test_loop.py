@@ -9,11 +9,12 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from tests.helpers.networks import application
 from tests.helpers.run_contents import log_without_clock
-from tests.helpers.small_runs import LABELS, PIXELS, build_small, metrics, recalls, start
+from tests.helpers.small_runs import LABELS, PIXELS, metrics, recalls, start
 from tests.helpers.tables import table
 from triplet_train.console import SILENT, Console
 from triplet_train.data.batches import PKBatches
 from triplet_train.errors import RunError, Stopped
+from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
 from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
@@ -57,7 +58,7 @@ def stop_at(number):
 
 def with_keras_normalisation(*arguments, **options):
     """The tower as it was saved when Keras's own layer made the vectors' lengths one."""
-    tower = build_small(*arguments, **options)
+    tower = build_tower(*arguments, **options)
     dense = tower.layers[-2].output
     vectors = keras.layers.UnitNormalization(dtype="float32", name="embedding")(dense)
     return keras.Model(tower.input, vectors, name="embedder")
@@ -65,7 +66,7 @@ def with_keras_normalisation(*arguments, **options):
 
 def with_augmentation(*arguments, **options):
     """The tower behind a layer that shifts its images at random."""
-    tower = build_small(*arguments, **options)
+    tower = build_tower(*arguments, **options)
     images = keras.Input(tower.input_shape[1:], dtype="uint8")
     return keras.Model(images, tower(keras.layers.RandomTranslation(0.2, 0.2)(images)))
 
@@ -134,7 +135,7 @@ def with_kernel_times(factor):
     """A tower with its last kernel multiplied."""
 
     def build(*arguments, **options):
-        tower = build_small(*arguments, **options)
+        tower = build_tower(*arguments, **options)
         kernel = tower.layers[-2].kernel
         kernel.assign(factor * kernel)
         return tower
@@ -159,6 +160,71 @@ def test_a_run_whose_steps_change_nothing_fails(
     config = digits_config(*every, f"train.precision={precision}")
     with pytest.raises(RunError, match=message):
         start(config, tmp_path, build=with_kernel_times(factor))
+
+
+FINE_TUNING = [
+    *("model.init=of another run", "optimizer.backbone_rate=0.2", "optimizer.ema=0.5"),
+    *("optimizer.clip_norm=0.1", "loss.strategy=naive"),
+]
+
+
+@pytest.mark.parametrize(
+    "freeze, more",
+    [
+        (5, ["model.freeze_batch_norm=false"]),
+        pytest.param(2, ["train.microbatch=4"], marks=pytest.mark.slow),
+        pytest.param(7, ["train.precision=mixed_float16"], marks=pytest.mark.slow),
+    ],
+    ids=["at", "after", "before"],
+)
+def test_a_fine_tuned_run_that_stops_at_step_5_is_resumed_bit_for_bit(
+    tmp_path, digits_config, freeze, more
+):
+    """Before, as and after its backbone thaws."""
+    config = digits_config(*EVERYTHING, *FINE_TUNING, f"model.freeze_backbone={freeze}", *more)
+    whole, best = start(config, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        start(config, tmp_path / "broken", evaluate=stop_at(1))
+    resumed, state = start(config, tmp_path / "broken", resume=True)
+    assert state == best
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
+    for step in (4, 12):  # the averages, too
+        saved = [RunFolder(tmp_path / run).checkpoint(step) for run in ("whole", "broken")]
+        one, other = (keras.models.load_model(each.embedder).get_weights() for each in saved)
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_averages_are_evaluated_and_saved_and_the_weights_themselves_go_on(tmp_path, digits_config):
+    often = ["train.steps=3", "train.eval_every=1", "train.checkpoint_every=1", "train.keep=9"]
+    config = digits_config(*EVERYTHING, *often, "optimizer.ema=0.5", "loss.strategy=naive")
+    towers, evaluated = [], []
+
+    def build(*arguments, **options):
+        towers.append(build_tower(*arguments, **options))
+        return towers[0]
+
+    def evaluate():
+        evaluated.append([np.array(weight) for weight in towers[0].trainable_weights])
+        return metrics()
+
+    last, _ = start(config, tmp_path, evaluate=evaluate, build=build)
+    averages = None
+    for step in (1, 2, 3):
+        checkpoint = RunFolder(tmp_path).checkpoint(step)
+        saved = keras.models.load_model(checkpoint.embedder)
+        with np.load(checkpoint.optimizer) as arrays:
+            weights = [arrays[name] for name in arrays.files][-len(saved.trainable_weights) :]
+        averages = [0.5 * a + 0.5 * w for a, w in zip(averages or weights, weights, strict=True)]
+        given = zip(saved.trainable_weights, evaluated[step - 1], averages, strict=True)
+        for of_file, of_evaluation, expected in given:
+            np.testing.assert_array_equal(of_file, of_evaluation)
+            np.testing.assert_allclose(of_file, expected, rtol=1e-6, atol=1e-7)
+    for a, b in zip(weights, towers[0].trainable_weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(np.any(a != b) for a, b in zip(last, saved.get_weights(), strict=True))
 
 
 @pytest.mark.slow

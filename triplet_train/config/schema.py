@@ -423,8 +423,19 @@ class ModelConfig(Section):
     weights: AbsolutePath | None = Field(
         None, description="keras.applications: HDF5 file of weights without the top layers"
     )
-    freeze_backbone: bool = Field(
-        False, description="train the dense layer only, on features of the loaded weights"
+    init: AbsolutePath | None = Field(
+        None, description="a run, a checkpoint or a .keras file, whose tower goes on with this run"
+    )
+    freeze_backbone: bool | PositiveInt = Field(
+        False,
+        description="train the dense layer only, on features of the loaded weights; N: in the "
+        "first N steps",
+    )
+    freeze_batch_norm: bool | None = Field(
+        None,
+        validate_default=True,
+        description="batch normalisation uses its moving averages and does not change them; "
+        "default: true with weights, backbone or init",
     )
 
     @field_validator("filters")
@@ -486,14 +497,43 @@ class ModelConfig(Section):
             raise ValueError("must be an HDF5 file of weights, with a name that ends in .h5")
         return value
 
+    @field_validator("init")
+    @classmethod
+    def instead_of_weights(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("weights"):
+            raise ValueError("has weights of its own; set model.weights to null")
+        return value
+
     @field_validator("freeze_backbone")
     @classmethod
-    def frozen_with_weights(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and info.data.get("weights", "") is info.data.get("backbone", "") is None:
+    def frozen_with_weights(cls, value: bool | int, info: ValidationInfo) -> bool | int:
+        if value and not _is_pretrained(info):
             raise ValueError(
-                "needs model.weights or model.backbone; frozen at random weights it never learns"
+                "needs model.weights, model.backbone or model.init; a backbone frozen at random "
+                "weights learns nothing"
             )
         return value
+
+    @field_validator("freeze_batch_norm")
+    @classmethod
+    def statistics_to_keep(cls, value: bool | None, info: ValidationInfo) -> bool:
+        has = info.data.get("batch_norm", True)  # refused already
+        if value and not has:
+            raise ValueError(
+                f"{info.data.get('tower')} has no batch normalisation here; remove this key or set "
+                "it to null"
+            )
+        if value and not _is_pretrained(info):
+            raise ValueError(
+                "needs model.weights, model.backbone or model.init; the statistics of a new tower "
+                "must be learned"
+            )
+        return has and _is_pretrained(info) if value is None else value
+
+
+def _is_pretrained(info: ValidationInfo) -> bool:
+    """Return False if a tower starts from random weights. Keys refused before count as given."""
+    return any(info.data.get(key, "refused") is not None for key in ("weights", "backbone", "init"))
 
 
 class LossConfig(Section):
@@ -534,6 +574,16 @@ class OptimizerConfig(Section):
     warmup_steps: int = Field(0, ge=0, description="steps of linear growth to learning_rate")
     weight_decay: float = Field(0.0, ge=0, description="decoupled, as in AdamW")
     clip_norm: float | None = Field(None, gt=0, description="limit of the global gradient norm")
+    backbone_rate: float = Field(
+        1.0, gt=0, le=1, description="share of the learning rate for all before the dense layer"
+    )
+    ema: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="momentum of moving averages of the weights, such as 0.99; the averages are "
+        "evaluated and saved",
+    )
 
 
 class TrainConfig(Section):
@@ -692,6 +742,29 @@ class Config(Section):
                 f"none; remove {keys}"
             )
         return augment
+
+    @field_validator("optimizer")
+    @classmethod
+    def rate_of_a_trained_backbone(
+        cls, optimizer: OptimizerConfig, info: ValidationInfo
+    ) -> OptimizerConfig:
+        model = info.data.get("model")
+        if model and model.freeze_backbone is True and optimizer.backbone_rate != 1:
+            raise ValueError(
+                "backbone_rate is for a trained backbone, but model.freeze_backbone is true"
+            )
+        return optimizer
+
+    @field_validator("train")
+    @classmethod
+    def thaws(cls, train: TrainConfig, info: ValidationInfo) -> TrainConfig:
+        model = info.data.get("model")
+        if model and model.freeze_backbone is not True and model.freeze_backbone >= train.steps:
+            raise ValueError(
+                f"steps must be greater than model.freeze_backbone = {model.freeze_backbone}; to "
+                "keep the backbone frozen, set that to true"
+            )
+        return train
 
     @field_validator("train")
     @classmethod

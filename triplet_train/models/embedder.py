@@ -1,6 +1,7 @@
 """Loading of trained towers."""
 
 import os
+from pathlib import Path
 
 import keras
 

@@ -32,9 +32,6 @@ def build_tower(
     pixels itself, so that the saved model takes images as they are in the data set. Vectors are
     normalised in float32 under every precision; their length is 1 to 1e-7.
 
-    A frozen backbone runs in inference mode even while the head is trained: its moving averages do
-    not change, its random layers are off, and it is not differentiated.
-
     Args:
         model: the `model` section of a configuration.
         image_shape: (H, W, C).
@@ -58,9 +55,6 @@ def build_tower(
             layer.momentum = min(layer.momentum, _MOMENTUM)
     images = keras.Input(image_shape, dtype="uint8", name="image")
     x = backbone(images)
-    if model.freeze_backbone:
-        _freeze(backbone)
-        x = keras.ops.stop_gradient(x)
     if len(x.shape) == 4:
         x = _pooled(x, model.pooling, policy)
     if model.dropout:
@@ -73,15 +67,6 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the layers of a model, and those inside them, such as the layers of a block."""
     layers: list[keras.layers.Layer] = model._flatten_layers(include_self=False)
     return layers
-
-
-def _freeze(backbone: keras.Model) -> None:
-    """Make the backbone behave in training as in inference."""
-    backbone.trainable = False
-    for layer in all_layers(backbone):
-        layer.trainable = False  # batch normalisation then uses its moving averages
-        if hasattr(layer, "rate"):  # of dropout or of stochastic depth
-            layer.rate = 0.0  # an outer model overrides training=False with its own value
 
 
 def _pooled(

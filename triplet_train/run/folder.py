@@ -22,7 +22,8 @@ class CheckpointFolder:
     Attributes:
         path: the folder.
         embedder: the tower, a Keras model.
-        optimizer: arrays of the optimizer's variables by number, npz.
+        optimizer: arrays of the optimizer's variables by number, npz; with `optimizer.ema` also the
+            weights, since the tower has their averages.
         state: the fields of `TrainingState`, JSON.
     """
 

@@ -6,7 +6,7 @@ from triplet_train.config import Config, load_config
 from triplet_train.errors import RequestError
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
-from triplet_train.run.provenance import recorded_digests
+from triplet_train.run.provenance import recorded_digests, recorded_parent
 from triplet_train.run.request import TrainRequest
 
 # Keys that may change when a run is resumed: the steps and the choice of the best one stay the
@@ -82,6 +82,19 @@ def require_same_images(run: RunFolder, digests: dict[str, str]) -> None:
                 f"{run} was started with other images or labels in {split}, which cannot change on "
                 "--resume. Restore them, or start a new run with another --run-dir"
             )
+
+
+def require_same_parent(run: RunFolder, sha256: str | None) -> None:
+    """Raise RequestError if a run starts again from another tower than the one it started from.
+
+    Args:
+        sha256: of the tower of model.init; None if the run goes on from a checkpoint of its own.
+    """
+    if sha256 and sha256 != recorded_parent(run):
+        raise RequestError(
+            f"{run} was started from another tower than model.init has now, and has no checkpoint "
+            "yet; give --overwrite to start from this one"
+        )
 
 
 def _require_place(run: RunFolder) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from triplet_train.config import to_yaml
 from triplet_train.files import remove, remove_partial, write_text
-from triplet_train.run.guard import check, require_same_images
+from triplet_train.run.guard import check, require_same_images, require_same_parent
 from triplet_train.run.lock import locked
 from triplet_train.run.provenance import record_resumption, record_start
 from triplet_train.run.request import TrainRequest
@@ -25,7 +25,8 @@ def opened(
         digests, classes, gpus, pretrained: see `record_start`.
 
     Raises:
-        RequestError: see `check` and `require_same_images`; or another process is using the folder.
+        RequestError: see `check`, `require_same_images` and `require_same_parent`; or another
+            process is using the folder.
     """
     run = request.run
     run.path.mkdir(parents=True, exist_ok=True)
@@ -33,6 +34,7 @@ def opened(
         check(request)  # again, now that nobody else writes
         if request.resume:
             require_same_images(run, digests)
+            require_same_parent(run, (pretrained or {}).get("model.init"))
         for folder in (run.path, run.checkpoints, run.embeddings, run.plots, run.tensorboard):
             remove_partial(folder)
         if request.overwrite:

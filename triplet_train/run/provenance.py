@@ -56,6 +56,12 @@ def recorded_digests(run: RunFolder) -> dict[str, str]:
     return digests
 
 
+def recorded_parent(run: RunFolder) -> str | None:
+    """Return the SHA-256 of the tower that the run started from, if it was an earlier one."""
+    sha256: str | None = read_json(run.environment).get("pretrained_sha256", {}).get("model.init")
+    return sha256
+
+
 def _environment(gpus: Sequence[str]) -> dict[str, object]:
     return {
         "command": shlex.join(sys.argv),

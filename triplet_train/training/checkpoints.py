@@ -1,7 +1,7 @@
 """Checkpoints of a run: the newest few and the best."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from triplet_train.errors import RunError
 from triplet_train.files import first_line, remove, replacing, sha256
 from triplet_train.run.folder import CheckpointFolder, RunFolder
+from triplet_train.training.averages import averaged
 from triplet_train.training.state import TrainingState
 
 
@@ -22,13 +23,21 @@ class Checkpoints:
 
     Args:
         optimizer: built.
+        averaged_weights: weights whose moving averages the optimizer keeps. The saved tower has the
+            averages, and the file of the optimizer the weights themselves.
     """
 
     def __init__(
-        self, run: RunFolder, tower: keras.Model, optimizer: keras.Optimizer, keep: int
+        self,
+        run: RunFolder,
+        tower: keras.Model,
+        optimizer: keras.Optimizer,
+        keep: int,
+        averaged_weights: Sequence[keras.Variable] = (),
     ) -> None:
         self._run, self._keep = run, keep
         self._tower, self._optimizer = tower, optimizer
+        self._averaged_weights = averaged_weights
         self._damaged: set[int] = set()
 
     def steps(self) -> list[int]:
@@ -114,9 +123,13 @@ class Checkpoints:
                 shutil.copyfile(self._run.embedder, beside)
         self._point_to_best(best)
 
+    def _variables(self) -> list[keras.Variable]:
+        return [*self._optimizer.variables, *self._averaged_weights]
+
     def _write(self, folder: CheckpointFolder, state: TrainingState, is_best: bool) -> None:
-        self._tower.save(folder.embedder)
-        arrays = {str(i): v.numpy() for i, v in enumerate(self._optimizer.variables)}
+        arrays = {str(i): v.numpy() for i, v in enumerate(self._variables())}
+        with averaged(self._averaged_weights, self._optimizer):
+            self._tower.save(folder.embedder)
         np.savez(folder.optimizer, **arrays)
         if is_best:
             state.best_sha256 = sha256(folder.embedder)
@@ -125,7 +138,7 @@ class Checkpoints:
     def _load(self, folder: CheckpointFolder) -> TrainingState:
         saved = keras.models.load_model(folder.embedder, compile=False)
         self._tower.set_weights(saved.get_weights())
-        variables = self._optimizer.variables
+        variables = self._variables()
         with np.load(folder.optimizer, allow_pickle=False) as arrays:
             if len(arrays.files) != len(variables):  # Keras would only warn
                 raise ValueError(

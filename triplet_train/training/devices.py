@@ -253,8 +253,9 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
     if not _takes_microbatches(config, replicas) and (train.microbatch or share) < share:
         raise RequestError(
             "train.microbatch: several devices share the statistics of batch normalisation, which "
-            "excludes microbatches; leave out train.microbatch, or choose a tower without batch "
-            "normalisation (cnn with model.batch_norm: false, ConvNeXt, VGG)"
+            "excludes microbatches; leave out train.microbatch, set model.freeze_batch_norm, or "
+            "choose a tower without batch normalisation (cnn with model.batch_norm: false, "
+            "ConvNeXt, VGG)"
         )
     if train.jit_compile is True and replicas > 1:
         raise RequestError(
@@ -266,7 +267,8 @@ def _require_equal_shares(config: Config, replicas: int) -> None:
 def _takes_microbatches(config: Config, replicas: int) -> bool:
     """Return False if batch normalisation computes its statistics over several devices."""
     model = config.model
-    return replicas == 1 or model.freeze_backbone or not model.batch_norm
+    at_rest = model.freeze_backbone is True or model.freeze_batch_norm
+    return replicas == 1 or at_rest or not model.batch_norm
 
 
 def fewer_at_a_time(config: Config, replicas: int) -> str:

@@ -14,6 +14,7 @@ from triplet_train.errors import RunError, Stopped
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.registry import LOWER_IS_BETTER
 from triplet_train.training.augmentation import make_augmentation
+from triplet_train.training.averages import averaged
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.clock import Clock
@@ -23,8 +24,10 @@ from triplet_train.training.interruption import interruption
 from triplet_train.training.intervals import Intervals
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
+from triplet_train.training.phases import phases, trained_weights, weights_apart
 from triplet_train.training.state import Metrics, TrainingState, without_better
 from triplet_train.training.step import Step, make_step
+from triplet_train.training.trained_tower import TrainedTower
 from triplet_train.training.watch import Watch
 
 
@@ -56,14 +59,22 @@ def train(
     """
     config, run, devices = context.config, context.run, context.devices
     with devices.distribution.scope():
-        optimizer = make_optimizer(config.optimizer, config.train.steps, config.train.precision)
-        optimizer.build(tower.trainable_variables)
-    checkpoints = Checkpoints(run, tower, optimizer, config.train.keep)
+        weights = trained_weights(tower, config.model)
+        optimizer = make_optimizer(
+            config.optimizer,
+            config.train.steps,
+            config.train.precision,
+            weights_apart(tower, config),
+        )
+        optimizer.build(weights)
+    averaged_weights = weights if config.optimizer.ema else []
+    checkpoints = Checkpoints(run, tower, optimizer, config.train.keep, averaged_weights)
     warnings: list[str] = []
     state = checkpoints.restore(warnings.append) if context.resume else TrainingState()
     _require_same_step(context, state)
     intervals = Intervals(config.train)
     remaining = range(state.step + 1, intervals.last + 1)
+    beginning = {phase.steps[0]: phase for phase in phases(tower, config.model, remaining)}
     with ExitStack() as stack:
         stack.enter_context(devices.failures_explained(partial(_remedy, context, checkpoints)))
         interrupted = stack.enter_context(interruption())
@@ -71,19 +82,20 @@ def train(
         if devices.chief:
             log = stack.enter_context(_opened_log(context, checkpoints, state, warnings))
         watch = Watch(context, tower, images, checkpoints, state, log)
-        calls = make_calls(
-            context,
-            _step_maker(context, tower, optimizer),
-            images,
-            batches,
-            remaining,
-            intervals.next,
-            log.say if log else lambda _: None,
-        )
         clock = Clock(state.step)
         patience = config.train.patience
         ended = state.step == intervals.last or state.out_of_patience(patience)
         while not ended:
+            if phase := beginning.get(state.step + 1):
+                calls = make_calls(
+                    context,
+                    _step_maker(context, phase.tower, optimizer),
+                    images,
+                    batches,
+                    phase.steps,
+                    intervals.next,
+                    log.say if log else lambda _: None,
+                )
             with clock.waiting(), watch.reading(state.step + 1):
                 steps, call = next(calls)
             # Read before the step, which passes it to all workers: they stop after the same step.
@@ -98,8 +110,8 @@ def train(
             due = intervals.due(steps)
             if due.check or stopping:
                 numbers = watch.check()
-            if steps[0] == remaining[0] and not due.log:
-                clock = Clock(step)  # without the compilation of the first step
+            if steps[0] in beginning and not due.log:
+                clock = Clock(step)  # without the compilation of a phase's first step
             if log:
                 log.steps_done(len(steps))
                 if due.log:
@@ -109,7 +121,10 @@ def train(
                 with clock.paused():
                     is_best = False
                     if due.evaluate and evaluate:
-                        is_best = _evaluate(context, evaluate, coverage, checkpoints, state, log)
+                        with averaged(averaged_weights, optimizer):
+                            is_best = _evaluate(
+                                context, evaluate, coverage, checkpoints, state, log
+                            )
                     ended |= state.out_of_patience(patience)
                     if due.save or is_best or stopping or ended:
                         log.flush()  # first: after a power cut the log reaches to the checkpoint
@@ -128,9 +143,9 @@ def train(
 
 
 def _step_maker(
-    context: Context, tower: keras.Model, optimizer: keras.Optimizer
+    context: Context, tower: TrainedTower, optimizer: keras.Optimizer
 ) -> Callable[[bool], Step]:
-    """Return a function of `jit_compile` that makes the step of the run."""
+    """Return a function of `jit_compile` that makes the step of a phase."""
     config = context.config
     make = partial(
         make_step,

@@ -9,11 +9,15 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from triplet_train.training.trained_tower import TrainedTower
+
 Gradients = list[tf.Tensor]
 Backpropagate = Callable[[tf.Tensor], Gradients]
 
 
-def embed_whole(tower: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, Backpropagate]:
+def embed_whole(
+    tower: keras.Model | TrainedTower, images: tf.Tensor
+) -> tuple[tf.Tensor, Backpropagate]:
     """Return embeddings of `images`, and a function from their gradient to that of the weights."""
     with tf.GradientTape() as tape:
         embeddings = tower(images, training=True)
@@ -24,7 +28,10 @@ def embed_whole(tower: keras.Model, images: tf.Tensor) -> tuple[tf.Tensor, Backp
 
 
 def embed_in_microbatches(
-    tower: keras.Model, images: tf.Tensor, size: int, prepare: Callable[[tf.Tensor], None]
+    tower: keras.Model | TrainedTower,
+    images: tf.Tensor,
+    size: int,
+    prepare: Callable[[tf.Tensor], None],
 ) -> tuple[tf.Tensor, Backpropagate]:
     """Return the same as `embed_whole`, with the activations of `size` images at a time.
 

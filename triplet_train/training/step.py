@@ -13,6 +13,7 @@ from triplet_train.training.augmentation import Augment
 from triplet_train.training.devices import Devices
 from triplet_train.training.microbatches import embed_in_microbatches, embed_whole
 from triplet_train.training.randomness import LAYERS, LOSS, fold, step_key
+from triplet_train.training.trained_tower import TrainedTower
 
 
 class StepMetrics(NamedTuple):
@@ -53,7 +54,7 @@ Step = Any  # a traced function; its arguments are those that `make_step` names
 
 
 def make_step(
-    tower: keras.Model,
+    tower: keras.Model | TrainedTower,
     optimizer: keras.Optimizer,
     strategy: MiningFunction,
     devices: Devices,
@@ -78,7 +79,8 @@ def make_step(
     (seed, step), so that a step can be repeated in isolation.
 
     Args:
-        optimizer: already built, since a loss-scale optimizer would create its variables again.
+        optimizer: already built for these weights and perhaps more, since a loss-scale optimizer
+            would create its variables again.
         microbatch: images in the tower at a time; None: all.
     """
     seed_states = _seed_states(tower)
@@ -129,7 +131,8 @@ def make_step(
             stopping,
         )
         # Keras sums over the replicas once more.
-        optimizer.apply([gradient / replicas for gradient in gradients])
+        summands = [gradient / replicas for gradient in gradients]
+        optimizer.apply(summands, tower.trainable_variables)
         return metrics
 
     @tf.function(jit_compile=jit_compile, autograph=False)
@@ -173,7 +176,7 @@ def _loss_scale(optimizer: keras.Optimizer) -> tf.Tensor:
     return tf.convert_to_tensor(optimizer.scale_loss(tf.constant(1.0)))
 
 
-def _seed_states(tower: keras.Model) -> list[keras.Variable]:
+def _seed_states(tower: keras.Model | TrainedTower) -> list[keras.Variable]:
     """Return the states of layers that draw random numbers, such as dropout, in model order."""
     weights = {id(weight) for weight in tower.weights}
     return [variable for variable in tower.variables if id(variable) not in weights]

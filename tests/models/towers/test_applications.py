@@ -1,4 +1,4 @@
-"""The networks of keras.applications as towers: scaling, weights from a file, a frozen backbone."""
+"""The networks of keras.applications as towers: scaling, and weights from a file."""
 
 import inspect
 
@@ -8,15 +8,12 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.networks import application
-from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
+from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
-from triplet_train.losses.mining.strategy import make_strategy
-from triplet_train.models.tower import BACKBONE, _freeze, build_tower
+from triplet_train.models.tower import BACKBONE, build_tower
 from triplet_train.models.towers.applications import _SCALING, _scaled
 from triplet_train.registry import APPLICATIONS, TOWERS
-from triplet_train.training.devices import Devices
-from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.step import _seed_states, make_step
+from triplet_train.training.step import _seed_states
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
 FAMILIES = {
@@ -24,7 +21,6 @@ FAMILIES = {
     for name, module in vars(keras.applications).items()
     if inspect.ismodule(module) and name != "imagenet_utils"
 }
-ALONE = Devices(tf.distribute.get_strategy(), 1, 1, True, "one")
 
 
 def backbone_of(tower):
@@ -60,10 +56,6 @@ def efficientnet():
     deviation = np.array([0.229, 0.224, 0.225])
     layer.set_weights([np.array([0.485, 0.456, 0.406]), deviation, np.array(0)])
     return network
-
-
-def frozen(weights, **options):
-    return ModelConfig(tower="MobileNet", weights=weights, freeze_backbone=True, **options)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -208,46 +200,6 @@ def test_published_weights_of_efficientnet_give_the_features_of_keras(
     np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_only_the_head_of_a_frozen_tower_moves_and_is_differentiated(weights, mobilenet):
-    tower = build_tower(frozen(weights, embedding_dim=5), (32, 32, 3))
-    optimizer = make_optimizer(OptimizerConfig(schedule="constant"), 10, "float32")
-    optimizer.build(tower.trainable_variables)
-    head = tower.layers[-2]
-    assert [id(v) for v in tower.trainable_variables] == [id(v) for v in head.variables]
-    assert len(optimizer.variables) == 2 + 2 * len(head.variables)  # iteration, rate; Adam's two
-    step = make_step(tower, optimizer, make_strategy(LossConfig()), ALONE, seed=0)
-    before = [np.array(weight) for weight in head.weights]
-    arguments = tf.constant(0), tf.constant(0), tf.constant(COLOUR), tf.constant([0, 0, 0, 1, 1, 1])
-    for _ in range(3):
-        step(*arguments)
-    for old, new in zip(before, head.weights, strict=True):
-        assert np.any(old != new)
-    for still, saved in zip(backbone_of(tower).weights, mobilenet.weights, strict=True):
-        np.testing.assert_array_equal(still, saved)  # moving averages among them
-    operations = {
-        node.type for node in step.get_concrete_function(*arguments).graph.get_operations()
-    }
-    assert "Conv2D" in operations and not any("Backprop" in kind for kind in operations)
-
-
-@pytest.mark.slow
-def test_a_frozen_backbone_gives_the_same_in_training_as_at_rest(efficientnet, tmp_path):
-    efficientnet.save_weights(tmp_path / "some.weights.h5")
-    path = str(tmp_path / "some.weights.h5")
-    model = ModelConfig(tower="EfficientNetB0", weights=path, freeze_backbone=True)
-    tower = build_tower(model, (32, 32, 3))  # which has dropout inside
-    np.testing.assert_array_equal(tower(COLOUR, training=True), tower(COLOUR, training=False))
-
-
-@pytest.mark.slow
-def test_a_frozen_tower_loads_in_safe_mode_and_stays_frozen(weights, tmp_path):
-    tower = build_tower(frozen(weights), (32, 32, 3), "mixed_bfloat16")
-    tower.save(tmp_path / "embedder.keras")
-    loaded = keras.models.load_model(tmp_path / "embedder.keras", safe_mode=True)
-    np.testing.assert_array_equal(loaded(COLOUR, training=True), tower(COLOUR))
-    assert len(loaded.trainable_variables) == 2
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_every_application_builds_draws_by_seed_alone_and_loads_in_safe_mode(name, tmp_path):
@@ -273,8 +225,6 @@ def test_every_application_builds_draws_by_seed_alone_and_loads_in_safe_mode(nam
     tower.save(tmp_path / "embedder.keras")
     loaded = keras.models.load_model(tmp_path / "embedder.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(images), tower(images))
-    _freeze(network)
-    np.testing.assert_array_equal(network(images, training=True), network(images))
     fresh = build()
     fresh.set_weights(loaded.get_weights())  # like a resumed run
     np.testing.assert_array_equal(fresh(images), tower(images))

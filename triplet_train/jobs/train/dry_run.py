@@ -18,11 +18,14 @@ from triplet_train.files import replacing
 from triplet_train.jobs.train.held_out import hold_out
 from triplet_train.jobs.train.images import require_colours, run_images
 from triplet_train.jobs.train.messages import early_end
+from triplet_train.jobs.train.parent import parent_of
+from triplet_train.models.earlier_tower import take_weights
 from triplet_train.models.keras_file import read_backbone
 from triplet_train.models.tower import build_tower
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
 from triplet_train.training.randomness import step_key
+from triplet_train.training.trained_tower import TrainedTower
 
 
 def dry_run(config: Config, console: Console, preview: Path | None = None) -> str:
@@ -58,6 +61,10 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     else:
         facts += [f"{'':11s}not on disk; a run would download it first"]
     tower = build_tower(config.model, source.image_shape, config.train.precision)
+    if parent := parent_of(config):
+        facts += [f"init       {parent}"]
+        differences = [*parent.changed, *take_weights(tower, parent.file)]
+        facts += [f"{'':11s}{line}" for line in differences]
     height, width, channels = source.image_shape
     facts += [
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
@@ -70,7 +77,7 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         *(f"{'':11s}{line}" for line in early_end(config)),
         f"tower      {config.model.tower}: {height} x {width} x {channels} -> "
         f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
-        + (f", {_trainable(tower):,} trained" if config.model.freeze_backbone else ""),
+        + _trained(tower, config),
     ]
     if config.model.tower == "keras" and config.model.backbone:
         facts.append(f"backbone   {read_backbone(config.model.backbone, config.model.input_range)}")
@@ -116,5 +123,14 @@ def _write_preview(config: Config, images: ImageTable, file: Path) -> None:
         preview_sheet(batch, labels, images.class_names).save(beside)
 
 
-def _trainable(tower: keras.Model) -> int:
-    return sum(math.prod(weight.shape) for weight in tower.trainable_weights)
+def _trained(tower: keras.Model, config: Config) -> str:
+    """Name the parameters that are trained if a part of the tower is at rest."""
+    model, clauses = config.model, ""
+    if model.freeze_backbone:
+        head = TrainedTower(tower, frozen=True).trainable_variables
+        clauses = f", {sum(math.prod(weight.shape) for weight in head):,} trained"
+        if model.freeze_backbone is not True:
+            clauses += f" in the first {model.freeze_backbone:,} steps"
+    if model.freeze_batch_norm:
+        clauses += ", batch statistics at rest"
+    return clauses

@@ -15,8 +15,10 @@ from triplet_train.jobs.train.end import export_and_evaluate, is_finished
 from triplet_train.jobs.train.held_out import HeldOut, hold_out
 from triplet_train.jobs.train.images import require_colours, run_images
 from triplet_train.jobs.train.messages import announce, ending, nothing_to_resume
+from triplet_train.jobs.train.parent import parent_needed
 from triplet_train.jobs.train.pretrained import pretrained_digests, starting_model
 from triplet_train.jobs.train.zero_features import zero_features
+from triplet_train.models.earlier_tower import take_weights
 from triplet_train.models.tower import build_tower
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
@@ -71,14 +73,22 @@ def _run(context: Context, changed: dict[str, str]) -> str:
             config.train.precision,
             synchronized=devices.replicas > 1,
         )
+        parent = parent_needed(context)
+        differences = take_weights(tower, parent.file) if parent else []
     if not devices.chief:
         (training,) = cached([images.training], config.data, console)
         train(context, tower, training, batches, None)
         return f"done; the chief writes {run}"
     training, evaluated = cached([images.training, images.evaluated], config.data, console)
     pretrained = pretrained_digests(config.model)
+    if parent:
+        pretrained["model.init"] = parent.sha256
     with opened(context, digests, source.classes, gpu_names(), pretrained):
         announce(context, training, evaluated, batches, changed)
+        if parent:
+            console.say(f"starting from {parent}")
+            for line in [*parent.changed, *differences]:
+                console.say(f"  {line}")
         if not console.quiet:  # it takes a while
             for line in (*held_out.notes(), *source.in_two_classes(config.used_splits)):
                 console.say(line)

@@ -7,6 +7,7 @@ from pathlib import Path
 from triplet_train.config import config_name, load_config
 from triplet_train.errors import RequestError
 from triplet_train.files import refuse_file
+from triplet_train.jobs.train.parent import parent_needed
 from triplet_train.jobs.train.pretrained import require_pretrained
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
@@ -31,7 +32,8 @@ def make_request(
         data_dir: of TFDS; overrides data.data_dir.
 
     Raises:
-        RequestError: the configuration is wrong, or see `check` and `require_pretrained`.
+        RequestError: the configuration is wrong, or see `check`, `require_pretrained` and
+            `parent_of`.
     """
     overrides = list(overrides)
     if data_dir is not None:
@@ -42,6 +44,7 @@ def make_request(
     request = TrainRequest(loaded, run, resume, overwrite)
     check(request)
     require_pretrained(request)
+    parent_needed(request)
     return request
 
 
