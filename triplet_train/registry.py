@@ -186,12 +186,14 @@ TOWERS = {
     "cnn": Tower("a conv block (3x3, 2x2 max pool, ReLU) per entry of filters", [32, 64], None),
     "resnet": Tower("a stage (two residual blocks) per entry of filters", [16, 32, 64], True),
     "keras": Tower("the saved Keras model of backbone, a .keras file", None, True),
+    "keras_hub": Tower("the preset of KerasHub that backbone names", None, True),
     **{
         name: Tower("of keras.applications", None, name not in (*CONVNEXT, *VGG))
         for name in APPLICATIONS
     },
 }
 
+IMAGENET = "imagenet"  # model.weights: those that Keras publishes for keras.applications
 # Pixels that a network of Keras expects (model.input_range): the lowest and the highest.
 INPUT_RANGES = {"0-255": (0.0, 255.0), "0-1": (0.0, 1.0), "-1-1": (-1.0, 1.0)}
 

@@ -25,6 +25,7 @@ from triplet_train.config.choices import OneOf
 from triplet_train.registry import (
     APPLICATIONS,
     FORMATS,
+    IMAGENET,
     SOURCES,
     STRATEGIES,
     TOWERS,
@@ -96,6 +97,7 @@ def largest_divisor(number: int, most: int) -> int:
 PositiveInt = Annotated[int, Field(ge=1, lt=2**31)]
 Width = Annotated[int, Field(ge=1, le=2**14)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Weights = Annotated[str, AfterValidator(lambda name: name if name == IMAGENET else _absolute(name))]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Colour = Annotated[
@@ -124,6 +126,7 @@ _NUMBERED = {
     "tpr_at_fpr_": "false_accept_rates",
 }
 METRIC_KEYS = (*_NUMBERED.values(), "nmi")
+_BACKBONES = {"keras": "a .keras file", "keras_hub": "a preset of KerasHub, or its folder"}
 _BYTES = TypeAdapter(ByteSize)
 _CLASS_LIST: TypeAdapter[list[int | str]] = TypeAdapter(ClassList)
 
@@ -410,18 +413,21 @@ class ModelConfig(Section):
         "cnn: none, the map is flattened",
     )
     dropout: Fraction = Field(0.0, description="rate of the dropout before the dense layer")
-    backbone: AbsolutePath | None = Field(
+    backbone: str | None = Field(
         None,
         validate_default=True,
-        description="keras only, and required there: a .keras file, from images to vectors or maps",
+        description="keras: a .keras file, from images to vectors or maps; keras_hub: a preset, "
+        "hf://..., or the folder of one",
     )
     input_range: Literal["0-255", "0-1", "-1-1"] | None = Field(
         None,
         description="keras only: the pixels that the network expects; default: as its first layers "
         "tell",
     )
-    weights: AbsolutePath | None = Field(
-        None, description="keras.applications: HDF5 file of weights without the top layers"
+    weights: Weights | None = Field(
+        None,
+        description="keras.applications: imagenet, which Keras downloads once, or an HDF5 file of "
+        "weights without the top layers",
     )
     init: AbsolutePath | None = Field(
         None, description="a run, a checkpoint or a .keras file, whose tower goes on with this run"
@@ -469,13 +475,16 @@ class ModelConfig(Section):
     @classmethod
     def backbone_of_the_tower(cls, value: str | None, info: ValidationInfo) -> str | None:
         tower = info.data.get("tower")
-        if tower == "keras" and value is None:
-            raise ValueError("is required for keras: a .keras file")
-        if value and tower not in (None, "keras"):
-            raise ValueError(f"is for tower keras only, not for {tower}")
-        if value and not value.endswith(".keras"):
+        if tower not in _BACKBONES:
+            if value and tower:
+                raise ValueError(f"is for tower {either(_BACKBONES)} only, not for {tower}")
+            return value
+        if not value:
+            raise ValueError(f"is required for {tower}: {_BACKBONES[tower]}")
+        if tower == "keras" and not value.endswith(".keras"):
             raise ValueError("must be a saved Keras model, with a name that ends in .keras")
-        return value
+        is_path = "://" not in value and ("/" in value or Path(value).is_dir())
+        return _absolute(value) if tower == "keras" or is_path else value
 
     @field_validator("input_range")
     @classmethod
@@ -493,8 +502,10 @@ class ModelConfig(Section):
             return value
         if tower not in APPLICATIONS:
             raise ValueError(f"is for the networks of keras.applications, not for {tower}")
-        if not value.endswith(".h5"):
-            raise ValueError("must be an HDF5 file of weights, with a name that ends in .h5")
+        if value != IMAGENET and not value.endswith(".h5"):
+            raise ValueError(
+                "must be imagenet or an HDF5 file of weights, with a name that ends in .h5"
+            )
         return value
 
     @field_validator("init")

@@ -7,6 +7,8 @@ import keras
 
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
+from triplet_train.models.hub import keras_hub
+from triplet_train.models.keras_file import uses_keras_hub
 from triplet_train.run.embedder_file import embedder_file
 
 
@@ -44,8 +46,10 @@ def load_model(file: Path) -> keras.Model:
     """Load a `.keras` file in safe mode, without its optimizer.
 
     Raises:
-        RequestError: Keras cannot load it.
+        RequestError: Keras cannot load it, or it needs KerasHub, which is not installed.
     """
+    if uses_keras_hub(file):
+        keras_hub(f"{file}")
     try:
         return keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many types for damaged files

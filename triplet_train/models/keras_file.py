@@ -12,6 +12,7 @@ import numpy as np
 
 from triplet_train.errors import RequestError
 from triplet_train.files import first_line
+from triplet_train.models.hub import require_keras_hub
 from triplet_train.registry import INPUT_RANGES
 
 # Scaled pixels reach at least and at most as far from each other and from zero. Those of ImageNet
@@ -76,6 +77,8 @@ def read_backbone(path: str, input_range: str | None = None) -> KerasFile:
     if not file.is_file():
         raise RequestError(f"model.backbone: no file {file}")
     model = read_config(file)
+    if any(map(_is_of_hub, _parts(model))):
+        require_keras_hub(f"model.backbone: {file}")
     foreign = _foreign_parts(model)
     if foreign:
         raise RequestError(
@@ -131,6 +134,15 @@ def read_config(file: Path) -> dict[str, Any]:
     return config
 
 
+def uses_keras_hub(file: Path) -> bool:
+    """Return True if the model in a `.keras` file has parts of KerasHub. Raises RequestError."""
+    return any(map(_is_of_hub, _parts(read_config(file))))
+
+
+def _is_of_hub(part: dict[str, Any]) -> bool:
+    return str(part.get("registered_name")).startswith("keras_hub>")
+
+
 def _odd(file: Path, what: str) -> RequestError:
     return RequestError(
         f"model.backbone: {file} {what}; a backbone is a functional or sequential Keras model from "
@@ -144,6 +156,8 @@ def _foreign_parts(config: Any) -> list[str]:
     for part in _parts(config):
         name, module = str(part["class_name"]), str(part.get("module"))
         own = module.partition(".")[0] in ("keras", "builtins", "None")
+        if _is_of_hub(part):
+            continue
         if name.endswith("Lambda") or not own or ">" in str(part.get("registered_name")):
             names.append(str(part.get("registered_name") or name))
     return list(dict.fromkeys(names))

@@ -21,10 +21,7 @@ def embed_whole(
     """Return embeddings of `images`, and a function from their gradient to that of the weights."""
     with tf.GradientTape() as tape:
         embeddings = tower(images, training=True)
-    weights = tower.trainable_variables
-    return embeddings, lambda gradient: tape.gradient(
-        embeddings, weights, output_gradients=gradient
-    )
+    return embeddings, lambda gradient: _gradients(tape, tower, embeddings, gradient)
 
 
 def embed_in_microbatches(
@@ -70,9 +67,7 @@ def embed_in_microbatches(
         def add(part: tf.Tensor, *sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
             with tf.GradientTape() as tape:
                 embedded = forward(part)
-            share = tape.gradient(
-                embedded, tower.trainable_variables, output_gradients=rows(gradient, part)
-            )
+            share = _gradients(tape, tower, embedded, rows(gradient, part))
             return (part + 1, *(a + b for a, b in zip(sums, share, strict=True)))
 
         zeros = [tf.zeros(weight.shape, weight.dtype) for weight in tower.trainable_variables]
@@ -82,3 +77,20 @@ def embed_in_microbatches(
         return list(done[1:])
 
     return embeddings, backpropagate
+
+
+def _gradients(
+    tape: tf.GradientTape, tower: keras.Model, embeddings: tf.Tensor, gradient: tf.Tensor
+) -> Gradients:
+    """Propagate the gradient of the embeddings back to the weights.
+
+    Transformers look up the embeddings of positions, which gives sparse gradients, and may have
+    tokens that they do not use.
+    """
+    found = tape.gradient(
+        embeddings,
+        tower.trainable_variables,
+        output_gradients=gradient,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return [tf.convert_to_tensor(each) for each in found]

@@ -11,6 +11,7 @@ from tests.helpers.networks import application
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.tower import BACKBONE, build_tower
+from triplet_train.models.towers import applications
 from triplet_train.models.towers.applications import _SCALING, _scaled
 from triplet_train.registry import APPLICATIONS, TOWERS
 from triplet_train.training.step import _seed_states
@@ -177,6 +178,45 @@ def test_a_file_that_does_not_fit_is_refused_by_its_path_and_what_was_expected(
     expected = f"{file} does not hold the weights of MobileNet without its top .*{hint}"
     with pytest.raises(RequestError, match=expected):
         build_tower(ModelConfig(tower="MobileNet", weights=str(file)), (32, 32, channels))
+
+
+def test_published_weights_are_taken_from_the_cache_of_keras_or_their_place_is_named(
+    mobilenet, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(applications, "keras_home", lambda: str(tmp_path))
+    monkeypatch.setattr(applications.file_utils, "get_file", no_network)
+    model = ModelConfig(tower="MobileNet", weights="imagenet")
+    file = tmp_path / "models/mobilenet_1_0_224_tf_no_top.h5"
+    before = keras.config.dtype_policy()
+    with pytest.raises(RequestError, match=rf"no_top\.h5 in {file.parent}, .* copy it to {file}"):
+        build_tower(model, (32, 32, 3), "mixed_bfloat16")
+    assert applications.file_utils.get_file is no_network
+    assert keras.config.dtype_policy() == before
+    file.parent.mkdir()
+    mobilenet.save(file)
+    loaded = backbone_of(build_tower(model, (32, 32, 3)))
+    for weight, saved in zip(loaded.weights, mobilenet.weights, strict=True):
+        np.testing.assert_array_equal(weight, saved)
+
+
+def no_network(name, url, **options):
+    raise Exception(f"URL fetch failure on {url}: None -- [Errno -2] no such host")
+
+
+def test_published_weights_are_for_colour_images():
+    with pytest.raises(RequestError, match=r"not 1; set data\.channels: 3"):
+        applications.published_weights("MobileNet", (32, 32, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_keras_publishes_weights_for_every_network(name):
+    weights = applications.published_weights(name, (224, 224, 3))
+    assert weights.url.startswith("https://storage.googleapis.com/tensorflow/keras-app") or (
+        weights.url.startswith("https://storage.googleapis.com/keras-applications/")
+    )
+    assert weights.file.name.endswith(".h5") and "no" in weights.file.name
+    assert weights.file.parent.name == "models" and weights.options["cache_subdir"] == "models"
 
 
 @pytest.mark.slow

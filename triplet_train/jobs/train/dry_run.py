@@ -22,6 +22,8 @@ from triplet_train.jobs.train.parent import parent_of
 from triplet_train.models.earlier_tower import take_weights
 from triplet_train.models.keras_file import read_backbone
 from triplet_train.models.tower import build_tower
+from triplet_train.models.towers.applications import published_weights
+from triplet_train.registry import IMAGENET
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.devices import choose_devices, kind_of_devices
 from triplet_train.training.randomness import step_key
@@ -60,12 +62,6 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         facts += [f"{'':11s}{line}" for line in doubles]
     else:
         facts += [f"{'':11s}not on disk; a run would download it first"]
-    tower = build_tower(config.model, source.image_shape, config.train.precision)
-    if parent := parent_of(config):
-        facts += [f"init       {parent}"]
-        differences = [*parent.changed, *take_weights(tower, parent.file)]
-        facts += [f"{'':11s}{line}" for line in differences]
-    height, width, channels = source.image_shape
     facts += [
         f"batch      {size} images: {batch.classes} classes x {batch.per_class} of each"
         + (", every class equally often" if batch.sampling == "classes" else "")
@@ -75,12 +71,8 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         f"best step  by {config.evaluation.best_metric} of {config.data.eval_split}, every "
         f"{config.train.eval_every:,} steps",
         *(f"{'':11s}{line}" for line in early_end(config)),
-        f"tower      {config.model.tower}: {height} x {width} x {channels} -> "
-        f"{config.model.embedding_dim}, {tower.count_params():,} parameters"
-        + _trained(tower, config),
+        *_tower(config, source.image_shape),
     ]
-    if config.model.tower == "keras" and config.model.backbone:
-        facts.append(f"backbone   {read_backbone(config.model.backbone, config.model.input_range)}")
     if preview:
         if not source.ready:
             raise RequestError(
@@ -90,6 +82,30 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
         _write_preview(config, images, preview)
         facts.append(f"preview    {preview}")
     return to_yaml(config) + "\n" + "".join(f"# {fact}\n" for fact in facts)
+
+
+def _tower(config: Config, shape: tuple[int, int, int]) -> list[str]:
+    """Describe the tower, without a download."""
+    model, precision = config.model, config.train.precision
+    heading = f"tower      {model.tower}: {' x '.join(map(str, shape))} -> {model.embedding_dim}"
+    if model.tower == "keras_hub" and not Path(model.backbone or "").is_dir():
+        return [heading, f"backbone   {model.backbone}, which only a run loads, or downloads first"]
+    facts = []
+    if model.tower == "keras" and model.backbone:
+        facts.append(f"backbone   {read_backbone(model.backbone, model.input_range)}")
+    if model.weights == IMAGENET:
+        weights = published_weights(model.tower, shape)
+        missing = f" is not on disk; a run would download {weights.url} first"
+        facts.append(f"weights    {weights.file}{missing * (not weights.file.is_file())}")
+        if not weights.file.is_file():
+            model = model.model_copy(update={"weights": None})
+    tower = build_tower(model, shape, precision)
+    if parent := parent_of(config):
+        facts.append(f"init       {parent}")
+        differences = [*parent.changed, *take_weights(tower, parent.file)]
+        facts += [f"{'':11s}{line}" for line in differences]
+    counts = f", {tower.count_params():,} parameters{_trained(tower, config)}"
+    return [heading + counts, *facts]
 
 
 def _split(use: str, table: ImageTable, config: Config, held: bool) -> list[str]:

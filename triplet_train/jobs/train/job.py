@@ -20,6 +20,8 @@ from triplet_train.jobs.train.pretrained import pretrained_digests, starting_mod
 from triplet_train.jobs.train.zero_features import zero_features
 from triplet_train.models.earlier_tower import take_weights
 from triplet_train.models.tower import build_tower
+from triplet_train.models.towers.applications import published_weights
+from triplet_train.registry import IMAGENET
 from triplet_train.run.guard import changes, check
 from triplet_train.run.opening import opened
 from triplet_train.run.request import TrainRequest
@@ -65,10 +67,14 @@ def _run(context: Context, changed: dict[str, str]) -> str:
         )
     batches = make_batches(config, images.training.labels)
     held_out = hold_out(config, images.evaluated)
+    model = starting_model(context)
+    if model.weights == IMAGENET:
+        file = published_weights(model.tower, source.image_shape).get(console.say)
+        model = model.model_copy(update={"weights": str(file)})
     keras.utils.set_random_seed(config.seed)
     with devices.distribution.scope():
         tower = build_tower(
-            starting_model(context),
+            model,
             source.image_shape,
             config.train.precision,
             synchronized=devices.replicas > 1,
@@ -80,7 +86,7 @@ def _run(context: Context, changed: dict[str, str]) -> str:
         train(context, tower, training, batches, None)
         return f"done; the chief writes {run}"
     training, evaluated = cached([images.training, images.evaluated], config.data, console)
-    pretrained = pretrained_digests(config.model)
+    pretrained = pretrained_digests(model)
     if parent:
         pretrained["model.init"] = parent.sha256
     with opened(context, digests, source.classes, gpu_names(), pretrained):

@@ -35,7 +35,7 @@ def announce(
         f"batches of {config.batch.classes} x {config.batch.per_class}, "
         f"{batches.steps_per_epoch} steps per epoch"
     )
-    if config.model.backbone and not context.resume:
+    if config.model.tower == "keras" and config.model.backbone and not context.resume:
         say(f"{read_backbone(config.model.backbone, config.model.input_range)}")
     for key, change in changed.items():
         say(f"resuming with another {key}: {change}")
@@ -98,7 +98,8 @@ def ending(request: TrainRequest, state: TrainingState, metrics: dict[str, dict[
         lines.append(_ended_early(config, state))
     folder, tensorboard = shlex.quote(str(run)), shlex.quote(str(run.tensorboard))
     lines += [
-        f"{run.embedder}  the tower of step {state.best_step}, the best of the run by {best}",
+        f"{run.embedder}  the tower of step {state.best_step}, the best of the run by {best}"
+        + ("; loading it needs KerasHub, the extra hub" * (config.model.tower == "keras_hub")),
         *map(str, embedding_files(request)),
         f"{run.metrics}",
         *([f"{run.report}"] if metrics[config.export_splits[0]] else []),

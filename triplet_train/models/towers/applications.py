@@ -1,11 +1,18 @@
 """Networks of keras.applications as backbones, without their top."""
 
+import io
+import os
+import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from keras.src.backend.config import keras_home
+from keras.src.utils import file_utils
 
 from triplet_train import registry
 from triplet_train.config import ModelConfig
@@ -42,18 +49,93 @@ def features(
     """
     pooling = None if model.pooling == "gem" else model.pooling or "avg"
     network = _network(model.tower, images.shape[1:], pooling, policy)
-    if model.weights:
+    if model.weights == registry.IMAGENET:
+        file = published_weights(model.tower, images.shape[1:]).get(print)
+        _load(network, str(file), model.tower)
+    elif model.weights:
         _load(network, model.weights, model.tower)
     return network(_scaled(images, model.tower))
 
 
+class Published(NamedTuple):
+    """Weights that Keras publishes for a network.
+
+    Attributes:
+        file: where Keras keeps them once they are downloaded.
+        url: where they come from.
+        options: further arguments of `keras.utils.get_file`.
+    """
+
+    file: Path
+    url: str
+    options: dict[str, Any]
+
+    def get(self, say: Callable[[str], None]) -> Path:
+        """Download the weights, unless the file exists. `say` gets a line before a download.
+
+        Raises:
+            RequestError: the file cannot be downloaded.
+        """
+        if self.file.is_file():
+            return self.file
+        say(f"downloading {self.url} to {self.file}")
+        try:
+            with redirect_stdout(io.StringIO()):  # the progress of Keras
+                return Path(file_utils.get_file(self.file.name, self.url, **self.options))
+        except Exception as error:  # Keras raises nothing more special
+            raise RequestError(
+                f"model.weights: imagenet: Keras looks for {self.file.name} in {self.file.parent}, "
+                f"where it is not, and cannot download it: {first_line(error)}. On a machine with "
+                f"a network, download {self.url}, and copy it to {self.file}"
+            ) from error
+
+
+class _Asked(BaseException):
+    """Carries the arguments with which Keras asks for a file."""
+
+
+def published_weights(name: str, shape: tuple[int, int, int]) -> Published:
+    """Return the weights that Keras takes for images of this shape. Nothing is downloaded.
+
+    Raises:
+        RequestError: the network does not take images of this shape, or not with these weights.
+    """
+    if shape[2] != 3:
+        raise RequestError(
+            f"model.weights: imagenet is for images with 3 channels, not {shape[2]}; set "
+            "data.channels: 3"
+        )
+
+    def ask(name: str, url: str, **options: Any) -> None:
+        raise _Asked(name, url, options)
+
+    get_file, file_utils.get_file = file_utils.get_file, ask
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MobileNet about sizes without weights of their own
+            _network(name, shape, None, keras.DTypePolicy("float32"), registry.IMAGENET)
+        raise AssertionError(f"{name} asks for no file")
+    except _Asked as asked:
+        name, url, options = asked.args
+    finally:
+        file_utils.get_file = get_file
+    home = Path(keras_home()).expanduser()
+    if not os.access(home, os.W_OK):  # as Keras decides
+        home = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), ".keras")
+    return Published(home / options["cache_subdir"] / name, url, options)
+
+
 def _network(
-    name: str, shape: tuple[int, int, int], pooling: str | None, policy: keras.DTypePolicy
+    name: str,
+    shape: tuple[int, int, int],
+    pooling: str | None,
+    policy: keras.DTypePolicy,
+    weights: str | None = None,
 ) -> keras.Model:
     with _default_policy(policy):
         try:
             return getattr(keras.applications, name)(
-                include_top=False, weights=None, pooling=pooling, input_shape=shape
+                include_top=False, weights=weights, pooling=pooling, input_shape=shape
             )
         except ValueError as error:
             raise RequestError(

@@ -19,7 +19,7 @@ def features(
 
     All of its layers are trained, also those that were frozen when it was saved. They compute in
     the precision of the run, except those that scale pixels. The head of an embedder of this
-    package is left out.
+    package is left out; if it computes in the same precision already, its layers keep theirs.
 
     `tower.Features` describes the arguments. Returns features [N, F] or maps [N, h, w, F].
 
@@ -31,12 +31,15 @@ def features(
     height, width, channels = images.shape[1:]
     file.require((height, width), channels)
     network = load_model(file.path)
+    kept = False
     if any(layer.name == BACKBONE for layer in network.layers):
+        head = next(layer for layer in network.layers if isinstance(layer, keras.layers.Dense))
+        kept = head.dtype_policy.name == policy.name
         network = network.get_layer(BACKBONE)
     network.trainable = True
     for layer in all_layers(network):
         layer.trainable = True
-        if not isinstance(layer, _SCALING):
+        if not (kept or isinstance(layer, _SCALING)):
             layer.dtype_policy = policy
     x = network(_ranged(images, file.input_range, file.dtype))
     if not isinstance(x, keras.KerasTensor) or len(x.shape) not in (2, 4):
