@@ -14,7 +14,8 @@ def embed(
     checkpoint: Annotated[
         Path,
         typer.Option(
-            help="A run folder (its best checkpoint), a checkpoint inside one, or a .keras file."
+            help="A run folder (its best checkpoint), a checkpoint inside one, a .keras file, or "
+            "an export."
         ),
     ],
     output: Annotated[

@@ -13,7 +13,7 @@ from triplet_train.registry import FILES, either
 def evaluate(
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="The run, checkpoint or .keras file to evaluate."),
+        typer.Option(help="The run, checkpoint, .keras file or export to evaluate."),
     ] = None,
     split: Annotated[
         str | None,

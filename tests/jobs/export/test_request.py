@@ -1,7 +1,5 @@
 """Formats that a request names, and packages that are missing. See also tests/cli/bad_input.txt."""
 
-from pathlib import Path
-
 import pytest
 
 from triplet_train.errors import RequestError
@@ -9,7 +7,14 @@ from triplet_train.exports import output
 from triplet_train.jobs.export.request import ExportRequest
 
 
-def test_the_format_follows_from_the_name(tmp_path, monkeypatch):
+@pytest.fixture
+def tower(tmp_path):
+    file = tmp_path / "tower.keras"
+    file.touch()
+    return file
+
+
+def test_the_format_follows_from_the_name(tower, tmp_path, monkeypatch):
     monkeypatch.setattr(output, "find_spec", lambda package: package)
     for name, format in (
         ("a.onnx", "onnx"),
@@ -17,13 +22,13 @@ def test_the_format_follows_from_the_name(tmp_path, monkeypatch):
         ("a", "saved_model"),
         ("a.2", "saved_model"),
     ):
-        assert ExportRequest(checkpoint=Path("run"), output=tmp_path / name).format == format
+        assert ExportRequest(checkpoint=tower, output=tmp_path / name).format == format
 
 
-def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch):
+def test_a_package_that_is_missing_is_named_with_its_extra(tower, tmp_path, monkeypatch):
     monkeypatch.setattr(output, "find_spec", lambda package: package == "onnx" or None)
     with pytest.raises(RequestError, match=r"onnxruntime, tf2onnx not .*'triplet-train\[onnx\]'"):
-        ExportRequest(checkpoint=Path("run"), output=tmp_path / "a.onnx")
+        ExportRequest(checkpoint=tower, output=tmp_path / "a.onnx")
     with pytest.raises(RequestError, match=r"ai_edge_litert not .*'triplet-train\[litert\]'"):
-        ExportRequest(checkpoint=Path("run"), output=tmp_path / "a.tflite")
-    ExportRequest(checkpoint=Path("run"), output=tmp_path / "a")
+        ExportRequest(checkpoint=tower, output=tmp_path / "a.tflite")
+    ExportRequest(checkpoint=tower, output=tmp_path / "a")

@@ -11,6 +11,7 @@ from triplet_train.exports.output import (
     require_packages,
 )
 from triplet_train.registry import EXPORTS, either
+from triplet_train.run.embedder_file import embedder_file
 
 INPUTS = tuple(dict.fromkeys(name for export in EXPORTS.values() for name in export.inputs))
 TYPES = tuple(dict.fromkeys(name for export in EXPORTS.values() for name in export.quantize))
@@ -21,8 +22,9 @@ class ExportRequest:
     """Options of triplet-export, under the same names.
 
     Raises:
-        RequestError: an unknown format, input or type, one that the format does not support, a
-            package that is not installed, or an output that cannot be written or exists.
+        RequestError: an unknown format, input or type, one that the format does not support, no
+            such checkpoint, a package that is not installed, or an output that cannot be written or
+            exists.
     """
 
     checkpoint: Path
@@ -54,6 +56,7 @@ class ExportRequest:
             raise RequestError(
                 f"--checkpoint {self.checkpoint}: it is an export already; give the run"
             )
+        embedder_file(self.checkpoint)
         refuse_export(self.output, overwrite=self.overwrite)
         require_packages(self.format)
 
