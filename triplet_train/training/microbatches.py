@@ -80,17 +80,19 @@ def embed_in_microbatches(
 
 
 def _gradients(
-    tape: tf.GradientTape, tower: keras.Model, embeddings: tf.Tensor, gradient: tf.Tensor
+    tape: tf.GradientTape,
+    tower: keras.Model | TrainedTower,
+    embeddings: tf.Tensor,
+    gradient: tf.Tensor,
 ) -> Gradients:
     """Propagate the gradient of the embeddings back to the weights.
 
     Transformers look up the embeddings of positions, which gives sparse gradients, and may have
     tokens that they do not use.
     """
-    found = tape.gradient(
-        embeddings,
-        tower.trainable_variables,
-        output_gradients=gradient,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
-    return [tf.convert_to_tensor(each) for each in found]
+    weights = tower.trainable_variables
+    found = tape.gradient(embeddings, weights, output_gradients=gradient)
+    return [
+        tf.zeros(weight.shape, weight.dtype) if each is None else tf.convert_to_tensor(each)
+        for weight, each in zip(weights, found, strict=True)
+    ]

@@ -42,7 +42,7 @@ def test_a_dry_run_says_what_the_network_expects(workplace, command, data_dir):
     assert (
         f"# backbone   {workplace}/net.keras takes pixels in 0-255, any size, channels: 1\n" in out
     )
-    assert "tower      keras: 8 x 8 x 1 -> 16, 256 parameters\n" in out
+    assert "tower      keras: 8 x 8 x 1 -> 16, 256 parameters, batch statistics at rest\n" in out
 
 
 @pytest.mark.parametrize("lost", ["gone", pytest.param("changed", marks=pytest.mark.slow)])
