@@ -101,12 +101,12 @@ def test_an_image_that_cannot_be_read_is_listed_and_the_others_are_written(
     (workplace / "photos/bad.png").write_bytes(b"no image")
     request = ["--images", "photos", "--output", "x.npz"]
     status, out, err = exported(*request, "--strict")
-    assert (status, out) == (1, "") and "photos/bad.png: cannot identify" in err
+    assert (status, out) == (1, "") and "photos/bad.png: not an image" in err
     assert [path.name for path in workplace.iterdir()] == ["photos"]
     status, _, err = exported(*request)
     assert status == 1 and "Traceback" not in err
     assert "1 of 21 images cannot be read and are not among the 20 in x.npz" in err
-    assert "photos/bad.png: cannot identify" in err
+    assert "photos/bad.png: not an image" in err
     assert len(read_table(workplace / "x.npz").ids) == 20
 
 
