@@ -9,7 +9,7 @@ from tests.helpers.networks import TooLarge
 from tests.helpers.tables import table
 from triplet_train.config import load_config
 from triplet_train.data.unsplit_folder import unsplit_images
-from triplet_train.embeddings.compute import at_once, embed_batches, make_embed
+from triplet_train.embeddings.compute import at_once, averaged, embed_batches, make_embed
 from triplet_train.errors import RunError
 
 
@@ -45,6 +45,30 @@ def test_vectors_are_the_same_whatever_the_batches_and_in_order():
     parts = list(embed_batches(tower, made, 4))
     assert [len(batch) for batch, _ in parts] == [4, 4, 3]
     np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), whole)
+
+
+def test_flipped_vectors_are_the_mean_direction_of_an_image_and_its_mirror_image():
+    tower = keras.Sequential([keras.Input((4, 5, 3)), keras.layers.Flatten()])
+    images = np.random.default_rng(0).integers(0, 256, (7, 4, 5, 3), np.uint8)
+    looked = []
+    parts = embed_batches(tower, table(images, np.arange(7)), 3, flip=True, look=looked.append)
+    found = np.concatenate([vectors for _, vectors in parts])
+    for image, vector in zip(images.astype(float), found, strict=True):
+        total = image.ravel() + image[:, ::-1].ravel()
+        expected = total / np.linalg.norm(total) * np.linalg.norm(image)
+        np.testing.assert_allclose(vector, expected, rtol=1e-5)
+    (first,) = looked  # as the tower gives them
+    np.testing.assert_array_equal(first, images[:3].reshape(3, -1))
+
+
+def test_averages_keep_unit_length_and_opposite_vectors_give_zero():
+    vectors = np.random.default_rng(0).normal(size=(2, 50, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    found = averaged(*vectors)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(averaged(vectors[0], vectors[0]), vectors[0])
+    assert not averaged(vectors[0], -vectors[0]).any()
 
 
 def test_too_little_memory_is_reported_with_settings_that_take_less():

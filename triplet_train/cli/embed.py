@@ -65,6 +65,14 @@ def embed(
             "train.microbatch of the run]",
         ),
     ] = None,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip",
+            help="Average the vectors of each image and its mirror image, in twice the time. "
+            "Queries and gallery must be embedded alike.",
+        ),
+    ] = False,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -115,6 +123,7 @@ def embed(
         classes=classes,
         format=format,
         batch_size=batch_size,
+        flip=flip,
         shard=shard,
         engine=engine,
         strict=strict,

@@ -17,6 +17,7 @@ _AT_ONCE = 512  # images; train.microbatch of a run may lower it
 _BYTES_ON_GPU = 2**22  # of small images that a GPU takes at a time
 
 Embed = Callable[[ImageTable], np.ndarray]
+Look = Callable[[np.ndarray], object]
 
 
 def at_once(config: Config | None, image_shape: Shape) -> int:
@@ -50,18 +51,52 @@ def make_embed(tower: keras.Model, batch_size: int) -> Embed:
 
 
 def embed_batches(
-    tower: keras.Model, images: ImageTable, batch_size: int, console: Console = SILENT
+    tower: keras.Model,
+    images: ImageTable,
+    batch_size: int,
+    console: Console = SILENT,
+    *,
+    flip: bool = False,
+    look: Look = lambda vectors: None,
 ) -> Iterator[tuple[ImageBatch, np.ndarray]]:
     """Yield batches of images with their vectors, float32 [n, D].
+
+    Args:
+        flip: average the vectors of each image and its mirror image, see `averaged`; twice the
+            time.
+        look: called with the first vectors that the tower gives, before they are averaged.
 
     Raises:
         RunError: see `make_embed`; images that cannot be read may be left out, see `ImageTable`.
     """
     embed_batch = _compiled(tower)
+    looked = False
     with console.bar(len(images), "embedding") as progress:
         for batch in images.batches(batch_size):
-            yield batch, embed_batch(batch.images)
+            vectors = embed_batch(batch.images)
+            if not looked and len(vectors):
+                look(vectors)
+                looked = True
+            if flip:
+                vectors = averaged(vectors, embed_batch(batch.images[:, :, ::-1]))
+            yield batch, vectors
             progress.update(len(batch))
+
+
+def averaged(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the mean directions of pairs of vectors, as long as the two are on average.
+
+    Two vectors of length one give a vector of length one, and opposite vectors the zero vector.
+
+    Args:
+        vectors, others: float32 [N, D].
+
+    Returns:
+        float32 [N, D].
+    """
+    sums = vectors + others
+    lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in (vectors, others, sums)]
+    return sums * ((lengths[0] + lengths[1]) / 2 / np.where(lengths[2] > 0, lengths[2], 1))
 
 
 def _compiled(tower: keras.Model) -> Callable[[np.ndarray], np.ndarray]:

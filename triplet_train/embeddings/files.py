@@ -128,7 +128,7 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
         if _same_everywhere(about) != _same_everywhere(abouts[0]):
             raise RequestError(
                 f"{folder} holds shards of different exports: {names[0]} and {name} are not of the "
-                "same images and the same checkpoint"
+                "same images and the same checkpoint, or one was embedded with --flip"
             )
     shared = {k: v for k, v in abouts[0].items() if k not in ("shard", "shards_of")}
     return replace(concatenated(tables), metadata=shared)

@@ -130,24 +130,29 @@ class OpenTower:
         return writing_all(files, self.tower.output_shape[-1], metadata, types_of(images.columns))
 
     def tables(
-        self, images: ImageTable, console: Console, *, batch_size: int | None = None
+        self,
+        images: ImageTable,
+        console: Console,
+        *,
+        batch_size: int | None = None,
+        flip: bool = False,
     ) -> Iterator[EmbeddingTable]:
         """Yield the embeddings of `images`, a batch at a time.
 
         Args:
             console: takes remarks about the tower, and shows the progress.
             batch_size: None is `at_once`.
+            flip: average the vectors of each image and its mirror image.
 
         Raises:
             RequestError: the tower gives probabilities.
         """
         metadata = self._provenance(images)
         size = batch_size or at_once(self.config, images.image_shape)
-        first = True
-        for batch, vectors in embed_batches(self.tower, images, size, console):
-            if first and len(vectors):
-                self._look_at(vectors, console)
-                first = False
+        batches = embed_batches(
+            self.tower, images, size, console, flip=flip, look=lambda v: self._look_at(v, console)
+        )
+        for batch, vectors in batches:
             yield make_table(vectors, batch, metadata)
 
     def table(self, images: ImageTable, console: Console) -> EmbeddingTable:

@@ -16,12 +16,18 @@ def test_ray_gives_the_same_rows(workplace, exported, photos, source, monkeypatc
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     assert exported(*source, "--output", "whole.parquet")[0] == 0
     ray = [*source, "--output", "ray.parquet", "--engine", "ray"]
+    flipped = ["--output", "flipped.parquet"]
     for more in ([], ["--overwrite"]):
         status, _, err = exported(*ray, *more)
         assert status == 0, err
         whole, table = (read_table(workplace / f"{name}.parquet") for name in ("whole", "ray"))
         assert (table.ids, table.label_names) == (whole.ids, whole.label_names)
         np.testing.assert_allclose(table.embeddings, whole.embeddings, atol=1e-6)
+    status, _, err = exported(*source, *flipped, "--flip", "--engine", "ray")
+    assert status == 0, err
+    table = read_table(workplace / "flipped.parquet")
+    assert table.metadata == whole.metadata | {"flip": True}
+    assert np.abs(table.embeddings - whole.embeddings).max() > 0.01
     wrong = [*ray[2:], "--split", "tset", "--output", "wrong.parquet"]
     status, _, err = exported(*wrong)
     assert status == 2 and err.count("\n") == 1, err

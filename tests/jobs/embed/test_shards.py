@@ -37,6 +37,25 @@ def test_shards_of_a_folder_that_lies_elsewhere_are_one_export_if_its_files_are_
         read_table(workplace / "x.npz")
 
 
+def test_flipped_shards_are_a_flipped_export_and_do_not_mix_with_others(workplace, exported):
+    source = ["--split", "test[:20]"]
+    for name in ("plain.npz", "flipped.npz"):
+        flip = ["--flip"] if name == "flipped.npz" else []
+        assert exported(*source, "--output", name, *flip)[0] == 0
+    plain, flipped = (read_table(workplace / f"{name}.npz") for name in ("plain", "flipped"))
+    assert flipped.metadata == plain.metadata | {"flip": True}
+    assert np.abs(flipped.embeddings - plain.embeddings).max() > 0.01
+    for number in (1, 2):
+        shard = ["--output", "x.npz", "--shard", f"{number}/2"]
+        assert exported(*source, *shard, "--flip")[0] == 0
+    table = read_table(workplace / "x.npz")
+    np.testing.assert_allclose(table.embeddings, flipped.embeddings, atol=1e-6)
+    assert table.metadata == flipped.metadata
+    assert exported(*source, *shard, "--overwrite")[0] == 0
+    with pytest.raises(RequestError, match="or one was embedded with --flip"):
+        read_table(workplace / "x.npz")
+
+
 @pytest.mark.parametrize(
     "name, source",
     [

@@ -94,6 +94,20 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
     assert status == 2 and "50 images of q.npz are in all.npz too" in err
 
 
+def test_vectors_with_and_without_their_mirror_images_are_not_compared(workplace, command):
+    queries = embedding_file(workplace / "q.npz", [0, 1], checkpoint_sha256="1", flip=True)
+    for flip in ({}, {"flip": True}):
+        gallery = embedding_file(
+            workplace / "g.npz", [0, 0, 1, 1], seed=1, checkpoint_sha256="1", **flip
+        )
+        status, _, err = command(evaluate, "--queries", queries, "--gallery", gallery)
+        if flip:
+            assert status == 0, err
+        else:
+            assert status == 2
+            assert f"{queries} was embedded with --flip and {gallery} without" in err
+
+
 @pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
 def test_images_without_a_label_and_lone_classes_are_left_out_and_reported(
     workplace, command, suffix

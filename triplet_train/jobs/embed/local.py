@@ -1,6 +1,7 @@
 """triplet-embed on this machine."""
 
 from pathlib import Path
+from typing import Any
 
 from triplet_train.console import Console
 from triplet_train.data.images import ImageTable, shard_of
@@ -38,14 +39,15 @@ def write(
     console = console if first else console.muted()  # only the first shard prints lines
     for note in notes:
         console.say(note)
-    about = {}
+    about: dict[str, Any] = {"flip": True} if request.flip else {}
     if shard:
-        about = {"shard": list(shard), "shards_of": images.fingerprint()}
+        about |= {"shard": list(shard), "shards_of": images.fingerprint()}
         images = shard_of(images, *shard)
         file.parent.mkdir(exist_ok=True)  # the folder of all shards
     count = 0
     with opened.writing({file: request.written_format}, images, **about) as append:
-        for table in opened.tables(images, console, batch_size=request.batch_size):
+        tables = opened.tables(images, console, batch_size=request.batch_size, flip=request.flip)
+        for table in tables:
             append(table)
             count += len(table.ids)
         if images.unreadable and not count and not shard:

@@ -33,6 +33,7 @@ class EmbedRequest(SplitRequest):
     images: Path | None = None
     format: str | None = None
     batch_size: int | None = None
+    flip: bool = False
     shard: str | None = None
     engine: str = "local"
     strict: bool = False

@@ -67,6 +67,12 @@ def _require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
         raise RequestError(
             f"{queries} and {gallery} come from different checkpoints; embed both with the same one"
         )
+    flipped = {file for file, table in tables.items() if table.metadata.get("flip")}
+    if len(flipped) == 1:
+        (other,) = tables.keys() - flipped
+        raise RequestError(
+            f"{flipped.pop()} was embedded with --flip and {other} without; embed both alike"
+        )
     widths = [table.embeddings.shape[1] for table in tables.values()]
     if widths[0] != widths[1]:
         raise RequestError(
