@@ -12,7 +12,7 @@ from triplet_train.data.table_file import TableFile
 from triplet_train.registry import either
 
 Texts = dict[str, pa.Array]
-_TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
+TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 
 def read_boxes(file: TableFile, names: Sequence[str], texts: Texts) -> Boxes | None:
@@ -64,7 +64,7 @@ def read_roles(file: TableFile, names: Sequence[str], texts: Texts) -> np.ndarra
         RequestError: an unknown role or truth value, or neither query nor gallery.
     """
     if len(names) == 1:
-        return _mapped(
+        return mapped(
             file,
             names[0],
             texts,
@@ -72,7 +72,7 @@ def read_roles(file: TableFile, names: Sequence[str], texts: Texts) -> np.ndarra
             f"other words than {either(ROLES)}",
         )
     queries, galleries = (
-        _mapped(file, name, texts, _TRUTH, "neither true nor false").astype(bool) for name in names
+        mapped(file, name, texts, TRUTH, "neither true nor false").astype(bool) for name in names
     )
     given = [pc.not_equal(texts[name], "").to_numpy(zero_copy_only=False) for name in names]
     neither = ~(queries | galleries) & np.logical_or(*given)
@@ -83,9 +83,18 @@ def read_roles(file: TableFile, names: Sequence[str], texts: Texts) -> np.ndarra
     return roles
 
 
-def _mapped(
+def mapped(
     file: TableFile, name: str, texts: Texts, meanings: Mapping[str, object], wrong: str
 ) -> np.ndarray:
+    """Return the meanings of the words in a column, object [N].
+
+    Args:
+        meanings: of words in lower case.
+        wrong: what other words are, in words for the user.
+
+    Raises:
+        RequestError: a row has another word.
+    """
     encoded = pc.utf8_lower(pc.utf8_trim_whitespace(texts[name])).dictionary_encode()
     words = encoded.dictionary.to_pylist()
     codes = encoded.indices.to_numpy()

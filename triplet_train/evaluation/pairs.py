@@ -129,7 +129,7 @@ def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:
     protocol = make_protocol(queries, gallery)
     if protocol.obstacle:
         raise RequestError(f"{protocol.obstacle}, so there is nothing to evaluate")
-    scale = _scale(queries.vectors, searched.vectors)
+    scale = scale_of(queries.vectors, searched.vectors)
     left = queries.vectors[protocol.query_indices] * scale
     right = searched.vectors[protocol.gallery_indices] * scale
     return Pairs(
@@ -146,7 +146,7 @@ def _parts(count: int, most: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def _scale(*vectors: np.ndarray) -> np.float64:
+def scale_of(*vectors: np.ndarray) -> np.float64:
     """Return the power of two that scales the longest vector to a length of at most 1."""
     largest = max(float(np.abs(part).max(initial=0)) for part in vectors)
     return np.ldexp(np.float64(1), -int(np.frexp(largest * vectors[0].shape[1] ** 0.5)[1]))
