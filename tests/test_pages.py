@@ -115,9 +115,21 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
     for folder in ("photos", "served"):
         os.mkdir(folder)
     Image.new("RGB", (20, 30), "white").save("photos/seven.png")
+    people = [f"Person_{number}" for number in range(9)]
+    make_folder(workplace / "lfw", [f"{p}/{p}_{n:04d}.jpg" for p in people for n in (1, 2)])
+    lines = [f"{person}\t1\t2" for person in people]
+    lines += [f"{person}\t1\tPerson_0\t2" for person in people[1:]]
+    Path("pairs.txt").write_text("\n".join(["1\t9", *lines]))
     # The demo's own vectors have 32 dimensions.
     pages = (read(name) for name in ("embeddings.md", "evaluation.md", "serving.md"))
     page = "".join(pages).replace("[32]", f"[{width}]")
+    # Market-1501 and In-shop are not here; tests/jobs/test_reidentification.py has their protocol.
+    for text, other in (
+        ("runs/market --split query+bounding_box_test", "runs/demo"),
+        ("query.parquet --gallery gallery.parquet", "test.parquet --gallery train.parquet"),
+    ):
+        assert text in page
+        page = page.replace(text, other)
     assert len(follow(page, command)) > 20 and (workplace / "map/sprite.png").exists()
 
 

@@ -69,6 +69,7 @@ def place(tmp_path_factory, finished_run, data_dir):
     _towers(place, finished_run)
     _runs(place, finished_run)
     _embeddings(place, finished_run)
+    _pairs(place)
     return place
 
 
@@ -181,6 +182,22 @@ def _embeddings(place, run):
         np.savez(place / f"{name}.npz", **(whole | wrong))
     (place / "shards.npz").mkdir()
     shutil.copy(place / "q.npz", place / "shards.npz/part-00001-of-00002.npz")
+
+
+def _pairs(place):
+    head = "id_a,id_b,same\n"
+    for name, text in (
+        ("pairs.csv", f"{head}0/0,0/1,1\n0/2,0/3,1\n0/0,0/2,0\n0/1,0/3,0\n"),
+        ("pairs.txt", "10\t300\n"),
+        ("half_pairs.csv", "id_a,same\n0/0,1\n"),
+        ("strange_pairs.csv", f"{head}0/0,0/1,1\n0/11,0/3,1\n0/9,0/3,0\n"),
+        ("double_pairs.csv", f"{head}0/0,0/1,1\n0/2,0/3,1\n0/1,0/0,0\n"),
+        ("same_pairs.csv", f"{head}0/0,0/1,1\n0/2,0/3,1\n"),
+        ("fold_pairs.csv", "id_a,id_b,same,fold\n0/0,0/1,1,1\n0/0,0/2,0,1\n"),
+        ("other.json", '{"thresholds": {"eer": 0.5}, "checkpoint_sha256": "b"}'),
+        ("text.json", '{"thresholds": {"eer": "low"}}'),
+    ):
+        (place / name).write_text(text)
 
 
 def _cut(file, half):

@@ -58,7 +58,7 @@ def test_the_result_has_the_metrics_that_were_asked_for_everywhere():
     values, text = found.result.metrics, as_text(found)
     assert list(values)[:4] == ["recall_at_1", "recall_at_20", "recall_at_1000", "precision_at_3"]
     assert list(values)[-2:] == ["tpr_at_fpr_2.5e-1", "tpr_at_fpr_1e-4"]
-    assert list(found.result.thresholds) == ["eer", "fpr_2.5e-1", "fpr_1e-4"]
+    assert list(found.result.thresholds) == ["eer", "fpr_2.5e-1", "fpr_1e-4", "accuracy"]
     assert all(name in as_json(found) and name in text for name in values)
     assert "precision_at_3" in as_json(found)["classes"][0]
     assert "at most 25 % of the others" in text and "at most 0.01 % of the others" in text
@@ -79,5 +79,5 @@ def test_without_recall_at_1_the_other_headlines_stay():
     asked = MetricTable(recall_at=(2, 4), precision_at=(), false_accept_rates=())
     found = evaluated(X, Y, metrics=asked, class_names=dict(enumerate("abcde")))
     assert list(found.result.intervals) == ["r_precision", "map_at_r", "knn_accuracy"]
-    assert list(found.result.thresholds) == ["eer"]
+    assert list(found.result.thresholds) == ["eer", "accuracy"]
     assert "recall_at_2" in as_text(found) and "precision" not in as_text(found).split("r_p")[0]

@@ -116,7 +116,7 @@ def test_well_separated_classes_are_verified_without_error():
     assert (found.metrics["roc_auc"], found.metrics["eer"]) == (1, 0)
     assert found.metrics["tpr_at_fpr_1e-3"] == 1
     assert all(0.1 < threshold < 4.9 for threshold in found.thresholds.values())
-    assert len(found.thresholds) == 3
+    assert len(found.thresholds) == 4
 
 
 def test_no_threshold_separates_equal_vectors():

@@ -57,6 +57,22 @@ def evaluate(
         Path | None,
         typer.Option(help="The file to search.  [default: the queries, each against the others]"),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Verify the pairs of this table (.csv, .tsv, .jsonl or .parquet) instead: columns "
+            "id_a, id_b, same (1 or 0) and perhaps fold. Each fold is tested with the threshold of "
+            "the others.",
+        ),
+    ] = None,
+    thresholds_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also state the errors of thresholds that were chosen on other images: an "
+            "embedding file, or the --json of their evaluation.",
+        ),
+    ] = None,
     episodes: Annotated[
         int | None,
         typer.Option(
@@ -103,9 +119,9 @@ def evaluate(
     \b
     Examples:
       triplet-eval --checkpoint runs/mnist_hard
-      triplet-eval --checkpoint runs/mnist_hard --split "train[:5000]" --report train.html
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
       triplet-eval --queries test.parquet --gallery train.parquet --json metrics.json
+      triplet-eval --queries faces.parquet --pairs pairs.csv --report faces.html
     """
     from triplet_train.jobs.evaluate.answer import answer
     from triplet_train.jobs.evaluate.files import evaluate_files
@@ -122,6 +138,8 @@ def evaluate(
         any_model=any_model,
         queries=queries,
         gallery=gallery,
+        pairs=pairs,
+        thresholds_from=thresholds_from,
         episodes=episodes,
         ways=ways,
         shots=shots,

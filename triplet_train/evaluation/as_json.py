@@ -3,9 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
+from triplet_train.embeddings.table import embedder_of
 from triplet_train.evaluation.episodes import EpisodeResult
+from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.evaluation.thresholds import ThresholdErrors
 from triplet_train.evaluation.vectors import Evaluation
+from triplet_train.evaluation.verification import DistanceHistograms, histograms
 
 
 def metrics_as_json(result: Evaluation) -> dict[str, Any]:
@@ -29,6 +33,7 @@ def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
     episodes = evaluated.episodes
     return {
         **about,
+        **embedder_of(evaluated.queries),
         **metrics_as_json(result),
         "classes_left_out": _named(result.left_out_labels, names),
         "classes": [
@@ -43,9 +48,40 @@ def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
             }
             for pair in result.confusions
         ],
-        "distances": {name: part.tolist() for name, part in asdict(result.distances).items()},
+        "distances": _histograms(result.distances),
+        **_given(evaluated.threshold_errors),
         **({"episodes": _episodes_as_json(episodes, names)} if episodes else {}),
     }
+
+
+def pairs_as_json(evaluated: PairTableEvaluation) -> dict[str, Any]:
+    """Everything of an evaluation of listed pairs but the curve."""
+    result = evaluated.result
+    distances = histograms(result.pairs)
+    return {
+        **evaluated.about,
+        **evaluated.embedder,
+        **result.metrics,
+        "accuracy_standard_error": result.standard_error,
+        "positive_pairs": int(result.pairs.positive.sum()),
+        "negative_pairs": int(result.pairs.negative.sum()),
+        "images": evaluated.images,
+        "repeated_pairs": evaluated.repeated_pairs,
+        "pairs_against_labels": evaluated.pairs_against_labels,
+        "thresholds": result.thresholds,
+        "folds": [asdict(fold) for fold in result.folds],
+        "distances": _histograms(distances),
+        **_given(evaluated.threshold_errors),
+    }
+
+
+def _histograms(distances: DistanceHistograms) -> dict[str, list[float]]:
+    return {name: part.tolist() for name, part in asdict(distances).items()}
+
+
+def _given(errors: list[ThresholdErrors]) -> dict[str, Any]:
+    """The errors of thresholds that were chosen on other images, if there are any."""
+    return {"threshold_errors": [asdict(given) for given in errors]} if errors else {}
 
 
 def _episodes_as_json(result: EpisodeResult, names: dict[int, str]) -> dict[str, Any]:

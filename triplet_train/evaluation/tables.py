@@ -1,6 +1,7 @@
 """Evaluation of embedding tables, whose classes have names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.common_labels import with_common_labels
@@ -9,6 +10,7 @@ from triplet_train.errors import RequestError
 from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_episodes
 from triplet_train.evaluation.examples import examples_of
 from triplet_train.evaluation.metrics import METRICS, MetricTable
+from triplet_train.evaluation.thresholds import ThresholdErrors, errors_of
 from triplet_train.evaluation.vectors import Evaluation, Progress, evaluate
 from triplet_train.run.folder import RunFolder
 
@@ -24,6 +26,7 @@ class TableEvaluation:
         class_names: the name of each label, and of -1; its number where a file has no name.
         result: of the vectors.
         episodes: over the queries; None if not requested.
+        threshold_errors: of thresholds that were chosen on other images.
         images: of the queries, in the same order; None where only vectors are known.
         run: of the tower, if known.
     """
@@ -34,6 +37,7 @@ class TableEvaluation:
     class_names: dict[int, str]
     result: Evaluation
     episodes: EpisodeResult | None = None
+    threshold_errors: list[ThresholdErrors] = field(default_factory=list)
     images: ImageTable | None = None
     run: RunFolder | None = None
 
@@ -45,6 +49,7 @@ def evaluate_tables(
     *,
     metrics: MetricTable = METRICS,
     episodes: Episodes | None = None,
+    thresholds: Mapping[str, float] | None = None,
     images: ImageTable | None = None,
     run: RunFolder | None = None,
     progress: Progress = lambda stage, queries: None,
@@ -58,6 +63,7 @@ def evaluate_tables(
         gallery: without it the images of `queries` are the gallery too.
         images: of all queries, in the same order.
         metrics, progress: as in `evaluate`.
+        thresholds: by name, chosen on other images, to state their errors.
 
     Raises:
         RequestError: a table has no labels, or see `examples_of`, `evaluate` and
@@ -72,6 +78,7 @@ def evaluate_tables(
         # First, because it takes seconds and refuses too few classes.
         drawn = None if episodes is None else _evaluate_episodes(tables[0], episodes)
         result = evaluate(*examples_of(tables), metrics=metrics, progress=progress)
+        errors = errors_of(thresholds or {}, result.pairs)
     except RequestError as error:
         raise RequestError(f"{' and '.join(origins)}: {error}") from error
     return TableEvaluation(
@@ -81,6 +88,7 @@ def evaluate_tables(
         names | {-1: "(no label)"},
         result,
         drawn,
+        errors,
         images,
         run,
     )

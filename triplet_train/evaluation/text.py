@@ -4,9 +4,9 @@ from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeResult
 from triplet_train.evaluation.metrics import Shown
 from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.evaluation.threshold_text import error_lines, percent, threshold_lines
 from triplet_train.evaluation.vectors import Evaluation
 from triplet_train.files import in_one_line, listed
-from triplet_train.registry import rate_name
 
 _MOST_CLASSES = 10
 _MOST_CONFUSIONS = 5
@@ -15,7 +15,8 @@ Names = dict[int, str]
 
 
 def as_text(evaluated: TableEvaluation) -> str:
-    """Describe what was evaluated and left out, the result, and the episodes, if any."""
+    """Describe what was evaluated and left out, the result, the episodes and the errors of
+    given thresholds."""
     about = [f"{key}: {value}" for key, value in evaluated.about.items()]
     parts = [
         "\n".join([*about, *coverage_lines(evaluated)]),
@@ -23,6 +24,8 @@ def as_text(evaluated: TableEvaluation) -> str:
     ]
     if evaluated.episodes is not None:
         parts.append(_episodes(evaluated.episodes, evaluated.class_names))
+    if evaluated.threshold_errors:
+        parts.append("\n".join(error_lines(evaluated.threshold_errors, evaluated.about)))
     return "\n\n".join(parts)
 
 
@@ -53,24 +56,6 @@ def coverage_lines(evaluated: TableEvaluation) -> list[str]:
     return [*lines, *(f"note: {note}" for note in result.notes)]
 
 
-def threshold_rows(result: Evaluation) -> list[tuple[str, str]]:
-    """Distances, and the pairs that are accepted up to each; none for pairs of one class."""
-    metrics, thresholds = result.metrics, result.thresholds
-    rows = []
-    for rate in result.table.false_accept_rates if "eer" in metrics else ():
-        name, limit = rate_name(rate), _percent(rate)
-        if f"fpr_{name}" in thresholds:
-            accepted = _percent(metrics[f"tpr_at_fpr_{name}"])
-            words = f"{accepted} of the pairs of one class pass, and at most {limit} of the others"
-            rows.append((f"{thresholds[f'fpr_{name}']:.4g}", words))
-        else:
-            rows.append(("(none)", f"lets at most {limit} of the pairs of different classes pass"))
-    if "eer" in thresholds:
-        words = "of the pairs of one class fail, and the same share of the others pass"
-        rows.append((f"{thresholds['eer']:.4g}", f"{_percent(metrics['eer'])} {words}"))
-    return rows
-
-
 def result_as_text(result: Evaluation, names: Names) -> str:
     """Metrics with their intervals, thresholds, the worst classes and the hardest confusions.
 
@@ -78,7 +63,7 @@ def result_as_text(result: Evaluation, names: Names) -> str:
         names: the name of each label.
     """
     names = {label: in_one_line(name) for label, name in names.items()}
-    parts = [_metrics(result), _thresholds(result), _classes(result, names)]
+    parts = [_metrics(result), threshold_lines(result), _classes(result, names)]
     if result.confusions:
         parts.append(_confusions(result, names))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -118,17 +103,6 @@ def _metrics(result: Evaluation) -> list[str]:
     return lines
 
 
-def _thresholds(result: Evaluation) -> list[str]:
-    if "eer" not in result.metrics:
-        return ["All pairs are of one class, so no distance can tell classes apart."]
-    same, different = result.distances.positive.sum(), result.distances.negative.sum()
-    return [
-        "Call two vectors the same class if their distance is at most",
-        *(f"  {distance:8}  {words}" for distance, words in threshold_rows(result)),
-        f"over {same:,} pairs of one class and {different:,} of two",
-    ]
-
-
 def _classes(result: Evaluation, names: Names) -> list[str]:
     shown = result.classes[:_MOST_CLASSES]
     columns = [metric.name for metric in result.table.shown_in(Shown.CLASS_TEXT)]
@@ -145,11 +119,7 @@ def _confusions(result: Evaluation, names: Names) -> list[str]:
     totals = {row.label: row.queries for row in result.classes}
     lines = [
         f"  {names[pair.label]} taken for {names[pair.mistaken_for]}: {pair.queries:,} of "
-        f"{totals[pair.label]:,} ({_percent(pair.share)})"
+        f"{totals[pair.label]:,} ({percent(pair.share)})"
         for pair in result.confusions[:_MOST_CONFUSIONS]
     ]
     return ["Queries whose nearest image is of another class, most first:", *lines]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

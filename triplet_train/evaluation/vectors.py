@@ -16,6 +16,7 @@ from triplet_train.evaluation.near_copies import near_copies_note
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.protocol import Protocol
 from triplet_train.evaluation.search import SearchResult, search
+from triplet_train.evaluation.thresholds import thresholds_of
 from triplet_train.evaluation.verification import (
     DistanceHistograms,
     PairCounter,
@@ -41,8 +42,8 @@ class Evaluation:
             minutes, it is left out unless it is asked for.
         intervals: metric -> ends of its 95 % interval, see `bootstrap.intervals`, for the headline
             metrics; empty for a single query.
-        thresholds: eer and fpr_RATE for each false accept rate: the Euclidean distance up to which
-            a pair is called the same class, see `Roc.thresholds`.
+        thresholds: eer, fpr_RATE for each false accept rate, and accuracy: the Euclidean distance
+            up to which a pair is called the same class, see `thresholds_of`.
         notes: sentences for the user on what the metrics do not say.
         coverage: the number of queries and classes that were evaluated. Queries that are left out
             still belong to the gallery and to the pairs of different classes.
@@ -52,6 +53,7 @@ class Evaluation:
         classes: metrics of each class of the evaluated queries, lowest map_at_r first.
         confusions: classes of queries and of their nearest images that differ, most queries first.
         distances: of all pairs, for drawing.
+        pairs: the number of all pairs by distance.
         query_indices: int64 [Q'], the indices of the evaluated queries.
         neighbours: int64 [Q', k], indices of images of the gallery, nearest first; -1 where a query
             has fewer to search.
@@ -71,6 +73,7 @@ class Evaluation:
     classes: list[ClassMetrics]
     confusions: list[Confusion]
     distances: DistanceHistograms
+    pairs: PairCounts
     query_indices: np.ndarray
     neighbours: np.ndarray
     neighbour_labels: np.ndarray
@@ -118,7 +121,7 @@ def evaluate(
         table=metrics,
         metrics=found.values,
         intervals=intervals(headlines),
-        thresholds=found.roc.thresholds(metrics.false_accept_rates) if found.roc else {},
+        thresholds=thresholds_of(found.counts, metrics.false_accept_rates),
         notes=_notes(found, found.counts, labels),
         coverage=coverage_of(protocol),
         leave_one_out=protocol.symmetric,
@@ -126,6 +129,7 @@ def evaluate(
         classes=class_table(labels, per_query, metrics),
         confusions=confusions(labels, found.neighbour_labels[:, 0]),
         distances=histograms(found.counts),
+        pairs=found.counts,
         query_indices=result.query_indices,
         neighbours=result.neighbours,
         neighbour_labels=found.neighbour_labels,

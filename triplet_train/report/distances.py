@@ -9,6 +9,11 @@ from triplet_train.evaluation.verification import DistanceHistograms
 from triplet_train.report.style import BLUE, ORANGE, WIDTH, Plot
 
 _DASHES = ("-.", ":", "--")  # of the thresholds for false accept rates
+_LOOKS = {"eer": "-", "accuracy": (0, (6, 1, 1, 1, 1, 1))}
+_MEANINGS = {
+    "eer": "same error rate on both kinds of pairs",
+    "accuracy": "most pairs told right",
+}
 _CAPTION = (
     "Each hump shows all pairs of its kind and has the same area. Same-class pairs should lie to "
     "the left and different ones to the right: where the humps overlap, no threshold can tell them "
@@ -43,8 +48,8 @@ def distance_figure(histograms: DistanceHistograms, thresholds: dict[str, float]
             label = f"{kind} ({counts.sum():,})"
             axes.stairs(density, histograms.edges, fill=True, color=color, alpha=0.25, lw=0)
             axes.stairs(density, histograms.edges, color=color, ls=dashes, lw=1.5, label=label)
-    rates = [key for key in thresholds if key != "eer"]
-    dashes_of = dict(zip(rates, cycle(_DASHES), strict=False)) | {"eer": "-"}
+    rates = [key for key in thresholds if key not in _LOOKS]
+    dashes_of = dict(zip(rates, cycle(_DASHES), strict=False)) | _LOOKS
     for key, distance in reversed(thresholds.items()):
         label = f"{distance:.2f}: {_meaning(key)}"
         axes.axvline(distance, color="black", ls=dashes_of[key], lw=1.2, label=label)
@@ -57,8 +62,8 @@ def distance_figure(histograms: DistanceHistograms, thresholds: dict[str, float]
 
 
 def _meaning(key: str) -> str:
-    if key == "eer":
-        return "same error rate on both kinds of pairs"
+    if key in _MEANINGS:
+        return _MEANINGS[key]
     return f"{100 * float(key.removeprefix('fpr_')):g}% of different pairs accepted"
 
 

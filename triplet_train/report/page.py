@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from triplet_train.evaluation.text import coverage_lines, threshold_rows
+from triplet_train.evaluation.text import coverage_lines
+from triplet_train.evaluation.threshold_text import ERROR_COLUMNS, error_rows, threshold_rows
 from triplet_train.report import rows
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
@@ -59,6 +60,8 @@ def _html(contents: Contents, file: Path, pictures: Pictures, map_remark: str) -
         "headlines": rows.headline_rows(evaluated),
         "metrics": rows.metric_rows(evaluated),
         "thresholds": threshold_rows(evaluated.result),
+        "error_columns": ERROR_COLUMNS,
+        "errors": error_rows(evaluated.threshold_errors),
         "worst": rows.worst_rows(evaluated),
         "confusions": rows.confusion_rows(evaluated),
         "all_confusions": len(evaluated.result.confusions),

@@ -40,6 +40,8 @@ def test_the_json_holds_everything_that_is_printed(workplace, command, finished_
         *COUNTS,
         *(
             "queries_file",
+            "checkpoint_sha256",
+            "flip",
             "intervals",
             "thresholds",
             "notes",
@@ -51,7 +53,7 @@ def test_the_json_holds_everything_that_is_printed(workplace, command, finished_
     }
     for name in METRIC_NAMES:
         assert f"{answer[name]:.4f}" in out
-    assert set(answer["thresholds"]) == {"eer", "fpr_1e-2", "fpr_1e-3"}
+    assert set(answer["thresholds"]) == {"eer", "fpr_1e-2", "fpr_1e-3", "accuracy"}
     assert all(f"{distance:.4g}" in out for distance in answer["thresholds"].values())
     assert sum(row["queries"] for row in answer["classes"]) == 450
     assert sum(answer["distances"]["positive"] + answer["distances"]["negative"]) == 450 * 449 / 2

@@ -24,6 +24,18 @@ QUERIES, RUN = Path("q.npz"), Path("run")
         ({"queries": QUERIES, "episodes": 9, "ways": 1}, "ways must be at least 2, not 1"),
         ({"queries": QUERIES, "set_": ["evaluation.queries=5"]}, "keys that can be set are eval"),
         ({"queries": QUERIES, "set_": ["evaluation.recall_at=[0]"]}, r"evaluation\.recall_at\.0: "),
+        ({"queries": QUERIES, "pairs": Path("x.csv"), "episodes": 9}, "leave out --episodes"),
+        (
+            {"queries": QUERIES, "pairs": Path("x.csv"), "set_": ["evaluation.recall_at=[1]"]},
+            "--pairs computes no rankings",
+        ),
+        ({"queries": QUERIES, "pairs": Path("x.txt")}, "--pairs: the name of a table ends in"),
+        ({"queries": QUERIES, "thresholds_from": QUERIES}, "choose thresholds on others"),
+        (
+            {"queries": QUERIES, "thresholds_from": Path("a.json"), "json": Path("a.json")},
+            "--thresholds-from and --json both name a.json",
+        ),
+        ({"queries": QUERIES, "thresholds_from": Path("no.json")}, "no such file: no.json"),
         ({"queries": QUERIES, "json": Path("x.h5")}, "x.h5: .h5 is a suffix of embedding files"),
         ({"queries": QUERIES, "report": Path("x.pdf")}, "must end in .html"),
     ],

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator
 
-from triplet_train.evaluation.as_json import as_json
+from triplet_train.evaluation.as_json import as_json, pairs_as_json
+from triplet_train.evaluation.pair_list_text import pairs_as_text
+from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.evaluation.text import as_text
 from triplet_train.files import write_json
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 
 
-def answer(request: EvaluationRequest, evaluated: TableEvaluation) -> Iterator[str]:
+def answer(
+    request: EvaluationRequest, evaluated: TableEvaluation | PairTableEvaluation
+) -> Iterator[str]:
     """Write the requested files, and yield the text for the user as soon as it is known.
 
     Raises:
         OSError, RunError: see `write_page`.
     """
+    if isinstance(evaluated, PairTableEvaluation):
+        content, text = pairs_as_json(evaluated), pairs_as_text(evaluated)
+    else:
+        content, text = as_json(evaluated), as_text(evaluated)
     if request.json is not None:
-        write_json(request.json, as_json(evaluated))
-    yield f"{as_text(evaluated)}\n"
+        write_json(request.json, content)
+    yield f"{text}\n"
     if request.report is not None:
         from triplet_train.jobs.report import write_page  # half a second to import
 

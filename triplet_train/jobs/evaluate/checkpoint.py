@@ -1,16 +1,26 @@
 """triplet-eval --checkpoint: evaluation of a trained tower."""
 
+import numpy as np
+
 from triplet_train.console import Console
+from triplet_train.data.images import selected
+from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
+from triplet_train.jobs.evaluate.given_thresholds import given_thresholds
+from triplet_train.jobs.evaluate.listed_pairs import verify
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 from triplet_train.jobs.open_tower import open_tower
 
 
-def evaluate_checkpoint(request: EvaluationRequest, console: Console) -> TableEvaluation:
+def evaluate_checkpoint(
+    request: EvaluationRequest, console: Console
+) -> TableEvaluation | PairTableEvaluation:
     """Evaluate the embeddings of a split, each against all others.
 
+    With --pairs, verify the listed pairs instead; only their images are embedded.
+
     Raises:
-        RequestError, RunError: see `OpenTower` and `evaluate_tables`.
+        RequestError, RunError: see `OpenTower`, `evaluate_tables`, `given_thresholds` and `verify`.
     """
     assert request.checkpoint is not None
     opened = open_tower(request.checkpoint, any_model=request.any_model)
@@ -22,13 +32,21 @@ def evaluate_checkpoint(request: EvaluationRequest, console: Console) -> TableEv
     if images.classes:
         about["classes"] = images.classes
     metrics = request.metrics(opened.config.evaluation.model_dump() if opened.config else {})
+    if request.listed_pairs is not None:
+        listed = request.listed_pairs
+        found = [listed.rows_in(side, images.ids, images.split) for side in (0, 1)]
+        images = selected(images, np.unique(found))
     table = opened.table(images, console)
+    thresholds = given_thresholds(request, about, table, metrics, console)
+    if request.pairs is not None:
+        return verify(request, about, [table], metrics, thresholds, console)
     with console.bar(len(images), "evaluating") as bar:
         return evaluate_tables(
             about,
             table,
             metrics=metrics,
             episodes=request.drawn,
+            thresholds=thresholds,
             images=images,
             run=opened.run,
             progress=bar.advance,

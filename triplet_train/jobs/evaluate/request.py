@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from triplet_train.config import make_evaluation_config
+from triplet_train.data.listed_pairs import ListedPairs, read_pairs
 from triplet_train.embeddings.output import format_of
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import MetricTable
 from triplet_train.evaluation.episodes import Episodes
-from triplet_train.files import refuse_file
+from triplet_train.files import read_json, refuse_file
 from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.report import refuse_plots
@@ -30,6 +33,8 @@ class EvaluationRequest(SplitRequest):
     any_model: bool = False
     queries: Path | None = None
     gallery: Path | None = None
+    pairs: Path | None = None
+    thresholds_from: Path | None = None
     episodes: int | None = None
     ways: int | None = None
     shots: int | None = None
@@ -56,7 +61,10 @@ class EvaluationRequest(SplitRequest):
             raise RequestError(
                 "--episodes draws examples and queries from the same images; leave out --gallery"
             )
-        _ = self.drawn, self.metrics({})  # refuse values that are wrong
+        self._refuse_with_pairs()
+        self._refuse_thresholds()
+        # Refuse values and files that are wrong.
+        _ = self.drawn, self.metrics({}), self.listed_pairs, self.stored_thresholds
         if self.json is not None:
             if format_of(self.json):
                 raise RequestError(
@@ -72,6 +80,33 @@ class EvaluationRequest(SplitRequest):
             refuse_file(self.report, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
 
+    @cached_property
+    def listed_pairs(self) -> ListedPairs | None:
+        """The pairs to verify; None: all pairs of queries and gallery are evaluated."""
+        return None if self.pairs is None else read_pairs(self.pairs, "--pairs")
+
+    @cached_property
+    def stored_thresholds(self) -> dict[str, Any] | None:
+        """The JSON of --thresholds-from; None if it names an embedding file, or is not given."""
+        file = self.thresholds_from
+        if file is None or format_of(file):
+            return None
+        if not file.is_file():
+            raise RequestError(f"--thresholds-from: no such file: {file}")
+        stored = read_json(file)
+        thresholds = stored.get("thresholds")
+        if not isinstance(thresholds, dict) or not thresholds:
+            raise RequestError(
+                f"--thresholds-from {file}: it has no thresholds; give an embedding file or what "
+                "triplet-eval --json wrote"
+            )
+        for name, value in thresholds.items():
+            if not isinstance(value, float | int) or not 0 <= value < inf:
+                raise RequestError(
+                    f"--thresholds-from {file}: thresholds.{name} is no distance: {value!r}"
+                )
+        return stored
+
     @property
     def drawn(self) -> Episodes | None:
         """The episodes to draw, if any."""
@@ -84,6 +119,27 @@ class EvaluationRequest(SplitRequest):
             RequestError: see `make_evaluation_config`.
         """
         return asked_metrics(make_evaluation_config(stored, self.set_))
+
+    def _refuse_with_pairs(self) -> None:
+        if self.pairs is None:
+            return
+        if self.episodes is not None:
+            raise RequestError("--pairs verifies the listed pairs only; leave out --episodes")
+        if any(not text.startswith("evaluation.false_accept_rates=") for text in self.set_):
+            raise RequestError(
+                "--pairs computes no rankings; with it --set takes evaluation.false_accept_rates"
+            )
+
+    def _refuse_thresholds(self) -> None:
+        file = self.thresholds_from
+        if file is None:
+            return
+        if self.queries is not None and file.resolve() == self.queries.resolve():
+            raise RequestError(
+                f"--thresholds-from {file}: these images are evaluated; choose thresholds on others"
+            )
+        if self.json is not None and file.resolve() == self.json.resolve():
+            raise RequestError(f"--thresholds-from and --json both name {file}")
 
     @property
     def _draws(self) -> dict[str, int]:
