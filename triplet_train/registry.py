@@ -60,12 +60,14 @@ class Format(NamedTuple):
         entries: names of the files in it, if it is a folder. The first always exists.
         in_tensorboard: a run exports it to tensorboard/, since TensorBoard opens nothing outside
             the folder of its settings.
+        dtypes: types in which it can hold the vectors; the first is the default.
     """
 
     meaning: str
     readable: bool = True
     entries: tuple[str, ...] = ()
     in_tensorboard: bool = False
+    dtypes: tuple[str, ...] = ("float32",)
 
     @property
     def folder(self) -> bool:
@@ -76,7 +78,10 @@ class Format(NamedTuple):
 # embeddings/formats/NAME.py has `writer` and, if it is readable, `read`. One that needs a list of
 # all exports in a folder has `list_exports`. See embeddings/files.py.
 FORMATS = {
-    "parquet": Format("a table, for pandas, DuckDB and Hugging Face datasets"),
+    "parquet": Format(
+        "a table, for pandas, DuckDB and Hugging Face datasets",
+        dtypes=("float32", "float16", "int8"),
+    ),
     "npz": Format("NumPy arrays"),
     "h5": Format("HDF5 data sets"),
     "projector": Format(

@@ -57,6 +57,12 @@ def embed(
         str | None,
         typer.Option(help=f"{either(FORMATS)}.  [default: by the name of the output]"),
     ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="float32, or in Parquet float16 or int8, for half or a quarter of the size."
+        ),
+    ] = "float32",
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -122,6 +128,7 @@ def embed(
         label_key=label_key,
         classes=classes,
         format=format,
+        dtype=dtype,
         batch_size=batch_size,
         flip=flip,
         shard=shard,

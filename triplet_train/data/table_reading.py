@@ -22,7 +22,8 @@ from triplet_train.errors import RequestError
 
 _BOXES = (["x0", "y0", "x1", "y1"], ["x_1", "y_1", "x_2", "y_2"])  # of open-metric-learning, too
 # Names of columns and arrays in embedding files.
-_TAKEN = {"id", "label", "label_name", "embedding", "group", "role", "metadata", "missing"}
+_TAKEN = {"id", "label", "label_name", "embedding", "embedding_scale", "content", "group", "role"}
+_TAKEN |= {"metadata", "missing"}
 _TAKEN |= {f"{name}s" for name in _TAKEN}
 _KINDS: Kinds = {
     "data.columns.box": lambda kind: pa.types.is_floating(kind) or pa.types.is_decimal(kind),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from triplet_train.errors import RequestError
 from triplet_train.files import is_partial, refuse_file, refuse_place, refuse_replacement
-from triplet_train.registry import FILES, FORMATS
+from triplet_train.registry import FILES, FORMATS, either
 
 SUFFIXES = tuple(f".{name}" for name in FILES)
 _PART = re.compile(rf"part-\d{{5}}-of-\d{{5}}\.({'|'.join(FILES)})")
@@ -19,6 +19,19 @@ def format_of(path: Path) -> str | None:
 def part_name(shard: tuple[int, int], format: str) -> str:
     """Return the name of shard (i, n) in the folder of all. Sorted names are sorted shards."""
     return f"part-{shard[0]:05d}-of-{shard[1]:05d}.{format}"
+
+
+def refuse_dtype(dtype: str, format: str) -> None:
+    """Raise RequestError if a format cannot hold vectors of a type."""
+    known = dict.fromkeys(name for some in FORMATS.values() for name in some.dtypes)
+    if dtype not in known:
+        raise RequestError(f"--dtype {dtype}: expected {either(known)}")
+    if dtype not in FORMATS[format].dtypes:
+        able = either(f".{name}" for name in FILES if dtype in FORMATS[name].dtypes)
+        raise RequestError(
+            f"--dtype {dtype}: {format} holds {either(FORMATS[format].dtypes)} only; end the name "
+            f"of the output in {able}"
+        )
 
 
 def refuse_output(output: Path, *, folder: bool, overwrite: bool) -> None:

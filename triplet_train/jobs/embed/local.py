@@ -40,6 +40,8 @@ def write(
     for note in notes:
         console.say(note)
     about: dict[str, Any] = {"flip": True} if request.flip else {}
+    if request.dtype != "float32":
+        about["dtype"] = request.dtype
     if shard:
         about |= {"shard": list(shard), "shards_of": images.fingerprint()}
         images = shard_of(images, *shard)

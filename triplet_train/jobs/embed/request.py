@@ -10,6 +10,7 @@ from triplet_train.embeddings.output import (
     format_of,
     holds_parts,
     part_name,
+    refuse_dtype,
     refuse_output,
 )
 from triplet_train.errors import RequestError
@@ -24,14 +25,15 @@ class EmbedRequest(SplitRequest):
     """Options of triplet-embed, under the same names.
 
     Raises:
-        RequestError: an unknown format or engine, options that exclude each other, or an output
-            that cannot be written or exists.
+        RequestError: an unknown format, type or engine, options that exclude each other, or an
+            output that cannot be written or exists.
     """
 
     checkpoint: Path
     output: Path
     images: Path | None = None
     format: str | None = None
+    dtype: str = "float32"
     batch_size: int | None = None
     flip: bool = False
     shard: str | None = None
@@ -43,6 +45,7 @@ class EmbedRequest(SplitRequest):
     def __post_init__(self) -> None:
         folder = FORMATS[self.written_format].folder
         super().__post_init__()
+        refuse_dtype(self.dtype, self.written_format)
         if self.images is not None and self.names_a_split:
             raise RequestError(
                 "give --images or a split (--split, --dataset, --data-dir, --image-key, "
