@@ -30,7 +30,7 @@ def test_help_shows_examples_a_line_each_that_the_command_takes(command, name):
     app.command()(COMMANDS[name])
     status, out, _ = command(MAINS[name], "--help")
     examples = re.findall(rf"^    triplet-{name} (.*)$", out, re.MULTILINE)
-    assert status == 0 and len(examples) == 4
+    assert status == 0 and len(examples) >= 4
     for example in examples:
         typer.main.get_command(app).make_context(name, shlex.split(example))
 

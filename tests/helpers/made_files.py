@@ -8,7 +8,7 @@ from triplet_train.embeddings.table import EmbeddingTable
 
 def embedding_file(path, labels, *, names=("cat", "dog", "owl"), width=3, seed=0, **metadata):
     """Vectors near one axis per class; a label of -1 has no name."""
-    labels = np.array(labels)
+    labels = np.array(labels, np.int64)
     vectors = np.random.default_rng(seed).normal(0, 0.1, (len(labels), width)).astype(np.float32)
     vectors[np.arange(len(labels)), labels] += 1
     texts = [names[label] if label >= 0 else "" for label in labels]

@@ -7,17 +7,23 @@ import typer
 
 from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
+from triplet_train.errors import RequestError
 from triplet_train.registry import FOLDERS, FORMATS, either
 
 
 def embed(
+    context: typer.Context,
+    *,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="With --merge, the embedding files to join.")
+    ] = None,
     checkpoint: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="A run folder (its best checkpoint), a checkpoint inside one, a .keras file, or "
-            "an export."
+            "an export.  [required without --merge]"
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(help=f"The file to write; with --shard or {either(FOLDERS)}, a folder."),
@@ -58,11 +64,12 @@ def embed(
         typer.Option(help=f"{either(FORMATS)}.  [default: by the name of the output]"),
     ] = None,
     dtype: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="float32, or in Parquet float16 or int8, for half or a quarter of the size."
+            help="float32, or in Parquet float16 or int8, for half or a quarter of the size.  "
+            "[default: float32; with --merge that of the first file]"
         ),
-    ] = "float32",
+    ] = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -86,6 +93,13 @@ def embed(
             "with a file for each part."
         ),
     ] = None,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            help="Join embedding files of one checkpoint. The output may be one of them.",
+        ),
+    ] = False,
     engine: Annotated[
         str,
         typer.Option(
@@ -115,7 +129,21 @@ def embed(
       triplet-embed --checkpoint runs/mnist_hard --split "train[:1000]" --output some.npz
       triplet-embed --checkpoint runs/mnist_hard --images photos --output photos.h5
       triplet-embed --checkpoint runs/mnist_hard --format projector --output map
+      triplet-embed --merge store.parquet tonight.parquet --output store.parquet
     """
+    console = Console(quiet)
+    if merge:
+        _refuse_others(context, "files", "merge", "output", "dtype", "overwrite", "quiet")
+        from triplet_train.jobs.embed.merge import MergeRequest
+        from triplet_train.jobs.embed.merge import merge as join
+
+        joined = MergeRequest(files=files or (), output=output, dtype=dtype, overwrite=overwrite)
+        _say_written(output, *join(joined, console))
+        return
+    if files:
+        raise RequestError(f"{files[0]}: only --merge takes files; give images with --images")
+    if checkpoint is None:
+        raise RequestError("give --checkpoint, the tower to embed with; or --merge, to join files")
     from triplet_train.jobs.embed.request import EmbedRequest
 
     request = EmbedRequest(
@@ -128,7 +156,7 @@ def embed(
         label_key=label_key,
         classes=classes,
         format=format,
-        dtype=dtype,
+        dtype=dtype or "float32",
         batch_size=batch_size,
         flip=flip,
         shard=shard,
@@ -139,8 +167,20 @@ def embed(
         overwrite=overwrite,
     )
     job = import_with_tensorflow(f"triplet_train.jobs.embed.{engine}")
-    count, width = job.embed(request, Console(quiet))
-    say(f"{request.file}: {count:,} vectors of {width} dimensions\n")
+    _say_written(request.file, *job.embed(request, console))
+
+
+def _refuse_others(context: typer.Context, *taken: str) -> None:
+    """Raise RequestError for an option that --merge does not take."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name not in taken and source and source.name == "COMMANDLINE":
+            raise RequestError(f"--merge joins files as they are; leave out {parameter.opts[0]}")
+
+
+def _say_written(file: Path, count: int, width: int) -> None:
+    say(f"{file}: {count:,} vectors of {width} dimensions\n")
 
 
 def main() -> None:

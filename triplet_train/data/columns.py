@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # a fifth of a second to import, and most data sets have no c
 GROUP = "group"  # text: camera, sequence or day; empty for an image without one
 ROLE = "role"  # text, one of ROLES
 ROLES = (QUERY, GALLERY, BOTH) = ("query", "gallery", "both")
+_NOTHING = {GROUP: "", ROLE: BOTH}  # of an image for which nothing is said
 
 Columns = dict[str, "pa.Array"]
 ColumnTypes = dict[str, "pa.DataType"]
@@ -35,6 +36,24 @@ def joined(parts: Sequence[Columns]) -> Columns:
     return {name: pa.concat_arrays([part[name] for part in parts]) for name in parts[0]}
 
 
+def fitted(columns: Columns, types: ColumnTypes, rows: np.ndarray) -> Columns:
+    """Return some rows, int64 [n], of all columns of `types`.
+
+    Where a column is missing it is null, but for groups and roles, which have a value for that.
+    """
+    if not types:
+        return {}
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: Columns = {}
+    for name, kind in types.items():
+        values = columns[name].take(rows) if name in columns else pa.nulls(len(rows))
+        values = values.cast(kind, safe=False)  # whole numbers above 2^53 may become fractions
+        found[name] = pc.fill_null(values, _NOTHING[name]) if name in _NOTHING else values
+    return found
+
+
 def evaluation_columns(
     groups: Sequence[str] | None, roles: np.ndarray | None, distractors: np.ndarray
 ) -> Columns:
@@ -49,7 +68,7 @@ def evaluation_columns(
     if roles is None:
         roles = np.full(len(distractors), BOTH, object)
     given = {GROUP: groups or (), ROLE: np.where(distractors, GALLERY, roles).tolist()}
-    for name, nothing in ((GROUP, ""), (ROLE, BOTH)):
+    for name, nothing in _NOTHING.items():
         if any(text != nothing for text in given[name]):
             import pyarrow as pa
 

@@ -20,6 +20,7 @@ from triplet_train.registry import either
 
 # errno of the OSErrors that damaged content causes: in libraries, and at a negative position.
 _OF_DAMAGE = (None, errno.EINVAL)
+OF_A_SHARD = ("shard", "shards_of")  # metadata
 Writer = Callable[[Path, int, dict[str, Any], ColumnTypes], AbstractContextManager[Append]]
 Reader = Callable[[Path], EmbeddingTable]
 
@@ -101,16 +102,40 @@ def read_table(path: Path) -> EmbeddingTable:
     if not path.is_file():
         raise RequestError(f"no embedding file {path}")
     read: Reader = _module(format).read
-    try:
+    with _damage_refused(path):
         table = read(path)
         _require_whole(table)
+    return table
+
+
+def read_batches(path: Path) -> Iterator[EmbeddingTable]:
+    """Yield the table in an embedding file in parts, at least one.
+
+    A Parquet file is read a row group at a time; any other file, and a folder, is one part.
+
+    Raises:
+        RequestError, RunError: see `read_table`.
+    """
+    format = format_of(path)
+    if format is None or not path.is_file() or not hasattr(_module(format), "batches"):
+        yield read_table(path)
+        return
+    with _damage_refused(path):
+        for table in _module(format).batches(path):
+            _require_whole(table)
+            yield table
+
+
+@contextmanager
+def _damage_refused(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # libraries raise all kinds of errors for damaged files
         if isinstance(error, OSError) and error.errno not in _OF_DAMAGE:
             raise RunError(f"{path} cannot be read: {error.strerror}") from error
         raise RequestError(
             f"{path} is not an embedding file of triplet-train: {first_line(error)}"
         ) from error
-    return table
 
 
 def _read_shards(folder: Path, format: str) -> EmbeddingTable:
@@ -128,9 +153,10 @@ def _read_shards(folder: Path, format: str) -> EmbeddingTable:
         if _same_everywhere(about) != _same_everywhere(abouts[0]):
             raise RequestError(
                 f"{folder} holds shards of different exports: {names[0]} and {name} are not of the "
-                "same images and the same checkpoint, or one was embedded with --flip"
+                "same images and the same checkpoint, or one was embedded with --flip or another "
+                "--dtype"
             )
-    shared = {k: v for k, v in abouts[0].items() if k not in ("shard", "shards_of")}
+    shared = {k: v for k, v in abouts[0].items() if k not in OF_A_SHARD}
     return replace(concatenated(tables), metadata=shared)
 
 

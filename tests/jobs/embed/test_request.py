@@ -39,8 +39,6 @@ def test_options_that_exclude_each_other_are_refused_before_the_output_is_looked
         ({"engine": "rya"}, "expected local or ray"),
         ({"engine": "ray", "shard": "1/2"}, "leave out --shard"),
         ({"shard": "3/2"}, "expected I/N"),
-        ({"dtype": "fp16"}, "expected float32, float16 or int8"),
-        ({"dtype": "int8"}, r"npz holds float32 only; end the name of the output in \.parquet"),
         ({}, "there is no folder"),
     ):
         with pytest.raises(RequestError, match=message):

@@ -74,7 +74,17 @@ def writer(
 
 def read(path: Path) -> EmbeddingTable:
     """Read what `writer` wrote. Raises any exception of the library for other files."""
-    arrow = pq.read_table(path)
+    return _table(pq.read_table(path))
+
+
+def batches(path: Path) -> Iterator[EmbeddingTable]:
+    """Read a row group at a time; of a file without rows, one empty table."""
+    with pq.ParquetFile(path) as file:
+        for group in range(max(1, file.num_row_groups)):
+            yield _table(file.read_row_groups([group][: file.num_row_groups]))
+
+
+def _table(arrow: pa.Table) -> EmbeddingTable:
     vectors = arrow["embedding"].combine_chunks()
     if not pa.types.is_fixed_size_list(vectors.type):
         raise ValueError(f"embedding is {vectors.type}, not a fixed-size list of numbers")

@@ -6,6 +6,7 @@ import numpy as np
 
 from triplet_train.data.columns import GALLERY, QUERY, roles_of
 from triplet_train.embeddings.common_labels import names_of
+from triplet_train.embeddings.origin import origin_of, require_one_origin
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.files import listed
@@ -28,29 +29,7 @@ def require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
 
 def require_one_tower(tables: dict[Path, EmbeddingTable]) -> None:
     """Raise RequestError if distances between the vectors of two files mean nothing."""
-    queries, gallery = tables
-    towers = {file: table.metadata.get("checkpoint_sha256") for file, table in tables.items()}
-    if towers[queries] != towers[gallery]:
-        for file, tower in towers.items():
-            if not tower:
-                raise RequestError(
-                    f"{file} does not name its checkpoint, so its vectors cannot be compared with "
-                    "others"
-                )
-        raise RequestError(
-            f"{queries} and {gallery} come from different checkpoints; embed both with the same one"
-        )
-    flipped = {file for file, table in tables.items() if table.metadata.get("flip")}
-    if len(flipped) == 1:
-        (other,) = tables.keys() - flipped
-        raise RequestError(
-            f"{flipped.pop()} was embedded with --flip and {other} without; embed both alike"
-        )
-    widths = [table.embeddings.shape[1] for table in tables.values()]
-    if widths[0] != widths[1]:
-        raise RequestError(
-            f"vectors have {widths[0]} dimensions in {queries}, but {widths[1]} in {gallery}"
-        )
+    require_one_origin({file: origin_of(table) for file, table in tables.items()})
 
 
 def _require_a_class_in_common(tables: dict[Path, EmbeddingTable]) -> None:
