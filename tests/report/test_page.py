@@ -9,8 +9,10 @@ import pytest
 from tests.helpers.examples import examples
 from tests.helpers.report_contents import HOSTILE, LOG, evaluated, make
 from triplet_train import files
-from triplet_train.evaluation import evaluate
+from triplet_train.evaluation import METRICS, evaluate
+from triplet_train.evaluation.comparison import compare
 from triplet_train.evaluation.episodes import Episodes, evaluate_episodes
+from triplet_train.evaluation.sides import Side, Tower
 from triplet_train.report import page
 from triplet_train.report.page import write_report
 
@@ -118,6 +120,23 @@ def test_the_page_says_what_its_metrics_are_over_and_what_was_left_out(tmp_path,
     assert "no other image of their class to find: 2 queries of 2 classes (c, d)\n" in text
     assert f"They are over {coverage}." in text
     assert "drawn from 2 classes (2 more have too few images)" in text
+
+
+def test_the_page_shows_the_comparisons_in_words_and_with_a_plot_each(tmp_path, without_maps):
+    contents = make(log=None, images=None)
+    found = contents.evaluated.result
+    vectors = np.random.default_rng(1).normal(size=(24, 8)).astype(np.float32)
+    labels = contents.evaluated.queries.labels
+    towers = {"<b>one": found, "two": evaluate(*examples(vectors, labels)), "three": found}
+    sides = [Side(name, [Tower(name, {})]) for name in towers]
+    compared = replace(contents.evaluated, comparisons=compare(sides, towers, labels, METRICS))
+    write_report(replace(contents, evaluated=compared), tmp_path / "report.html")
+    parsed = Parsed(tmp_path / "report.html")
+    assert parsed.headings == [SECTIONS[0], "Comparison", *SECTIONS[1:]]
+    assert "<b>one is ahead of two by " in parsed.text
+    assert "recall@1: no difference is shown: between +0.00 and +0.00 points" in parsed.text
+    plots = {plot.stem for plot in (tmp_path / "plots").iterdir()}
+    assert {"comparison_1", "comparison_2"} <= plots
 
 
 def test_one_class_has_a_page_without_confusion_and_thresholds(tmp_path, without_maps):

@@ -11,9 +11,16 @@ from triplet_train.registry import FILES, either
 
 
 def evaluate(
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN_OR_FILE",
+            help="With --against: more to compare, in any order, as a pattern of the shell gives.",
+        ),
+    ] = None,
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="The run, checkpoint, .keras file or export to evaluate."),
+        list[Path] | None,
+        typer.Option(metavar="RUN", help="The run, checkpoint, .keras file or export to evaluate."),
     ] = None,
     split: Annotated[
         str | None,
@@ -51,7 +58,8 @@ def evaluate(
         ),
     ] = False,
     queries: Annotated[
-        Path | None, typer.Option(help=f"The embedding file ({either(FILES)}) to evaluate.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help=f"The embedding file ({either(FILES)}) to evaluate."),
     ] = None,
     gallery: Annotated[
         Path | None,
@@ -71,6 +79,14 @@ def evaluate(
             metavar="FILE",
             help="Also state the errors of thresholds that were chosen on other images: an "
             "embedding file, or the --json of their evaluation.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN_OR_FILE...",
+            help="Also compare with these runs or files, on the same images, paired by query. "
+            "Runs that differ in the seed only are one side. Repeatable.",
         ),
     ] = None,
     episodes: Annotated[
@@ -118,8 +134,8 @@ def evaluate(
 
     \b
     Examples:
-      triplet-eval --checkpoint runs/mnist_hard
       triplet-eval --checkpoint runs/mnist_hard --episodes 1000 --ways 5 --shots 1
+      triplet-eval --checkpoint runs/semi_* --against runs/naive_*
       triplet-eval --queries test.parquet --gallery train.parquet --json metrics.json
       triplet-eval --queries faces.parquet --pairs pairs.csv --report faces.html
     """
@@ -128,7 +144,7 @@ def evaluate(
     from triplet_train.jobs.evaluate.request import EvaluationRequest
 
     request = EvaluationRequest(
-        checkpoint=checkpoint,
+        checkpoint=checkpoint[0] if checkpoint else None,
         split=split,
         dataset=dataset,
         data_dir=data_dir,
@@ -136,10 +152,12 @@ def evaluate(
         label_key=label_key,
         classes=classes,
         any_model=any_model,
-        queries=queries,
+        queries=queries[0] if queries else None,
         gallery=gallery,
         pairs=pairs,
         thresholds_from=thresholds_from,
+        against=against or (),
+        more=[*(checkpoint or ())[1:], *(queries or ())[1:], *(more or ())],
         episodes=episodes,
         ways=ways,
         shots=shots,

@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from triplet_train.embeddings.table import embedder_of
+from triplet_train.evaluation.comparison import Comparison
+from triplet_train.evaluation.comparison_text import sentences
 from triplet_train.evaluation.episodes import EpisodeResult
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation
@@ -30,7 +32,7 @@ def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
         "evaluated_classes" if key == "classes" else key: value
         for key, value in evaluated.about.items()
     }
-    episodes = evaluated.episodes
+    episodes, compared = evaluated.episodes, evaluated.comparisons
     return {
         **about,
         **embedder_of(evaluated.queries),
@@ -51,6 +53,7 @@ def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
         "distances": _histograms(result.distances),
         **_given(evaluated.threshold_errors),
         **({"episodes": _episodes_as_json(episodes, names)} if episodes else {}),
+        **({"comparisons": [*map(_comparison_as_json, compared)]} if compared else {}),
     }
 
 
@@ -98,6 +101,33 @@ def _episodes_as_json(result: EpisodeResult, names: dict[int, str]) -> dict[str,
         "interval": result.interval,
         "classes": result.classes,
         "classes_left_out": _named(result.left_out_labels, names),
+    }
+
+
+def _comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    sides = {"first": comparison.first, "other": comparison.other}
+    return {
+        **{
+            key: {
+                "name": side.name,
+                "runs": [{"run": tower.origin, "seed": tower.seed} for tower in side.towers],
+            }
+            for key, side in sides.items()
+        },
+        "differing_settings": comparison.settings,
+        "queries": comparison.queries,
+        "query_classes": comparison.classes,
+        "intervals_cover_training": comparison.covers_training,
+        "sentences": sentences(comparison),
+        "differences": {
+            each.metric.name: {
+                "first": each.first,
+                "other": each.other,
+                "difference": each.difference,
+                "interval": each.interval,
+            }
+            for each in comparison.differences
+        },
     }
 
 

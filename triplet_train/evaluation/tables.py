@@ -1,12 +1,13 @@
 """Evaluation of embedding tables, whose classes have names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.common_labels import with_common_labels
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
+from triplet_train.evaluation.comparison import Comparison
 from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_episodes
 from triplet_train.evaluation.examples import examples_of
 from triplet_train.evaluation.metrics import METRICS, MetricTable
@@ -29,6 +30,7 @@ class TableEvaluation:
         threshold_errors: of thresholds that were chosen on other images.
         images: of the queries, in the same order; None where only vectors are known.
         run: of the tower, if known.
+        comparisons: with other towers, on the same images; empty if not requested.
     """
 
     about: dict[str, str]
@@ -40,6 +42,7 @@ class TableEvaluation:
     threshold_errors: list[ThresholdErrors] = field(default_factory=list)
     images: ImageTable | None = None
     run: RunFolder | None = None
+    comparisons: Sequence[Comparison] = ()
 
 
 def evaluate_tables(

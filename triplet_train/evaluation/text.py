@@ -1,5 +1,6 @@
 """An evaluation in words, for a terminal."""
 
+from triplet_train.evaluation.comparison_text import comparison_as_text
 from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeResult
 from triplet_train.evaluation.metrics import Shown
@@ -15,8 +16,7 @@ Names = dict[int, str]
 
 
 def as_text(evaluated: TableEvaluation) -> str:
-    """Describe what was evaluated and left out, the result, the episodes and the errors of
-    given thresholds."""
+    """Describe what was evaluated and left out, the result, and all that was asked for besides."""
     about = [f"{key}: {value}" for key, value in evaluated.about.items()]
     parts = [
         "\n".join([*about, *coverage_lines(evaluated)]),
@@ -26,6 +26,7 @@ def as_text(evaluated: TableEvaluation) -> str:
         parts.append(_episodes(evaluated.episodes, evaluated.class_names))
     if evaluated.threshold_errors:
         parts.append("\n".join(error_lines(evaluated.threshold_errors, evaluated.about)))
+    parts += map(comparison_as_text, evaluated.comparisons)
     return "\n\n".join(parts)
 
 

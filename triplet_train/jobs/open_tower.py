@@ -159,6 +159,12 @@ class OpenTower:
         """Return all embeddings of `images` in one table, without the images."""
         return concatenated([replace(t, images=None) for t in self.tables(images, console)])
 
+    def rows(self, images: ImageTable) -> EmbeddingTable:
+        """Return the table of `images` without vectors, [N, 0], which nothing is computed for."""
+        names = [images.class_names[label] for label in images.labels.tolist()]
+        vectors = np.empty((len(images), 0), np.float32)
+        return EmbeddingTable(vectors, images.labels, names, images.ids, self._provenance(images))
+
     def _provenance(self, images: ImageTable) -> dict[str, Any]:
         return provenance(self.file, images, self.config) | self.exported
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from triplet_train.evaluation.comparison_text import in_words
 from triplet_train.evaluation.text import coverage_lines
 from triplet_train.evaluation.threshold_text import ERROR_COLUMNS, error_rows, threshold_rows
 from triplet_train.report import rows
+from triplet_train.report.comparisons import comparison_plots
 from triplet_train.report.confusion import confusion_plot
 from triplet_train.report.contents import Contents
 from triplet_train.report.curves import curve_plots
@@ -32,6 +34,7 @@ def _pictures(contents: Contents) -> tuple[Pictures, str]:
     with plot_style():
         maps, remark = map_plots(evaluated)
         plots = {
+            "comparisons": comparison_plots(evaluated.comparisons),
             "curves": curve_plots(contents.log or [], _best(contents)),
             "distances": [distance_plot(result.distances, result.thresholds)] if pairs else [],
             "maps": maps,
@@ -59,6 +62,7 @@ def _html(contents: Contents, file: Path, pictures: Pictures, map_remark: str) -
         "coverage": coverage_lines(evaluated),
         "headlines": rows.headline_rows(evaluated),
         "metrics": rows.metric_rows(evaluated),
+        "comparisons": [in_words(each) for each in evaluated.comparisons],
         "thresholds": threshold_rows(evaluated.result),
         "error_columns": ERROR_COLUMNS,
         "errors": error_rows(evaluated.threshold_errors),

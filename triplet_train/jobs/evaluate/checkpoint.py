@@ -1,11 +1,16 @@
 """triplet-eval --checkpoint: evaluation of a trained tower."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
 from triplet_train.console import Console
 from triplet_train.data.images import selected
+from triplet_train.embeddings.output import format_of
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
+from triplet_train.jobs.evaluate.against import Candidate, compared, file_to_compare, opponents
 from triplet_train.jobs.evaluate.given_thresholds import given_thresholds
 from triplet_train.jobs.evaluate.listed_pairs import verify
 from triplet_train.jobs.evaluate.request import EvaluationRequest
@@ -20,7 +25,8 @@ def evaluate_checkpoint(
     With --pairs, verify the listed pairs instead; only their images are embedded.
 
     Raises:
-        RequestError, RunError: see `OpenTower`, `evaluate_tables`, `given_thresholds` and `verify`.
+        RequestError, RunError: see `OpenTower`, `opponents`, `evaluate_tables`, `given_thresholds`
+            and `verify`.
     """
     assert request.checkpoint is not None
     opened = open_tower(request.checkpoint, any_model=request.any_model)
@@ -36,12 +42,15 @@ def evaluate_checkpoint(
         listed = request.listed_pairs
         found = [listed.rows_in(side, images.ids, images.split) for side in (0, 1)]
         images = selected(images, np.unique(found))
+    others = [_candidate(path, request, images.split, console) for path in request.compared]
+    first = str(request.checkpoint)
+    towers = opponents(first, opened.rows(images), others) if others else None
     table = opened.table(images, console)
     thresholds = given_thresholds(request, about, table, metrics, console)
     if request.pairs is not None:
         return verify(request, about, [table], metrics, thresholds, console)
     with console.bar(len(images), "evaluating") as bar:
-        return evaluate_tables(
+        evaluated = evaluate_tables(
             about,
             table,
             metrics=metrics,
@@ -51,3 +60,19 @@ def evaluate_checkpoint(
             run=opened.run,
             progress=bar.advance,
         )
+    return compared(evaluated, towers, console) if towers else evaluated
+
+
+def _candidate(path: Path, request: EvaluationRequest, split: str, console: Console) -> Candidate:
+    """Open a run or file to compare with; nothing is embedded yet.
+
+    Args:
+        split: that of the first run.
+    """
+    if format_of(path):
+        return file_to_compare(path)
+    opened = open_tower(path, any_model=request.any_model)
+    _, images = opened.split(replace(request, split=split), console)
+    return Candidate(
+        str(path), opened.rows(images), lambda: opened.table(images, console).embeddings
+    )

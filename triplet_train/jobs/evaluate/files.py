@@ -7,6 +7,7 @@ from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
+from triplet_train.jobs.evaluate.against import compared, file_to_compare, opponents
 from triplet_train.jobs.evaluate.comparable import require_comparable, require_one_tower
 from triplet_train.jobs.evaluate.given_thresholds import given_thresholds
 from triplet_train.jobs.evaluate.listed_pairs import verify
@@ -35,11 +36,13 @@ def evaluate_files(
         tables[gallery] = read_table(gallery)
         (require_one_tower if request.pairs else require_comparable)(tables)
     metrics = request.metrics(_evaluation_of_run(tables[queries]))
+    others = [file_to_compare(file) for file in request.compared]
+    towers = opponents(str(queries), tables[queries], others) if others else None
     thresholds = given_thresholds(request, about, tables[queries], metrics, console)
     if request.pairs is not None:
         return verify(request, about, [*tables.values()], metrics, thresholds, console)
     with console.bar(len(tables[queries].ids), "evaluating") as bar:
-        return evaluate_tables(
+        evaluated = evaluate_tables(
             about,
             *tables.values(),
             metrics=metrics,
@@ -47,6 +50,7 @@ def evaluate_files(
             thresholds=thresholds,
             progress=bar.advance,
         )
+    return compared(evaluated, towers, console) if towers else evaluated
 
 
 def _evaluation_of_run(table: EmbeddingTable) -> dict[str, Any]:

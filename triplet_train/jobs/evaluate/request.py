@@ -16,13 +16,14 @@ from triplet_train.evaluation.episodes import Episodes
 from triplet_train.files import read_json, refuse_file
 from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.split_request import SplitRequest
+from triplet_train.registry import FILES, either
 from triplet_train.report import refuse_plots
 from triplet_train.run.folder import plots_folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRequest(SplitRequest):
-    """The options of triplet-eval, under the same names.
+    """The options of triplet-eval, under the same names. `more` are the arguments.
 
     Raises:
         RequestError: options that exclude each other or lack another, a number that is too small,
@@ -35,6 +36,8 @@ class EvaluationRequest(SplitRequest):
     gallery: Path | None = None
     pairs: Path | None = None
     thresholds_from: Path | None = None
+    against: Sequence[Path] = ()
+    more: Sequence[Path] = ()
     episodes: int | None = None
     ways: int | None = None
     shots: int | None = None
@@ -55,6 +58,7 @@ class EvaluationRequest(SplitRequest):
                 "--split, --dataset, --data-dir, --image-key, --label-key, --classes and "
                 "--any-model need --checkpoint, not --queries"
             )
+        self._refuse_comparison()
         if self.episodes is None and self._draws:
             raise RequestError("--ways, --shots and --seed need --episodes")
         if self.episodes is not None and self.gallery is not None:
@@ -108,6 +112,13 @@ class EvaluationRequest(SplitRequest):
         return stored
 
     @property
+    def compared(self) -> list[Path]:
+        """The runs and files to compare with, each once, without the first."""
+        first = self.checkpoint or self.queries or Path()
+        paths = {path.resolve(): path for path in (first, *self.against, *self.more)}
+        return list(paths.values())[1:]
+
+    @property
     def drawn(self) -> Episodes | None:
         """The episodes to draw, if any."""
         return None if self.episodes is None else Episodes(self.episodes, **self._draws)
@@ -120,9 +131,32 @@ class EvaluationRequest(SplitRequest):
         """
         return asked_metrics(make_evaluation_config(stored, self.set_))
 
+    def _refuse_comparison(self) -> None:
+        if self.more and not self.against:
+            raise RequestError(
+                f"{self.more[0]}: one run is evaluated at a time; give --against to compare several"
+            )
+        if self.against and self.gallery is not None:
+            raise RequestError(
+                "--against compares files that hold queries and gallery, with a column role; leave "
+                "out --gallery"
+            )
+        for path in self.compared:
+            if not path.exists():
+                raise RequestError(f"--against {path}: no such run or file")
+            if self.queries is not None and format_of(path) is None:
+                raise RequestError(
+                    f"--against {path}: --queries is compared with embedding files "
+                    f"({either(FILES)}) only; a run has its files in embeddings/"
+                )
+        if self.against and not self.compared:
+            raise RequestError("--against names nothing but the run or file to compare it with")
+
     def _refuse_with_pairs(self) -> None:
         if self.pairs is None:
             return
+        if self.against:
+            raise RequestError("--pairs verifies the pairs of one tower; leave out --against")
         if self.episodes is not None:
             raise RequestError("--pairs verifies the listed pairs only; leave out --episodes")
         if any(not text.startswith("evaluation.false_accept_rates=") for text in self.set_):
