@@ -15,6 +15,7 @@ from triplet_train.evaluation import (
     make_protocol,
     pairs,
     retrieval_metrics,
+    search,
 )
 
 
@@ -121,6 +122,7 @@ def check(seed, monkeypatch):
     monkeypatch.setattr(pairs, "_BLOCK_ROWS", int(rng.integers(1, 9)))
     monkeypatch.setattr(pairs, "_STRIP_BYTES", int(rng.integers(1, 500)))
     monkeypatch.setattr(pairs, "_PRODUCT_BYTES", int(rng.integers(1, 2000)))
+    monkeypatch.setattr(search, "_FEW_RELEVANT", 3 * (seed % 5))
     ties = bool(seed % 2)
     queries = drawn(rng, rng.integers(1, 40), ties)
     gallery = drawn(rng, rng.integers(1, 60), ties) if seed % 3 else None

@@ -52,11 +52,11 @@ class Pairs:
         """
         queries = self.queries[block]
         keys = np.empty((len(queries), len(self.gallery)), np.uint32)
-        squared = keys.view(np.float32)
+        squared, bits = keys.view(np.float32), keys.view(np.int32)
         width = max(_FEWEST_COLUMNS, _PRODUCT_BYTES // (8 * len(queries)))
         for columns in _parts(len(self.gallery), width):
-            product = queries @ self.gallery[columns].T
-            np.maximum(product, 0, out=squared[:, columns], casting="same_kind")
+            squared[:, columns] = queries @ self.gallery[columns].T
+            np.maximum(bits[:, columns], 0, out=bits[:, columns])  # negative ones have the sign bit
             keys[:, columns] <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
