@@ -119,6 +119,31 @@ def evaluate(
             "as in evaluation.recall_at=[1,10,100]. Repeatable.",
         ),
     ] = None,
+    rerank: Annotated[
+        bool,
+        typer.Option(
+            "--rerank",
+            help="Also give the metrics after re-ranking by k-reciprocal neighbours, which takes "
+            "several times as long.",
+        ),
+    ] = False,
+    neighbours: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"Write the nearest images of each query to this file ({either(FILES)}); "
+            "with --rerank those of the re-ranked list."
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=10_000, help="With --neighbours: images for each query.  [default: 10]"
+        ),
+    ] = None,
+    per_query: Annotated[
+        Path | None,
+        typer.Option(help=f"Write the metrics of each query to this file ({either(FILES)})."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all results to this file.")] = None,
     report: Annotated[
         Path | None,
@@ -162,6 +187,10 @@ def evaluate(
         ways=ways,
         shots=shots,
         seed=seed,
+        rerank=rerank,
+        neighbours=neighbours,
+        top=top,
+        per_query=per_query,
         json=json,
         report=report,
         overwrite=overwrite,

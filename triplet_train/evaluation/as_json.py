@@ -22,6 +22,7 @@ def metrics_as_json(result: Evaluation) -> dict[str, Any]:
         "intervals": result.intervals,
         "thresholds": result.thresholds,
         "notes": result.notes,
+        **({"reranked": result.reranked.metrics} if result.reranked else {}),
     }
 
 

@@ -19,6 +19,7 @@ _STRIP_BYTES = 4 * 2**20  # of the keys that are looked at together, which stay 
 _PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
 _FEWEST_COLUMNS = 16  # of a product; BLAS adds up a single column in another order
 _THREADS = 8
+Squared = tuple[slice, np.ndarray]
 _ROUNDING = 2.0**-53  # of float64, relative
 IGNORED = np.float32(4.001).view(np.uint32) << np.uint32(1)  # more than any |q - g|^2 <= 4
 
@@ -50,18 +51,26 @@ class Pairs:
         the query: of images at equal distance, those of other classes come first. Ignored images
         have the key `IGNORED`, which is larger than all others and even.
         """
-        queries = self.queries[block]
-        keys = np.empty((len(queries), len(self.gallery)), np.uint32)
-        squared, bits = keys.view(np.float32), keys.view(np.int32)
-        width = max(_FEWEST_COLUMNS, _PRODUCT_BYTES // (8 * len(queries)))
-        for columns in _parts(len(self.gallery), width):
-            squared[:, columns] = queries @ self.gallery[columns].T
+        keys = np.empty((block.stop - block.start, len(self.gallery)), np.uint32)
+        rounded, bits = keys.view(np.float32), keys.view(np.int32)
+        for columns, squared in self.squared(block):
+            rounded[:, columns] = squared
             np.maximum(bits[:, columns], 0, out=bits[:, columns])  # negative ones have the sign bit
             keys[:, columns] <<= 1
         for rows, columns in self.classes(block):
             keys[rows, columns] |= 1
         keys[self.ignored(block)] = IGNORED
         return keys
+
+    def squared(self, block: slice) -> Iterator[Squared]:
+        """Yield columns of the gallery, and the scaled squared distances to them, float64 [B, n].
+
+        Those of nearly equal vectors may be slightly negative.
+        """
+        queries = self.queries[block]
+        width = max(_FEWEST_COLUMNS, _PRODUCT_BYTES // (8 * len(queries)))
+        for columns in _parts(len(self.gallery), width):
+            yield columns, queries @ self.gallery[columns].T
 
     def ignored(self, block: slice) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the block and the columns of all ignored pairs, int64 [n] each."""
@@ -129,6 +138,11 @@ def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:
     protocol = make_protocol(queries, gallery)
     if protocol.obstacle:
         raise RequestError(f"{protocol.obstacle}, so there is nothing to evaluate")
+    return pair_up(queries, searched, protocol)
+
+
+def pair_up(queries: Examples, searched: Examples, protocol: Protocol) -> Pairs:
+    """Return the pairs of a protocol of queries and searched images, which may be the same."""
     scale = scale_of(queries.vectors, searched.vectors)
     left = queries.vectors[protocol.query_indices] * scale
     right = searched.vectors[protocol.gallery_indices] * scale

@@ -21,8 +21,8 @@ class SearchResult:
     Attributes:
         query_indices: int64 [Q'], the indices of these queries.
         per_query: metric -> float64 [Q'], for the metrics of rankings.
-        neighbours: int64 [Q', k], indices of the nearest images of the gallery, nearest first; k is
-            10, or the most images that a query has to search. -1 where a query has fewer.
+        neighbours: int64 [Q', k], indices of the nearest images of the gallery, nearest first;
+            at most as many as a query has to search. -1 where a query has fewer.
         neighbour_distances: float32 [Q', k], Euclidean; infinite where a query has fewer.
     """
 
@@ -37,6 +37,7 @@ def search(
     done: Callable[[int], object],
     see: SeeStrip = lambda strip, keys: None,
     metrics: MetricTable = METRICS,
+    most: int = NEIGHBOURS,
 ) -> SearchResult:
     """Search the whole gallery for each query.
 
@@ -49,13 +50,14 @@ def search(
         see: called with every strip of queries and its keys, from several threads; it must not
             change them.
         metrics: those of rankings are computed.
+        most: k, the number of nearest images to return.
     """
     protocol, relevant = pairs.protocol, pairs.protocol.relevant
     searched = len(pairs.gallery) - int(protocol.ignored.min())
     ranked_by = metrics.computed_from(Source.RANKING)
     computations = [metric.compute for metric in ranked_by]
     table = np.empty((len(pairs.queries), len(ranked_by)))
-    neighbours = np.empty((len(table), min(NEIGHBOURS, searched)), np.int64)
+    neighbours = np.empty((len(table), min(most, searched)), np.int64)
     distances = np.empty(neighbours.shape, np.float32)
 
     def work(strip: slice, keys: np.ndarray) -> None:
@@ -71,7 +73,7 @@ def search(
             table[query] = [compute(ranking) for compute in computations]
         kept = np.sort(ordered[:, : neighbours.shape[1]])
         distances[strip] = pairs.distances(kept)
-        nearest = _indices_at(keys, kept, protocol.gallery_indices)
+        nearest = indices_at(keys, kept, protocol.gallery_indices)
         neighbours[strip] = np.where(kept == IGNORED, -1, nearest)
 
     pairs.each_strip(work, done)
@@ -98,7 +100,7 @@ def _ranks(smaller: np.ndarray) -> np.ndarray:
     return others + before + 1
 
 
-def _indices_at(keys: np.ndarray, nearest: np.ndarray, gallery_indices: np.ndarray) -> np.ndarray:
+def indices_at(keys: np.ndarray, nearest: np.ndarray, gallery_indices: np.ndarray) -> np.ndarray:
     """Indices of the images whose keys are `nearest`; of equal keys the lowest indices.
 
     Args:

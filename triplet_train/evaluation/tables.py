@@ -12,6 +12,7 @@ from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_
 from triplet_train.evaluation.examples import examples_of
 from triplet_train.evaluation.metrics import METRICS, MetricTable
 from triplet_train.evaluation.thresholds import ThresholdErrors, errors_of
+from triplet_train.evaluation.search import NEIGHBOURS
 from triplet_train.evaluation.vectors import Evaluation, Progress, evaluate
 from triplet_train.run.folder import RunFolder
 
@@ -51,6 +52,8 @@ def evaluate_tables(
     gallery: EmbeddingTable | None = None,
     *,
     metrics: MetricTable = METRICS,
+    neighbours: int = NEIGHBOURS,
+    reranked: bool = False,
     episodes: Episodes | None = None,
     thresholds: Mapping[str, float] | None = None,
     images: ImageTable | None = None,
@@ -65,7 +68,7 @@ def evaluate_tables(
         about, run: as in `TableEvaluation`.
         gallery: without it the images of `queries` are the gallery too.
         images: of all queries, in the same order.
-        metrics, progress: as in `evaluate`.
+        metrics, neighbours, reranked, progress: as in `evaluate`.
         thresholds: by name, chosen on other images, to state their errors.
 
     Raises:
@@ -80,7 +83,13 @@ def evaluate_tables(
     try:
         # First, because it takes seconds and refuses too few classes.
         drawn = None if episodes is None else _evaluate_episodes(tables[0], episodes)
-        result = evaluate(*examples_of(tables), metrics=metrics, progress=progress)
+        result = evaluate(
+            *examples_of(tables),
+            metrics=metrics,
+            neighbours=neighbours,
+            reranked=reranked,
+            progress=progress,
+        )
         errors = errors_of(thresholds or {}, result.pairs)
     except RequestError as error:
         raise RequestError(f"{' and '.join(origins)}: {error}") from error

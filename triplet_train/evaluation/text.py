@@ -96,11 +96,17 @@ def _episodes(result: EpisodeResult, names: Names) -> str:
 
 def _metrics(result: Evaluation) -> list[str]:
     width = max(map(len, result.metrics))
-    lines = [f"{'':{width}}          95 % interval"] if result.intervals else []
+    reranked = result.reranked.metrics if result.reranked else {}
+    heading = "  re-ranked" if reranked else ""
+    if result.intervals:
+        heading += "  95 % interval"
+    lines = [f"{'':{width}}        {heading}"] if heading else []
     for name, value in result.metrics.items():
         interval = result.intervals.get(name)
+        again = f"{reranked[name]:.4f}" if name in reranked else ""
+        beside = f"  {again:>9}" if reranked else ""
         between = f"  {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-        lines.append(f"{name:{width}}  {value:.4f}{between}")
+        lines.append(f"{name:{width}}  {value:.4f}{beside}{between}".rstrip())
     return lines
 
 

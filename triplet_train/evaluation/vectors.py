@@ -1,6 +1,6 @@
 """Evaluation of vectors with labels, from one pass over their distances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,11 +11,12 @@ from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_tabl
 from triplet_train.evaluation.clustering import takes_minutes
 from triplet_train.evaluation.coverage import Coverage, coverage_of
 from triplet_train.evaluation.examples import Examples
-from triplet_train.evaluation.metrics import METRICS, MetricTable, Shown, Source
+from triplet_train.evaluation.metrics import METRICS, Metric, MetricTable, Shown, Source
 from triplet_train.evaluation.near_copies import near_copies_note
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.protocol import Protocol
-from triplet_train.evaluation.search import SearchResult, search
+from triplet_train.evaluation.reranking import rerank
+from triplet_train.evaluation.search import NEIGHBOURS, SearchResult, search
 from triplet_train.evaluation.thresholds import thresholds_of
 from triplet_train.evaluation.verification import (
     DistanceHistograms,
@@ -30,10 +31,34 @@ Progress = Callable[[str, int], object]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Ranked:
+    """Results of the rankings of Q' queries.
+
+    Attributes:
+        metrics: name -> value, for the metrics of rankings and of neighbours.
+        per_query: metric -> float64 [Q'], the values that these are the means of.
+        query_indices: int64 [Q'], the indices of the evaluated queries.
+        neighbours: int64 [Q', k], indices of images of the gallery, nearest first; -1 where a query
+            has fewer to search.
+        neighbour_labels: int64 [Q', k], their classes; -1 for a distractor too.
+        neighbour_distances: float32 [Q', k], by which they are ranked; infinite where a query has
+            fewer.
+    """
+
+    metrics: dict[str, float]
+    per_query: dict[str, np.ndarray]
+    query_indices: np.ndarray
+    neighbours: np.ndarray
+    neighbour_labels: np.ndarray
+    neighbour_distances: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluation(Ranked):
     """Result of `evaluate`. Q' queries are evaluated.
 
-    k is 10, or the most images that a query has to search.
+    k is the number that was asked for, at least 10, or the most images that a query has to search.
+    Distances are Euclidean.
 
     Attributes:
         table: the metrics that were asked for.
@@ -54,16 +79,10 @@ class Evaluation:
         confusions: classes of queries and of their nearest images that differ, most queries first.
         distances: of all pairs, for drawing.
         pairs: the number of all pairs by distance.
-        query_indices: int64 [Q'], the indices of the evaluated queries.
-        neighbours: int64 [Q', k], indices of images of the gallery, nearest first; -1 where a query
-            has fewer to search.
-        neighbour_labels: int64 [Q', k], their classes; -1 for a distractor too.
-        neighbour_distances: float32 [Q', k], Euclidean; infinite where a query has fewer.
-        per_query: metric -> float64 [Q'], for the metrics that are means over queries.
+        reranked: of the same queries, re-ranked, see `rerank`; None if not requested.
     """
 
     table: MetricTable
-    metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     thresholds: dict[str, float]
     notes: list[str]
@@ -74,11 +93,7 @@ class Evaluation:
     confusions: list[Confusion]
     distances: DistanceHistograms
     pairs: PairCounts
-    query_indices: np.ndarray
-    neighbours: np.ndarray
-    neighbour_labels: np.ndarray
-    neighbour_distances: np.ndarray
-    per_query: dict[str, np.ndarray]
+    reranked: Ranked | None = None
 
 
 def evaluate(
@@ -86,6 +101,8 @@ def evaluate(
     gallery: Examples | None = None,
     *,
     metrics: MetricTable = METRICS,
+    neighbours: int = NEIGHBOURS,
+    reranked: bool = False,
     progress: Progress = lambda stage, queries: None,
 ) -> Evaluation:
     """Compute all metrics, exactly and by Euclidean distance.
@@ -100,6 +117,8 @@ def evaluate(
         queries: the queries; without a gallery the gallery too.
         gallery: the images to search.
         metrics: those to compute.
+        neighbours: the number of nearest images to return, if it is more than 10.
+        reranked: also compute the metrics of the re-ranked lists; see `rerank` for the cost.
         progress: called with the name of the stage and the number of queries that are done.
 
     Returns:
@@ -111,11 +130,12 @@ def evaluate(
         RequestError: dimensions differ, values are not finite, or no query has an image of its
             class to find.
     """
-    found = _measure(queries, gallery, metrics, set(Source), progress)
-    protocol, result, per_query = found.protocol, found.result, found.per_query
+    most = max(neighbours, NEIGHBOURS)
+    found = _measure(queries, gallery, metrics, set(Source), progress, most)
+    protocol, ranked, per_query = found.protocol, found.ranked, found.ranked.per_query
     assert found.counts is not None  # of `Source.PAIRS`
     progress("resampling", 0)
-    labels = queries.labels[result.query_indices]
+    labels = queries.labels[ranked.query_indices]
     headlines = {m.name: per_query[m.name] for m in metrics.shown_in(Shown.HEADLINE)}
     return Evaluation(
         table=metrics,
@@ -127,14 +147,15 @@ def evaluate(
         leave_one_out=protocol.symmetric,
         left_out_labels=np.unique(protocol.query_labels[protocol.without_their_class]).tolist(),
         classes=class_table(labels, per_query, metrics),
-        confusions=confusions(labels, found.neighbour_labels[:, 0]),
+        confusions=confusions(labels, ranked.neighbour_labels[:, 0]),
         distances=histograms(found.counts),
         pairs=found.counts,
-        query_indices=result.query_indices,
-        neighbours=result.neighbours,
-        neighbour_labels=found.neighbour_labels,
-        neighbour_distances=result.neighbour_distances,
+        query_indices=ranked.query_indices,
+        neighbours=ranked.neighbours,
+        neighbour_labels=ranked.neighbour_labels,
+        neighbour_distances=ranked.neighbour_distances,
         per_query=per_query,
+        reranked=_rerank(queries, gallery, metrics, progress, most) if reranked else None,
     )
 
 
@@ -158,11 +179,9 @@ class _Measured(NamedTuple):
     """Arrays and values from one pass; see `Evaluation`."""
 
     protocol: Protocol
-    result: SearchResult
-    neighbour_labels: np.ndarray
+    ranked: Ranked
     counts: PairCounts | None
     roc: Roc | None
-    per_query: dict[str, np.ndarray]
     values: dict[str, float]
 
 
@@ -172,21 +191,17 @@ def _measure(
     metrics: MetricTable,
     sources: set[Source],
     progress: Progress = lambda stage, queries: None,
+    most: int = NEIGHBOURS,
 ) -> _Measured:
-    """Compute the metrics that have one of these sources."""
+    """Compute the metrics that have one of these sources, and the nearest images."""
     asked = {source: metrics.computed_from(source) for source in sources}
     pairs = make_pairs(queries, gallery)
     counter = PairCounter(pairs) if Source.PAIRS in asked else None
     see = counter.see if counter else lambda block, keys: None
-    result = search(pairs, lambda done: progress("evaluating", done), see, metrics)
-    labels = queries.labels[result.query_indices]
-    searched = queries if gallery is None else gallery
-    near = np.where(result.neighbours < 0, -1, searched.labels[result.neighbours])
-    per_query = result.per_query | {
-        metric.name: metric.compute(near, labels) for metric in asked.get(Source.NEIGHBOURS, ())
-    }
-    values = {name: float(each.mean()) for name, each in per_query.items()}
-    vectors = queries.vectors[result.query_indices] * pairs.scale
+    result = search(pairs, lambda done: progress("evaluating", done), see, metrics, most)
+    ranked = _ranked(result, queries, gallery, asked.get(Source.NEIGHBOURS, ()))
+    values, labels = ranked.metrics.copy(), queries.labels[ranked.query_indices]
+    vectors = queries.vectors[ranked.query_indices] * pairs.scale
     clustered = metrics.nmi or not takes_minutes(vectors, labels)
     if Source.CLUSTERS in asked and (labels != labels[0]).any() and clustered:
         progress("clustering", 0)
@@ -195,7 +210,44 @@ def _measure(
     roc = roc_of(counts) if counts else None
     if roc:
         values |= {metric.name: metric.compute(roc) for metric in asked[Source.PAIRS]}
-    return _Measured(pairs.protocol, result, near, counts, roc, per_query, values)
+    return _Measured(pairs.protocol, ranked, counts, roc, values)
+
+
+def _rerank(
+    queries: Examples,
+    gallery: Examples | None,
+    metrics: MetricTable,
+    progress: Progress,
+    most: int,
+) -> Ranked:
+    """Compute the metrics of rankings and neighbours from the re-ranked lists."""
+    progress("looking for neighbours of neighbours", 0)
+    pairs = rerank(queries, gallery)
+    result = search(pairs, lambda done: progress("re-ranking", 0), metrics=metrics, most=most)
+    return _ranked(result, queries, gallery, metrics.computed_from(Source.NEIGHBOURS))
+
+
+def _ranked(
+    result: SearchResult,
+    queries: Examples,
+    gallery: Examples | None,
+    of_neighbours: Iterable[Metric],
+) -> Ranked:
+    """Add the labels of the neighbours, and the metrics that are computed from them."""
+    labels = queries.labels[result.query_indices]
+    searched = queries if gallery is None else gallery
+    near = np.where(result.neighbours < 0, -1, searched.labels[result.neighbours])
+    per_query = result.per_query | {
+        metric.name: metric.compute(near, labels) for metric in of_neighbours
+    }
+    return Ranked(
+        {name: float(each.mean()) for name, each in per_query.items()},
+        per_query,
+        result.query_indices,
+        result.neighbours,
+        near,
+        result.neighbour_distances,
+    )
 
 
 def _notes(found: _Measured, counts: PairCounts, labels: np.ndarray) -> list[str]:
@@ -206,7 +258,7 @@ def _notes(found: _Measured, counts: PairCounts, labels: np.ndarray) -> list[str
     """
     notes = []
     if not (found.protocol.ignored > found.protocol.itself).any():
-        notes.append(near_copies_note(found.result.neighbour_distances[:, 0], counts))
+        notes.append(near_copies_note(found.ranked.neighbour_distances[:, 0], counts))
     classes = len(np.unique(labels))
     if classes > 1 and "nmi" not in found.values:
         notes.append(

@@ -14,12 +14,13 @@ MOST_CONFUSIONS = 20
 
 
 class MetricRow(NamedTuple):
-    """A row of the table of metrics in words; `interval` may be empty."""
+    """A row of the table of metrics in words; `interval` and `reranked` may be empty."""
 
     name: str
     value: str
     interval: str
     meaning: str
+    reranked: str = ""
 
 
 def metric_rows(evaluated: TableEvaluation) -> list[MetricRow]:
@@ -37,7 +38,9 @@ def headline_rows(evaluated: TableEvaluation) -> list[MetricRow]:
 def _row(metric: Metric, evaluated: TableEvaluation) -> MetricRow:
     value = evaluated.result.metrics[metric.name]
     interval = evaluated.result.intervals.get(metric.name)
-    return MetricRow(metric.label, f"{value:.4f}", _between(interval), metric.meaning)
+    again = evaluated.result.reranked
+    reranked = f"{again.metrics[metric.name]:.4f}" if again and metric.name in again.metrics else ""
+    return MetricRow(metric.label, f"{value:.4f}", _between(interval), metric.meaning, reranked)
 
 
 def _episodes_row(result: EpisodeResult) -> MetricRow:

@@ -25,9 +25,22 @@ def answer(
         content, text = as_json(evaluated), as_text(evaluated)
     if request.json is not None:
         write_json(request.json, content)
+    if isinstance(evaluated, TableEvaluation):
+        _write_queries(request, evaluated)
     yield f"{text}\n"
     if request.report is not None:
         from triplet_train.jobs.report import write_page  # half a second to import
 
         write_page(evaluated, request.report, title=request.report.stem)
         yield f"\n{request.report}\n"
+
+
+def _write_queries(request: EvaluationRequest, evaluated: TableEvaluation) -> None:
+    if request.neighbours is None and request.per_query is None:
+        return
+    from triplet_train.evaluation.query_files import write_neighbours, write_per_query
+
+    if request.neighbours is not None:
+        write_neighbours(evaluated, request.neighbours, request.most_neighbours)
+    if request.per_query is not None:
+        write_per_query(evaluated, request.per_query)

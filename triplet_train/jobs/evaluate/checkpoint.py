@@ -54,6 +54,8 @@ def evaluate_checkpoint(
             about,
             table,
             metrics=metrics,
+            neighbours=request.most_neighbours,
+            reranked=request.rerank,
             episodes=request.drawn,
             thresholds=thresholds,
             images=images,

@@ -46,6 +46,8 @@ def evaluate_files(
             about,
             *tables.values(),
             metrics=metrics,
+            neighbours=request.most_neighbours,
+            reranked=request.rerank,
             episodes=request.drawn,
             thresholds=thresholds,
             progress=bar.advance,

@@ -3,22 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from triplet_train.config import make_evaluation_config
 from triplet_train.data.listed_pairs import ListedPairs, read_pairs
-from triplet_train.embeddings.output import format_of
+from triplet_train.embeddings.output import SUFFIXES, format_of
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import MetricTable
 from triplet_train.evaluation.episodes import Episodes
+from triplet_train.evaluation.search import NEIGHBOURS
 from triplet_train.files import read_json, refuse_file
 from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.registry import FILES, either
 from triplet_train.report import refuse_plots
 from triplet_train.run.folder import plots_folder
+
+_FILES = ("neighbours", "per_query", "json", "report")  # that are written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,10 @@ class EvaluationRequest(SplitRequest):
     ways: int | None = None
     shots: int | None = None
     seed: int | None = None
+    neighbours: Path | None = None
+    top: int | None = None
+    per_query: Path | None = None
+    rerank: bool = False
     json: Path | None = None
     report: Path | None = None
     overwrite: bool = False
@@ -79,10 +87,13 @@ class EvaluationRequest(SplitRequest):
         if self.report is not None:
             if self.report.suffix != ".html":
                 raise RequestError(f"--report {self.report}: the name must end in .html")
-            if self.report == self.json:
-                raise RequestError(f"--json and --report both name {self.report}; choose two names")
             refuse_file(self.report, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
+        self._refuse_files_of_queries()
+        given = {f"--{name.replace('_', '-')}": getattr(self, name) for name in _FILES}
+        for one, other in combinations([name for name, path in given.items() if path], 2):
+            if given[one] == given[other]:
+                raise RequestError(f"{one} and {other} both name {given[one]}; choose two names")
 
     @cached_property
     def listed_pairs(self) -> ListedPairs | None:
@@ -117,6 +128,11 @@ class EvaluationRequest(SplitRequest):
         first = self.checkpoint or self.queries or Path()
         paths = {path.resolve(): path for path in (first, *self.against, *self.more)}
         return list(paths.values())[1:]
+
+    @property
+    def most_neighbours(self) -> int:
+        """The number of neighbours of each query in the file of neighbours."""
+        return NEIGHBOURS if self.top is None else self.top
 
     @property
     def drawn(self) -> Episodes | None:
@@ -159,10 +175,27 @@ class EvaluationRequest(SplitRequest):
             raise RequestError("--pairs verifies the pairs of one tower; leave out --against")
         if self.episodes is not None:
             raise RequestError("--pairs verifies the listed pairs only; leave out --episodes")
+        if self.rerank or self.neighbours or self.per_query:
+            raise RequestError(
+                "--pairs computes no rankings; leave out --rerank, --neighbours and --per-query"
+            )
         if any(not text.startswith("evaluation.false_accept_rates=") for text in self.set_):
             raise RequestError(
                 "--pairs computes no rankings; with it --set takes evaluation.false_accept_rates"
             )
+
+    def _refuse_files_of_queries(self) -> None:
+        if self.top is not None and self.neighbours is None:
+            raise RequestError("--top needs --neighbours")
+        for option, path in (("--neighbours", self.neighbours), ("--per-query", self.per_query)):
+            if path is None:
+                continue
+            if format_of(path) is None:
+                raise RequestError(f"{option} {path}: the name must end in {either(SUFFIXES)}")
+            read = (self.queries, self.gallery, self.thresholds_from, *self.compared)
+            if path.resolve() in [file.resolve() for file in read if file is not None]:
+                raise RequestError(f"{option} {path}: this file is read; choose another name")
+            refuse_file(path, overwrite=self.overwrite)
 
     def _refuse_thresholds(self) -> None:
         file = self.thresholds_from
