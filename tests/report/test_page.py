@@ -139,6 +139,20 @@ def test_the_page_shows_the_comparisons_in_words_and_with_a_plot_each(tmp_path, 
     assert {"comparison_1", "comparison_2"} <= plots
 
 
+def test_re_ranked_metrics_are_beside_the_plain_ones(tmp_path, without_maps):
+    rng = np.random.default_rng(0)
+    vectors, labels = rng.normal(size=(30, 3)), np.arange(30) % 3
+    result = evaluate(*examples(vectors, labels), reranked=True)
+    contents = make(images=None)
+    again = evaluated(vectors.astype(np.float32), labels, result=result)
+    write_report(replace(contents, evaluated=again), tmp_path / "x.html")
+    text = " ".join(Parsed(tmp_path / "x.html").text.split())
+    assert "metricvaluere-ranked95% intervalmeaning" in text
+    for label, name in (("recall@1", "recall_at_1"), ("MAP", "map"), ("mINP", "minp")):
+        assert f"{label}{result.metrics[name]:.4f}{result.reranked.metrics[name]:.4f}" in text
+    assert "all queries and the whole gallery have to be known together" in text
+
+
 def test_one_class_has_a_page_without_confusion_and_thresholds(tmp_path, without_maps):
     write_report(make(1, 4, log=None), tmp_path / "report.html")
     text = Parsed(tmp_path / "report.html").text

@@ -11,8 +11,8 @@ from triplet_train.evaluation.comparison import Comparison
 from triplet_train.evaluation.episodes import EpisodeResult, Episodes, evaluate_episodes
 from triplet_train.evaluation.examples import examples_of
 from triplet_train.evaluation.metrics import METRICS, MetricTable
-from triplet_train.evaluation.thresholds import ThresholdErrors, errors_of
 from triplet_train.evaluation.search import NEIGHBOURS
+from triplet_train.evaluation.thresholds import ThresholdErrors, errors_of
 from triplet_train.evaluation.vectors import Evaluation, Progress, evaluate
 from triplet_train.run.folder import RunFolder
 
