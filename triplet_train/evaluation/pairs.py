@@ -144,14 +144,11 @@ def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:
 def pair_up(queries: Examples, searched: Examples, protocol: Protocol) -> Pairs:
     """Return the pairs of a protocol of queries and searched images, which may be the same."""
     scale = scale_of(queries.vectors, searched.vectors)
-    left = queries.vectors[protocol.query_indices] * scale
-    right = searched.vectors[protocol.gallery_indices] * scale
-    return Pairs(
-        np.column_stack([-2 * left, _squares(left), np.ones(len(left))]),
-        np.column_stack([right, np.ones(len(right)), _squares(right)]),
-        protocol,
-        float(scale),
-    )
+    left = _with_squares(queries.vectors[protocol.query_indices], scale)
+    right = _with_squares(searched.vectors[protocol.gallery_indices], scale)
+    left[:, :-2] *= -2
+    right[:, -2:] = right[:, [-1, -2]]
+    return Pairs(left, right, protocol, float(scale))
 
 
 def _parts(count: int, most: int) -> list[slice]:
@@ -166,7 +163,12 @@ def scale_of(*vectors: np.ndarray) -> np.float64:
     return np.ldexp(np.float64(1), -int(np.frexp(largest * vectors[0].shape[1] ** 0.5)[1]))
 
 
-def _squares(vectors: np.ndarray) -> np.ndarray:
-    """Squared lengths, reduced by the error of a product, which grows with its terms."""
-    error = (vectors.shape[1] + 2) * _ROUNDING
-    return (1 - error) * np.einsum("nd,nd->n", vectors, vectors)
+def _with_squares(vectors: np.ndarray, scale: np.float64) -> np.ndarray:
+    """Scaled vectors, their squared lengths, and 1, float64 [N, D + 2].
+
+    The squares are reduced by the error of a product, which grows with its terms.
+    """
+    rows = np.ones((len(vectors), vectors.shape[1] + 2))
+    scaled = np.multiply(vectors, scale, out=rows[:, :-2])
+    rows[:, -2] = (1 - rows.shape[1] * _ROUNDING) * np.einsum("nd,nd->n", scaled, scaled)
+    return rows
