@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from triplet_train.evaluation import MetricTable
 from triplet_train.evaluation.episodes import Episodes
 from triplet_train.evaluation.search import NEIGHBOURS
 from triplet_train.files import read_json, refuse_file
+from triplet_train.jobs.answer_files import refuse_answer_files, refuse_equal_names
 from triplet_train.jobs.asked_metrics import asked_metrics
 from triplet_train.jobs.split_request import SplitRequest
 from triplet_train.registry import FILES, either
@@ -77,23 +77,11 @@ class EvaluationRequest(SplitRequest):
         self._refuse_thresholds()
         # Refuse values and files that are wrong.
         _ = self.drawn, self.metrics({}), self.listed_pairs, self.stored_thresholds
-        if self.json is not None:
-            if format_of(self.json):
-                raise RequestError(
-                    f"--json {self.json}: {self.json.suffix} is a suffix of embedding files; "
-                    "choose a name that ends in .json"
-                )
-            refuse_file(self.json, overwrite=self.overwrite)
+        refuse_answer_files(self.json, self.report, overwrite=self.overwrite)
         if self.report is not None:
-            if self.report.suffix != ".html":
-                raise RequestError(f"--report {self.report}: the name must end in .html")
-            refuse_file(self.report, overwrite=self.overwrite)
             refuse_plots(plots_folder(self.report), overwrite=self.overwrite)
         self._refuse_files_of_queries()
-        given = {f"--{name.replace('_', '-')}": getattr(self, name) for name in _FILES}
-        for one, other in combinations([name for name, path in given.items() if path], 2):
-            if given[one] == given[other]:
-                raise RequestError(f"{one} and {other} both name {given[one]}; choose two names")
+        refuse_equal_names({f"--{name.replace('_', '-')}": getattr(self, name) for name in _FILES})
 
     @cached_property
     def listed_pairs(self) -> ListedPairs | None:
