@@ -177,8 +177,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def sha256(path: Path) -> str | None:
     """Return the SHA-256 of a file in hexadecimal, or None if there is no file."""
-    with naming(path):
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    if not path.is_file():
+        return None
+    digest = hashlib.sha256()
+    with naming(path), path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def first_line(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from triplet_train.data.columns import ColumnTypes, types_of
 from triplet_train.embeddings.output import SUFFIXES, format_of, part_name
+from triplet_train.embeddings.scan import Scan, scan_of
 from triplet_train.embeddings.table import Append, EmbeddingTable, concatenated
 from triplet_train.errors import RequestError, RunError
 from triplet_train.files import first_line, replacing
@@ -94,18 +95,17 @@ def read_table(path: Path) -> EmbeddingTable:
             different exports.
         RunError: the disk fails.
     """
-    format = format_of(path)
-    if format is None:
-        raise RequestError(f"{path}: expected an embedding file that ends in {either(SUFFIXES)}")
-    if path.is_dir():
-        return _read_shards(path, format)
-    if not path.is_file():
-        raise RequestError(f"no embedding file {path}")
-    read: Reader = _module(format).read
-    with _damage_refused(path):
-        table = read(path)
-        _require_whole(table)
-    return table
+    files = _files_of(path)
+    tables = []
+    for file in files:
+        read: Reader = _module(file.suffix[1:]).read
+        with _damage_refused(file):
+            tables.append(read(file))
+            _require_whole(tables[-1])
+    if not path.is_dir():
+        return tables[0]
+    metadata = _shared_metadata(path, files, [table.metadata for table in tables])
+    return replace(concatenated(tables), metadata=metadata)
 
 
 def read_batches(path: Path) -> Iterator[EmbeddingTable]:
@@ -126,6 +126,53 @@ def read_batches(path: Path) -> Iterator[EmbeddingTable]:
             yield table
 
 
+def scan_table(path: Path) -> Scan:
+    """Open an embedding file, or a folder with all its shards, to search it.
+
+    Of a Parquet file only the schema is read now; of other formats, everything.
+
+    Raises:
+        RequestError, RunError: see `read_table`.
+    """
+    files = _files_of(path)
+    module = _module(files[0].suffix[1:])
+    if not hasattr(module, "scan"):
+        return scan_of(read_table(path), files)
+    with _damage_refused(path):
+        scan: Scan = module.scan(files)
+        abouts = [module.read_metadata(file) for file in files]
+    metadata = _shared_metadata(path, files, abouts) if path.is_dir() else abouts[0]
+
+    def blocks() -> Iterator[np.ndarray]:
+        with _damage_refused(path):
+            for block in scan.blocks():
+                if not np.isfinite(block).all():
+                    raise ValueError("embeddings are not finite")
+                yield block
+
+    return replace(scan, metadata=metadata, blocks=blocks)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return an embedding file, or all shards in a folder. Raises RequestError."""
+    format = format_of(path)
+    if format is None:
+        raise RequestError(f"{path}: expected an embedding file that ends in {either(SUFFIXES)}")
+    if not path.is_dir():
+        if not path.is_file():
+            raise RequestError(f"no embedding file {path}")
+        return [path]
+    names = sorted(file.name for file in path.glob("part-*"))
+    numbers = range(1, len(names) + 1)
+    whole = [part_name((number, len(names)), format) for number in numbers]
+    if not names or names != whole:
+        raise RequestError(
+            f"{path} does not hold all shards of an export; it holds "
+            f"{len(names)}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+        )
+    return [path / name for name in names]
+
+
 @contextmanager
 def _damage_refused(path: Path) -> Iterator[None]:
     try:
@@ -138,26 +185,18 @@ def _damage_refused(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_shards(folder: Path, format: str) -> EmbeddingTable:
-    names = sorted(path.name for path in folder.glob("part-*"))
-    numbers = range(1, len(names) + 1)
-    whole = [part_name((number, len(names)), format) for number in numbers]
-    if not names or names != whole:
-        raise RequestError(
-            f"{folder} does not hold all shards of an export; it holds "
-            f"{len(names)}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
-        )
-    tables = [read_table(folder / name) for name in names]
-    abouts = [table.metadata for table in tables]
-    for name, about in zip(names, abouts, strict=True):
+def _shared_metadata(
+    folder: Path, files: list[Path], abouts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the metadata of all shards. Raises RequestError for shards of different exports."""
+    for file, about in zip(files, abouts, strict=True):
         if _same_everywhere(about) != _same_everywhere(abouts[0]):
             raise RequestError(
-                f"{folder} holds shards of different exports: {names[0]} and {name} are not of the "
-                "same images and the same checkpoint, or one was embedded with --flip or another "
-                "--dtype"
+                f"{folder} holds shards of different exports: {files[0].name} and {file.name} are "
+                "not of the same images and the same checkpoint, or one was embedded with --flip "
+                "or another --dtype"
             )
-    shared = {k: v for k, v in abouts[0].items() if k not in OF_A_SHARD}
-    return replace(concatenated(tables), metadata=shared)
+    return {key: value for key, value in abouts[0].items() if key not in OF_A_SHARD}
 
 
 def _same_everywhere(about: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Parquet: a row per vector, the metadata in the schema."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from triplet_train.data.columns import ColumnTypes
+from triplet_train.embeddings.scan import BLOCK, Entry, Scan
 from triplet_train.embeddings.small_types import as_float16, as_int8, from_int8
 from triplet_train.embeddings.table import METADATA_KEY, Append, EmbeddingTable
 
@@ -18,6 +19,7 @@ _SCALE = "embedding_scale"
 _OURS = ("id", "label", "label_name", "embedding", _SCALE)
 _TYPES = {"float32": pa.float32(), "float16": pa.float16(), "int8": pa.int8()}
 _ROWS = 8192  # in a row group; smaller groups make files larger and slower to read
+_AHEAD = 2**29  # bytes of vectors that a scan reads ahead
 
 
 @contextmanager
@@ -85,21 +87,82 @@ def batches(path: Path) -> Iterator[EmbeddingTable]:
 
 
 def _table(arrow: pa.Table) -> EmbeddingTable:
-    vectors = arrow["embedding"].combine_chunks()
-    if not pa.types.is_fixed_size_list(vectors.type):
-        raise ValueError(f"embedding is {vectors.type}, not a fixed-size list of numbers")
-    numbers = vectors.flatten().to_numpy().reshape(-1, vectors.type.list_size)
-    if numbers.dtype == np.float16:
-        numbers = numbers.astype(np.float32)
-    elif numbers.dtype == np.int8:
-        numbers = from_int8(numbers, arrow[_SCALE].to_numpy())
     return EmbeddingTable(
-        numbers,
+        _vectors(arrow["embedding"].combine_chunks(), arrow),
         arrow["label"].to_numpy(),
         arrow["label_name"].to_pylist(),
         arrow["id"].to_pylist(),
-        json.loads(arrow.schema.metadata[METADATA_KEY.encode()]),
+        _metadata(arrow.schema),
         columns={
             name: arrow[name].combine_chunks() for name in arrow.column_names if name not in _OURS
         },
     )
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata alone. Raises any exception of the library for other files."""
+    return _metadata(pq.read_schema(path))
+
+
+def scan(paths: Sequence[Path]) -> Scan:
+    """Open files of the same columns to search them. Arrow's threads read ahead.
+
+    Raises any exception of the library for other files, now or while blocks are read.
+    """
+    import pyarrow.dataset as ds  # a quarter of a second
+
+    files = ds.dataset([str(path) for path in paths], format="parquet")
+    schema = files.schema
+    _require_columns(schema)
+    width = schema.field("embedding").type.list_size
+    columns = [name for name in ("embedding", _SCALE) if name in schema.names]
+
+    def blocks() -> Iterator[np.ndarray]:
+        ahead = max(1, _AHEAD // (4 * width * BLOCK))
+        for batch in files.to_batches(columns, batch_size=BLOCK, batch_readahead=ahead):
+            yield _vectors(batch["embedding"], batch)
+
+    def entries(rows: np.ndarray) -> list[Entry]:
+        found = files.take(rows, columns=list(Entry._fields))
+        return list(map(Entry, *(found[name].to_pylist() for name in Entry._fields)))
+
+    return Scan(paths, _metadata(schema), files.count_rows(), width, blocks, entries)
+
+
+def _metadata(schema: pa.Schema) -> dict[str, Any]:
+    stored = (schema.metadata or {}).get(METADATA_KEY.encode())
+    if stored is None:
+        raise ValueError(f"it has no metadata {METADATA_KEY!r}")
+    metadata: dict[str, Any] = json.loads(stored)
+    return metadata
+
+
+def _vectors(stored: pa.FixedSizeListArray, rows: pa.Table | pa.RecordBatch) -> np.ndarray:
+    """Return the vectors of some rows as they are stored; those in fewer bits as float32."""
+    _require_list(stored.type)
+    numbers: np.ndarray = stored.flatten().to_numpy().reshape(-1, stored.type.list_size)
+    if numbers.dtype == np.float16:
+        return numbers.astype(np.float32)
+    if numbers.dtype == np.int8:
+        return from_int8(numbers, rows[_SCALE].to_numpy())
+    return numbers
+
+
+def _require_columns(schema: pa.Schema) -> None:
+    """Raise ValueError or KeyError for columns that are not those of `writer`."""
+    vectors = schema.field("embedding").type
+    _require_list(vectors)
+    if vectors.value_type not in _TYPES.values() or not vectors.list_size:
+        raise ValueError(f"embeddings are {vectors}, not float32 [N, D]")
+    for name, is_right in (
+        ("id", pa.types.is_string),
+        ("label_name", pa.types.is_string),
+        ("label", pa.types.is_integer),
+    ):
+        if not is_right(schema.field(name).type):
+            raise ValueError(f"{name} is {schema.field(name).type}")
+
+
+def _require_list(kind: pa.DataType) -> None:
+    if not pa.types.is_fixed_size_list(kind):
+        raise ValueError(f"embedding is {kind}, not a fixed-size list of numbers")
