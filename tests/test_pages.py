@@ -24,6 +24,7 @@ from tests.helpers.tables import table
 from triplet_train.cli.embed import main as embed
 from triplet_train.cli.evaluate import main as evaluate
 from triplet_train.cli.export import main as export
+from triplet_train.cli.search import main as search
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig, load_config
 from triplet_train.data.caching import which_fit
@@ -40,6 +41,7 @@ COMMANDS = {
     "triplet-embed": embed,
     "triplet-eval": evaluate,
     "triplet-export": export,
+    "triplet-search": search,
 }
 # A block of Python, a named block of YAML, or one indented line.
 # tests/jobs/embed/test_ray.py is about Ray.

@@ -16,13 +16,14 @@ import pytest
 
 from tests.helpers.made_files import embedding_file
 from tests.helpers.made_sets import make_folder
-from triplet_train.cli import embed, evaluate, export, train
+from triplet_train.cli import embed, evaluate, export, search, train
 
 COMMANDS = {
     "triplet-train": train,
     "triplet-embed": embed,
     "triplet-eval": evaluate,
     "triplet-export": export,
+    "triplet-search": search,
 }
 STANDS_FOR = {"LONG": "x" * 300, "NO_TEXT": "\udcff"}
 SMALL = """

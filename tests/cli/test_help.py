@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from triplet_train import __version__
-from triplet_train.cli import embed, evaluate, export, train
+from triplet_train.cli import embed, evaluate, export, search, train
 from triplet_train.config import schema_as_yaml
 from triplet_train.registry import FILES, FOLDERS, FORMATS, either, shipped_configs
 
@@ -20,8 +20,15 @@ COMMANDS = {
     "embed": embed.embed,
     "eval": evaluate.evaluate,
     "export": export.export,
+    "search": search.search,
 }
-MAINS = {"train": train.main, "embed": embed.main, "eval": evaluate.main, "export": export.main}
+MAINS = {
+    "train": train.main,
+    "embed": embed.main,
+    "eval": evaluate.main,
+    "export": export.main,
+    "search": search.main,
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -31,6 +31,11 @@ def export() -> None:
     _start("export")
 
 
+def search() -> None:
+    """Run `triplet-search`."""
+    _start("search")
+
+
 def _start(command: str) -> None:
     _open_closed_streams()
     with ended_at_once():

@@ -19,7 +19,7 @@ Decode = Decoder[str | Path]
 
 
 def reader(
-    root: Path, paths: list[str], decode: Decode, shape: Shape, boxes: Boxes | None = None
+    root: str | Path, paths: list[str], decode: Decode, shape: Shape, boxes: Boxes | None = None
 ) -> TryRead:
     """Return `ImageTable.try_read` for files, given by their paths in `root`.
 
@@ -48,7 +48,7 @@ def reader(
     return try_read
 
 
-def sizes(root: Path, paths: list[str], boxes: Boxes | None = None) -> SizeOf:
+def sizes(root: str | Path, paths: list[str], boxes: Boxes | None = None) -> SizeOf:
     """Return `ImageTable.size_of` for files, given by their paths in `root`.
 
     Args:

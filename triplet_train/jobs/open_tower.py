@@ -1,6 +1,6 @@
-"""A trained tower and its images, for triplet-embed and triplet-eval."""
+"""A trained tower and its images, for the commands that embed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,9 @@ from triplet_train.config import Config, load_config, make_data_config
 from triplet_train.console import Console
 from triplet_train.data.classes import evaluated_images
 from triplet_train.data.columns import types_of
-from triplet_train.data.conversion import WHITE
-from triplet_train.data.images import ImageTable
+from triplet_train.data.conversion import WHITE, Colour
+from triplet_train.data.images import ImageTable, Shape
+from triplet_train.data.named_images import named_images
 from triplet_train.data.source import Source, open_source
 from triplet_train.data.unsplit_folder import unsplit_images
 from triplet_train.embeddings.compute import at_once, embed_batches
@@ -79,10 +80,17 @@ class OpenTower:
     def unsplit(self, place: Path, *, strict: bool = False) -> ImageTable:
         """Return the images of a folder or table, resized as in the run; see `unsplit_images`."""
         data = self.config.data if self.config else None
-        policy = data.resize_policy if data else "pad"
-        background = data.background if data else WHITE
-        shape = self.tower.input_shape[1:]
-        return unsplit_images(place, shape, policy, background, strict=strict, data=data)
+        return unsplit_images(place, *self._resizing(), strict=strict, data=data)
+
+    def named(self, paths: Sequence[Path]) -> ImageTable:
+        """Return the images at some paths, resized as in the run; see `named_images`."""
+        return named_images(paths, *self._resizing())
+
+    def _resizing(self) -> tuple[Shape, str, Colour]:
+        """Return the shape of the images, the policy and the background."""
+        data = self.config.data if self.config else None
+        policy, background = (data.resize_policy, data.background) if data else ("pad", WHITE)
+        return self.tower.input_shape[1:], policy, background
 
     def _source(self, request: SplitRequest, console: Console) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""
@@ -155,9 +163,10 @@ class OpenTower:
         for batch, vectors in batches:
             yield make_table(vectors, batch, metadata)
 
-    def table(self, images: ImageTable, console: Console) -> EmbeddingTable:
-        """Return all embeddings of `images` in one table, without the images."""
-        return concatenated([replace(t, images=None) for t in self.tables(images, console)])
+    def table(self, images: ImageTable, console: Console, *, flip: bool = False) -> EmbeddingTable:
+        """Return all embeddings of `images` in one table, without the images; see `tables`."""
+        tables = self.tables(images, console, flip=flip)
+        return concatenated([replace(table, images=None) for table in tables])
 
     def rows(self, images: ImageTable) -> EmbeddingTable:
         """Return the table of `images` without vectors, [N, 0], which nothing is computed for."""

@@ -1,0 +1,1 @@
+"""triplet-search: find the images of a gallery that are nearest to photographs."""
