@@ -68,3 +68,17 @@ def test_every_page_of_measurements_is_written_by_one_command(tmp_path, mnist_di
         title, _, stamp = text.splitlines()[:3]
         assert title.startswith("# ") and "commit" in stamp and "cores" in stamp
         assert "| ---" in text and "Not measured" not in text
+
+
+@pytest.mark.slow
+def test_other_libraries_find_the_same_in_many_small_classes():
+    root = BENCH.parents[1]  # whose build/ has the environment of PML, if there is one
+    request = [sys.executable, BENCH / "many_classes.py", "--quick"]
+    page = subprocess.run(request, check=True, capture_output=True, text=True, cwd=root).stdout
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| 1,")]
+    ours = {row[0]: row[4:] for row in rows if row[1] == "`triplet-eval`"}
+    assert len(ours) == 2 and {row[1] for row in rows} >= {"`triplet-eval`", "faiss"}
+    for name, which, _, _, *metrics in rows:
+        for found, expected in zip(metrics, ours[name], strict=True):
+            if found != "-":
+                assert float(found) == pytest.approx(float(expected), abs=1e-5), (name, which)

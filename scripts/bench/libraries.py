@@ -18,9 +18,10 @@ PACKAGES = {
 }
 REQUIREMENTS = {
     "tfa": ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "numpy<2"),
-    "pml": ("torch==2.13.0", "pytorch-metric-learning==2.9.0"),
+    "pml": ("torch==2.13.0", "pytorch-metric-learning==2.9.0", "faiss-cpu==1.15.1"),
 }
 ENVIRONMENTS = Path("build/bench-envs")
+DONE = "installed.txt"  # the requirements, once they are met
 MODULES = {"ours": "triplet_train.losses", "tfa": "tensorflow_addons.losses"}
 
 
@@ -32,13 +33,19 @@ def interpreter(library: str) -> str:
     if library == "ours":
         return sys.executable
     folder, requirements = ENVIRONMENTS / library, REQUIREMENTS[library]
-    python, done = str(folder / "bin" / "python"), folder / "installed.txt"
-    if not done.exists() or done.read_text() != "\n".join(requirements):
+    python = str(folder / "bin" / "python")
+    if not installed(library):
         print(f"making {folder}: {' '.join(requirements)}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
-        done.write_text("\n".join(requirements))
+        (folder / DONE).write_text("\n".join(requirements))
     return python
+
+
+def installed(library: str) -> bool:
+    """Return True if `interpreter` has made the environment of another library."""
+    done = ENVIRONMENTS / library / DONE
+    return done.exists() and done.read_text() == "\n".join(REQUIREMENTS[library])
 
 
 def versions(library: str) -> str:
