@@ -101,8 +101,14 @@ def test_a_set_with_texts_as_labels_is_trained_on_and_exported_with_its_names(wo
     classes = json.loads(Path("run/environment.json").read_text())["classes"]
     assert classes == ["Al", "Bo", "Cy", "Di", "Zoë"]
     assert [classes[label] for label in own.labels.tolist()] == own.label_names
-    request = ["--checkpoint", "run", "--split", "test", "--classes", "Di", "--output", "x.npz"]
-    assert command(embed, *request)[0] == 0
+    request = ["--checkpoint", "run", "--split", "train", "--output", "x.npz", "--overwrite"]
+    for share, count in (("50%", len(set(own.label_names))), ("25%", 1)):  # the last of the order
+        assert command(embed, *request, "--classes", share)[0] == 0
+        found = read_table(workplace / "x.npz")
+        assert found.metadata["classes"] == share and len(set(found.label_names)) == count
+        assert set(found.ids) <= set(own.ids)
+    request[request.index("train")] = "test"
+    assert command(embed, *request, "--classes", "Di")[0] == 0
     assert set(read_table(workplace / "x.npz").label_names) == {"Di"}
 
 

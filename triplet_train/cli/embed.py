@@ -56,7 +56,7 @@ def embed(
     classes: Annotated[
         str | None,
         typer.Option(
-            help="Such as 5-9, or cat,dog, or all.  [default: those that the run evaluates]"
+            help="Such as 5-9, or cat,dog, or 20%, or all.  [default: those that the run evaluates]"
         ),
     ] = None,
     format: Annotated[

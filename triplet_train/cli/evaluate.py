@@ -46,7 +46,7 @@ def evaluate(
     classes: Annotated[
         str | None,
         typer.Option(
-            help="With --checkpoint: such as 5-9, or cat,dog, or all.  "
+            help="With --checkpoint: such as 5-9, or cat,dog, or 20%, or all.  "
             "[default: those that the run evaluates]"
         ),
     ] = None,

@@ -94,7 +94,7 @@ class OpenTower:
 
     def _source(self, request: SplitRequest, console: Console) -> Source:
         """Open the data set. It gives images in the shape that the tower takes."""
-        given, classes = request.data_set(), request.classes
+        given = request.data_set()
         if self.config is None and "dataset" not in given:
             raise RequestError(
                 f"{self.file} does not belong to a run; name the data set with --dataset"
@@ -106,9 +106,8 @@ class OpenTower:
             data = {key: data[key] for key in ("data_dir", "resize_policy", "background")}
         if data.get("dataset") in SOURCES and "data_dir" in given:
             given["path"] = given.pop("data_dir")  # it was moved
-        if classes is not None:
-            chosen = None if classes == "all" else [name.strip() for name in classes.split(",")]
-            given |= {"train_classes": None, "eval_classes": chosen}
+        if request.classes is not None:
+            given |= {"train_classes": None, "eval_classes": request.eval_classes()}
         height, width, channels = self.tower.input_shape[1:]
         # Images are converted to grey or colour only.
         shape = {

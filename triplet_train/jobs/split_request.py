@@ -1,5 +1,6 @@
 """Options that name a split of a data set."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from triplet_train.registry import SOURCES
 class SplitRequest:
     """Options that name a split, as fields of the same names. None: as in the run of the tower.
 
-    `classes` is `all`, or classes as in data.eval_classes, separated by commas.
+    `classes` is `all`, or as data.eval_classes: a share such as `20%`, or classes, separated by
+    commas.
 
     Raises:
         RequestError: the data set is one of files.
@@ -35,6 +37,14 @@ class SplitRequest:
     def names_a_split(self) -> bool:
         """True if any of the options is given."""
         return any((self.split, self.classes, *self.data_set().values()))
+
+    def eval_classes(self) -> str | list[str] | None:
+        """Return `classes` as a value of data.eval_classes; None if it is `all` or not given."""
+        if self.classes is None or self.classes == "all":
+            return None
+        if re.fullmatch(r"\d+%", self.classes):
+            return self.classes
+        return [name.strip() for name in self.classes.split(",")]
 
     def data_set(self) -> dict[str, Any]:
         """Return the keys of `data` that name the data set and its features, if given."""
