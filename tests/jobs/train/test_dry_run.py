@@ -62,10 +62,14 @@ def test_a_dry_run_says_what_an_early_end_means_for_the_learning_rate(data_dir, 
         assert ("the cosine schedule reaches at step 20\n" in out) == (schedule == "cosine")
 
 
-def test_a_dry_run_says_if_classes_are_drawn_equally_often(data_dir, command):
-    sampling = changed("batch.sampling=classes")
-    status, out, _ = command(train, *small_run(data_dir, "--dry-run", *sampling))
+def test_a_dry_run_says_what_batches_do_with_the_classes_and_which_images_are_shared(
+    data_dir, command
+):
+    more = changed("batch={sampling: classes, per_class: 150}", "data.eval_split=train[:20]")
+    status, out, _ = command(train, *small_run(data_dir, "--dry-run", *more))
     assert status == 0 and "of each, every class equally often\n" in out
+    assert "# " + " " * 11 + "20 of the 20 images of train[:20] are also training images" in out
+    assert "fewer than batch.per_class = 150 images, which are repeated within a batch: 0, 1" in out
 
 
 def test_a_preview_shows_the_images_that_the_first_step_gives_to_the_tower(

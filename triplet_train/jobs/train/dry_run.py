@@ -17,7 +17,7 @@ from triplet_train.errors import RequestError
 from triplet_train.files import replacing
 from triplet_train.jobs.train.held_out import hold_out
 from triplet_train.jobs.train.images import require_colours, run_images
-from triplet_train.jobs.train.messages import early_end
+from triplet_train.jobs.train.messages import early_end, overlap, uneven
 from triplet_train.jobs.train.parent import parent_of
 from triplet_train.models.earlier_tower import take_weights
 from triplet_train.models.keras_file import read_backbone
@@ -51,15 +51,19 @@ def dry_run(config: Config, console: Console, preview: Path | None = None) -> st
     facts = [f"data set   {source.name}"]
     if source.ready:
         images, evaluated, exported = run_images(config, source)
-        make_batches(config, images.labels)
+        batches = make_batches(config, images.labels)
         epochs = f", {steps * size / len(images):.1f} epochs"
         held = which_fit([images, evaluated], config.data)
         facts += _split("train on", images, config, held[0])
         facts += _split("evaluate", evaluated, config, held[1])
         facts += [f"{'':11s}{line}" for line in hold_out(config, evaluated).notes()]
         facts += [_split("export", table, config, False)[0] for table in exported]
-        doubles = source.in_two_classes(config.used_splits)
-        facts += [f"{'':11s}{line}" for line in doubles]
+        remarks = [
+            *overlap(config, images, evaluated),
+            *uneven(config, images, batches),
+            *source.in_two_classes(config.used_splits),
+        ]
+        facts += [f"{'':11s}{line}" for line in remarks]
     else:
         facts += [f"{'':11s}not on disk; a run would download it first"]
     facts += [

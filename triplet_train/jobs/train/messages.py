@@ -46,19 +46,35 @@ def announce(
         )
     for note in dict.fromkeys([*early_end(config), *training.notes, *evaluated.notes]):
         say(note)
+    for line in overlap(config, training, evaluated):
+        warn(line)
+    for line in uneven(config, training, batches):
+        say(line)
+
+
+def overlap(config: Config, training: ImageTable, evaluated: ImageTable) -> list[str]:
+    """Return a line about images that are trained and evaluated on, if there are any."""
     shared = len(set(training.ids) & set(evaluated.ids))
-    if shared:
-        warn(
-            f"{shared:,} of the {len(evaluated):,} images of {config.data.eval_split} are also "
-            "training images, so the metrics are too optimistic"
-        )
+    if not shared:
+        return []
+    return [
+        f"{shared:,} of the {len(evaluated):,} images of {config.data.eval_split} are also "
+        "training images, so the metrics are too optimistic"
+    ]
+
+
+def uneven(config: Config, training: ImageTable, batches: PKBatches) -> list[str]:
+    """Return lines about classes that are left out of batches, or repeated in them."""
+    lines = []
     if batches.left_out:
-        say(f"left out, because a single image forms no pair: {_list(training, batches.left_out)}")
+        names = _list(training, batches.left_out)
+        lines.append(f"left out, because a single image forms no pair: {names}")
     if batches.repeated:
-        say(
+        lines.append(
             f"classes with fewer than batch.per_class = {config.batch.per_class} images, which are "
             f"repeated within a batch: {_list(training, batches.repeated)}"
         )
+    return lines
 
 
 def early_end(config: Config) -> list[str]:
