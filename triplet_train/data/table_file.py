@@ -174,8 +174,8 @@ class TableFile:
             return
         if times:
             raise RequestError(f"{self}: {times} columns are named {name!r}")
-        near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = difflib.get_close_matches(name, self.columns, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; set {key} to the name of yours"
         if len(self.columns) == 1 and self._kind in (".csv", ".tsv"):
             separated = "commas" if self._kind == ".csv" else "tabs"
             hint = f"; {separated} separate the columns of a {self._kind} file"

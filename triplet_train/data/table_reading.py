@@ -57,7 +57,9 @@ def read_listing(
     boxes = read_boxes(file, corners, texts) if corners else None
     roles = read_roles(file, role_columns, texts) if role_columns else None
 
-    rows = _order(texts[names.path], boxes)
+    # Two roles of an image in one split then follow each other, too.
+    splits_of_roles = None if roles is None else texts.get(names.split)
+    rows = _order(texts[names.path], boxes, splits_of_roles)
     in_order = {name: column.take(pa.array(rows)) for name, column in texts.items()}
     boxes = boxes and replace(boxes, corners=boxes.corners[rows])
     roles = roles if roles is None else roles[rows]
@@ -74,7 +76,10 @@ def read_listing(
 
     twice = _repeated(in_order[names.path], boxes)
     in_one_split = [at for at in twice if splits is None or splits[at] == splits[at + 1]]
-    _refuse_two(file, "label", names.label, labels, twice, ids, rows)
+    parts = (
+        "" if boxes else "If these are parts of it, name the columns of boxes in data.columns.box"
+    )
+    _refuse_two(file, "label", names.label, labels, twice, ids, rows, parts)
     _refuse_two(file, "group", names.group, groups, twice, ids, rows)
     _refuse_two(file, "role", "".join(role_columns[:1]), roles, in_one_split, ids, rows)
     others, notes = _named(file, further)
@@ -135,6 +140,7 @@ def _refuse_two(
     twice: list[int],
     ids: list[str],
     rows: np.ndarray,
+    hint: str = "",
 ) -> None:
     """Raise RequestError if an image has two values.
 
@@ -142,6 +148,7 @@ def _refuse_two(
         values: N, in the order of `ids`; None: nothing is known.
         twice: places of ids that are equal to the next.
         rows: int64 [N], place in the table.
+        hint: a sentence for the user.
     """
     wrong = [] if values is None else [at for at in twice if values[at] != values[at + 1]]
     if wrong and values is not None:
@@ -151,6 +158,7 @@ def _refuse_two(
             f"{file}, {one} and {other}: {ids[at]!r} has two {key}s in column {column!r}: "
             f"{values[at]!r} and {values[at + 1]!r}"
             + (f"; so have {len(wrong) - 1:,} others" if len(wrong) > 1 else "")
+            + (f". {hint}" if hint else "")
         )
 
 
@@ -159,15 +167,15 @@ def _blank(texts: pa.Array) -> np.ndarray:
     return blank
 
 
-def _order(paths: pa.Array, boxes: Boxes | None) -> np.ndarray:
-    """Return the order of the rows by path and box, int64 [N]."""
-    if boxes is None:
-        order = pc.sort_indices(paths)
-        return np.asarray(order, np.int64)
-    sides = {str(side): corners for side, corners in enumerate(boxes.corners.T)}
-    keys = [(name, "ascending") for name in ("path", *sides)]
-    order = pc.sort_indices(pa.table({"path": paths} | sides), sort_keys=keys)
-    return np.asarray(order, np.int64)
+def _order(paths: pa.Array, boxes: Boxes | None, splits: pa.Array | None) -> np.ndarray:
+    """Return the order of the rows by path, box and split, int64 [N]."""
+    columns = {"path": paths}
+    if boxes:
+        columns |= {str(side): corners for side, corners in enumerate(boxes.corners.T)}
+    if splits is not None:
+        columns["split"] = splits
+    keys = [(name, "ascending") for name in columns]
+    return np.asarray(pc.sort_indices(pa.table(columns), sort_keys=keys), np.int64)
 
 
 def _repeated(paths: pa.Array, boxes: Boxes | None) -> list[int]:

@@ -1,5 +1,7 @@
 """Market-1501 as it is downloaded, and the same people as boxes in a table."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -127,12 +129,21 @@ def test_special_labels_that_no_image_has_are_named(both, kind):
 
 
 @pytest.mark.parametrize("kind", MAKE)
-def test_the_digest_of_a_split_covers_boxes_groups_and_roles(both, kind):
+def test_the_digest_of_a_split_covers_boxes_groups_and_roles(both, kind, tmp_path):
     plain = opened(both[kind]).table("query").fingerprint()
     changed = [{"distractor_labels": ["0003"]}]
     if kind == "market":
         changed += [{"roles": {}}, {"label_pattern": r"(?P<label>-?\d+)_c(\d+)"}]
     else:
-        changed += [{"columns": both[kind]["columns"] | {key: "x0"}} for key in ("group",)]
+        changed.append({"columns": both[kind]["columns"] | {"group": "x0"}})
+        file = Path(both[kind]["path"])
+        *rows, query = file.read_text().split()
+        photo, left, *others, role = query.split(",")
+        for name, row in {
+            "box": (photo, int(left) - 1, *others, role),
+            "role": (photo, left, *others, "both"),
+        }.items():
+            (tmp_path / f"{name}.csv").write_text("\n".join([*rows, ",".join(map(str, row))]))
+            changed.append({"path": str(tmp_path / f"{name}.csv"), "root": str(file.parent)})
     for options in changed:
         assert opened(both[kind], **options).table("query").fingerprint() != plain

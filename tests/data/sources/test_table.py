@@ -157,7 +157,7 @@ def changed(row, column, value):
             "line 1: no column 'label', which data.columns.label names; it has path, labels, "
             "split; did you mean 'labels'",
         ),
-        (ROWS, NAMES, {"columns": {"split": "fold"}}, "no column 'fold', which data.columns.split"),
+        (ROWS, NAMES, {"columns": {"split": "fold"}}, "; set data.columns.split to"),
         (ROWS, ("path", "label", "label"), {}, "2 columns are named 'label'"),
         (ROWS, NAMES, {"train_split": "val"}, "no image of split 'val' .*; it has test, train"),
         (ROWS, NAMES, {"image_size": None}, "data.image_size"),

@@ -112,7 +112,7 @@ def test_an_image_without_a_box_is_shown_whole_and_boxes_can_be_switched_off(tmp
     table = source(file, image_size=(40, 60), **WHOLE).table(":")
     assert sorted(table.ids) == ["sheet.png", "sheet.png#0,0,8,8"]
     np.testing.assert_array_equal(pixels(table)[table.ids.index("sheet.png")], sheet)
-    with pytest.raises(RequestError, match=r"line 2 and line 3: 'sheet.png' has two labels"):
+    with pytest.raises(RequestError, match=r"'sheet.png' has two labels .*data\.columns\.box$"):
         source(file, columns={"box": []}, **WHOLE)
     columns_ = {"box": ["x_1", "y_1", "x_2", "x_2"]}
     with pytest.raises(ValueError, match="must be four columns"):
@@ -175,6 +175,15 @@ def test_an_item_that_is_named_again_needs_the_same_label_group_and_role(tmp_pat
             RequestError, match=rf"line 2 and line 4: 'sheet.png#0,0,8,8' {message}"
         ):
             source(write(file, [*rows, other], names), **WHOLE)
+
+
+def test_two_roles_of_an_image_in_one_split_are_noticed_with_another_split_between(photos):
+    names, (path, label, split) = ("path", "label", "split", "role"), ROWS[4]
+    rows = [(*row, "query") for row in ROWS] + [(path, label, "train", "both")]
+    assert columns(source(write(photos / "items.csv", rows, names)).table("test"))
+    rows.append((path, label, split, "gallery"))
+    with pytest.raises(RequestError, match=f"line 6 and line 10: '{path}' has two roles"):
+        source(write(photos / "items.csv", rows, names))
 
 
 def test_an_unknown_role_is_refused_with_its_line_and_column(photos):
