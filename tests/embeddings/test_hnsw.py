@@ -66,6 +66,11 @@ def test_the_progress_is_that_of_two_passes(tmp_path):
 
 def test_other_folders_and_damaged_indices_are_refused(indexed):
     _, scan, folder = indexed
+    whole = (folder / "index.faiss").read_bytes()
+    (folder / "index.faiss").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RequestError, match=r"is damaged: .*remove it"):
+        hnsw.read_index(folder)
+    (folder / "index.faiss").write_bytes(whole)
     about = read_json(folder / "about.json")
     del about["recall"]
     write_json(folder / "about.json", about)

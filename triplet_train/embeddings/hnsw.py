@@ -112,12 +112,16 @@ def build_index(folder: Path, scan: Scan, progress: Progress) -> None:
 
 
 def read_index(folder: Path) -> Index:
-    """Read an index. Raises RequestError if it is damaged."""
+    """Open an index. Only the parts that searches need are read from the disk.
+
+    Raises:
+        RequestError: it is damaged.
+    """
     import faiss
 
     about = read_json(folder / _ABOUT)
     try:
-        index = faiss.read_index(str(folder / _INDEX))
+        index = faiss.read_index(str(folder / _INDEX), faiss.IO_FLAG_MMAP_IFC)
         return Index(index, float(about["recall"]), int(about["sampled"]))
     except (RuntimeError, LookupError, ValueError) as error:
         raise RequestError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from triplet_train.data.image_files import printable_path
+from triplet_train.embeddings.hnsw import Index
 from triplet_train.files import in_one_line
 from triplet_train.jobs.search.gallery import Gallery
 from triplet_train.jobs.search.threshold import Threshold
@@ -40,6 +41,7 @@ class Answer:
     Attributes:
         checkpoint: as the user gave it.
         gallery: in which was searched.
+        index: by which it was searched; None: exactly.
         threshold: up to which two images are called the same.
         images: path and neighbours of each photograph.
         unreadable: path and reason of each photograph that cannot be read.
@@ -47,6 +49,7 @@ class Answer:
 
     checkpoint: str
     gallery: Gallery
+    index: Index | None
     threshold: Threshold
     images: list[tuple[str, list[Neighbour]]]
     unreadable: list[str]
@@ -54,7 +57,7 @@ class Answer:
     @property
     def method(self) -> str:
         """A phrase that says how it was searched."""
-        index = self.gallery.index
+        index = self.index
         if index is None:
             return f"exact, all {self.gallery.scan.count:,} images"
         return (
@@ -99,7 +102,7 @@ def as_text(answer: Answer) -> Iterator[str]:
 
 def as_json(answer: Answer) -> dict[str, Any]:
     """Return all of the answer."""
-    gallery, index, threshold = answer.gallery, answer.gallery.index, answer.threshold
+    gallery, index, threshold = answer.gallery, answer.index, answer.threshold
     return {
         "checkpoint": answer.checkpoint,
         "checkpoint_sha256": gallery.metadata["checkpoint_sha256"],

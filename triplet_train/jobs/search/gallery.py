@@ -27,7 +27,7 @@ from triplet_train.jobs.search.request import SearchRequest
 MOST_EXACT = 2_000_000  # vectors; more are searched by an index
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gallery:
     """An embedding file that is searched once.
 
@@ -35,13 +35,11 @@ class Gallery:
         path: of the file, or of the folder of its shards.
         scan: its content.
         blocks: all vectors for the exact search, which are being read; None: use an index.
-        index: the index that was used; None: the search was exact.
     """
 
     path: Path
     scan: Scan
     blocks: Iterator[np.ndarray] | None
-    index: Index | None = None
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -50,25 +48,28 @@ class Gallery:
 
     def nearest(
         self, queries: np.ndarray, count: int, console: Console
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Find the nearest rows of each query; see `nearest`.
+    ) -> tuple[np.ndarray, np.ndarray, Index | None]:
+        """Find the nearest rows of each query, and return them as `nearest` does.
 
         Build the index first, if it is missing or of another content.
 
         Args:
             queries: float32 [Q, D].
             count: number of rows to find; fewer in a smaller gallery.
+
+        Returns:
+            Rows, distances, and the index that was used; None: the search was exact.
         """
         count = min(count, self.scan.count)
         if self.blocks is not None:
-            return nearest(queries, self.blocks, count)
+            return *nearest(queries, self.blocks, count), None
         folder = index_folder(self.path)
         if not is_current(folder, self.scan):
             console.say(f"building {folder}, which takes minutes and is kept; --exact does without")
             with console.bar(2 * self.scan.count, "indexing") as bar:
                 build_index(folder, self.scan, bar.advance)
-        self.index = read_index(folder)
-        return self.index.nearest(queries, count)
+        index = read_index(folder)
+        return *index.nearest(queries, count), index
 
 
 def open_gallery(request: SearchRequest, console: Console) -> Gallery:

@@ -25,7 +25,7 @@ def search(request: SearchRequest, gallery: Gallery, console: Console) -> Answer
     unreadable = images.unreadable or []
     if not table.ids:
         raise RunError("\n  ".join(["none of the images can be read:", *unreadable]))
-    rows, distances = gallery.nearest(table.embeddings, request.top, console)
+    rows, distances, index = gallery.nearest(table.embeddings, request.top, console)
     entries = iter(gallery.scan.entries(rows.reshape(-1)))
     threshold = request.same
     found = [
@@ -38,4 +38,4 @@ def search(request: SearchRequest, gallery: Gallery, console: Console) -> Answer
         )
         for path, near in zip(table.ids, distances.tolist(), strict=True)
     ]
-    return Answer(str(request.checkpoint), gallery, threshold, found, unreadable)
+    return Answer(str(request.checkpoint), gallery, index, threshold, found, unreadable)
