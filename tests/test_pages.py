@@ -123,7 +123,8 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
     lines += [f"{person}\t1\tPerson_0\t2" for person in people[1:]]
     Path("pairs.txt").write_text("\n".join(["1\t9", *lines]))
     # The demo's own vectors have 32 dimensions.
-    pages = (read(name) for name in ("embeddings.md", "evaluation.md", "serving.md"))
+    names = ("embeddings.md", "nightly.md", "evaluation.md", "serving.md")
+    pages = (read(name) for name in names)
     page = "".join(pages).replace("[32]", f"[{width}]")
     # Market-1501 and In-shop are not here; tests/jobs/test_reidentification.py has their protocol.
     for text, other in (

@@ -93,6 +93,20 @@ def embed(
             "with a file for each part."
         ),
     ] = None,
+    content: Annotated[
+        bool,
+        typer.Option(
+            "--content",
+            help="With --images: add a column with a digest of each file, for --skip.",
+        ),
+    ] = False,
+    skip: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --images: leave out the images that this embedding file has, by id, class "
+            "and content. Adds the digests, too."
+        ),
+    ] = None,
     merge: Annotated[
         bool,
         typer.Option(
@@ -129,7 +143,8 @@ def embed(
       triplet-embed --checkpoint runs/mnist_hard --split "train[:1000]" --output some.npz
       triplet-embed --checkpoint runs/mnist_hard --images photos --output photos.h5
       triplet-embed --checkpoint runs/mnist_hard --format projector --output map
-      triplet-embed --merge store.parquet tonight.parquet --output store.parquet
+      triplet-embed --checkpoint runs/mnist_hard --images photos --skip old.npz --output new.npz
+      triplet-embed --merge old.npz new.npz --output old.npz
     """
     console = Console(quiet)
     if merge:
@@ -163,6 +178,8 @@ def embed(
         engine=engine,
         strict=strict,
         any_model=any_model,
+        content=content,
+        skip=skip,
         data_dir=data_dir,
         overwrite=overwrite,
     )

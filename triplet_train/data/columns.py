@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # a fifth of a second to import, and most data sets have no c
 
 GROUP = "group"  # text: camera, sequence or day; empty for an image without one
 ROLE = "role"  # text, one of ROLES
+CONTENT = "content"  # text: digest of the file, see `contents`; null where it is unknown
 ROLES = (QUERY, GALLERY, BOTH) = ("query", "gallery", "both")
 _NOTHING = {GROUP: "", ROLE: BOTH}  # of an image for which nothing is said
 

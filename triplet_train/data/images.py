@@ -75,6 +75,7 @@ class ImageTable:
             read. None: `batches` raises instead.
         columns: name -> N values: `group` and `role` where the images have them, see
             `triplet_train.data.columns`, and further columns of a table, in its types.
+        path_of: returns the path of the file of a row. None: images are not in files of their own.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ImageTable:
     new_labels: frozenset[int] = frozenset()
     unreadable: list[str] | None = None
     columns: Columns = field(default_factory=dict)
+    path_of: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -159,6 +161,7 @@ def size_through(table: ImageTable, row_of: Callable[[int], int]) -> SizeOf | No
 
 def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
     """Return a table of some rows, int64 [n], in the given order."""
+    path_of = table.path_of
     return replace(
         table,
         labels=table.labels[rows],
@@ -167,4 +170,5 @@ def selected(table: ImageTable, rows: np.ndarray) -> ImageTable:
         try_read=lambda some: table.try_read(rows[some]),
         size_of=size_through(table, lambda row: rows[row]),
         pixels=None,
+        path_of=path_of and (lambda row: path_of(rows[row])),
     )

@@ -1,5 +1,6 @@
 """A folder or table of any images, to embed them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ def unsplit_images(
         (*of_special_labels(listing.labels, data, place), *listing.notes),
         unreadable=None if strict else [],
         columns=listing.columns_at(places, special),
+        path_of=lambda row: os.path.join(root, paths[row]),
     )
     return listing.located(table, places) if isinstance(listing, TableListing) else table
 

@@ -109,21 +109,26 @@ def read_table(path: Path) -> EmbeddingTable:
 
 
 def read_batches(path: Path) -> Iterator[EmbeddingTable]:
-    """Yield the table in an embedding file in parts, at least one.
+    """Yield the table in an embedding file, or in a folder with all its shards, in parts.
 
-    A Parquet file is read a row group at a time; any other file, and a folder, is one part.
+    Parquet files are read a row group at a time; other formats are one part.
 
     Raises:
         RequestError, RunError: see `read_table`.
     """
-    format = format_of(path)
-    if format is None or not path.is_file() or not hasattr(_module(format), "batches"):
+    files = _files_of(path)
+    module = _module(files[0].suffix[1:])
+    if not hasattr(module, "batches"):
         yield read_table(path)
         return
     with _damage_refused(path):
-        for table in _module(format).batches(path):
-            _require_whole(table)
-            yield table
+        abouts = [module.read_metadata(file) for file in files]
+    metadata = _shared_metadata(path, files, abouts) if path.is_dir() else abouts[0]
+    for file in files:
+        with _damage_refused(file):
+            for table in module.batches(file):
+                _require_whole(table)
+                yield replace(table, metadata=metadata)
 
 
 def scan_table(path: Path) -> Scan:

@@ -133,7 +133,7 @@ class OpenTower:
             files: path -> format.
             about: further metadata.
         """
-        metadata = self._provenance(images) | about
+        metadata = self.metadata(images) | about
         return writing_all(files, self.tower.output_shape[-1], metadata, types_of(images.columns))
 
     def tables(
@@ -154,7 +154,7 @@ class OpenTower:
         Raises:
             RequestError: the tower gives probabilities.
         """
-        metadata = self._provenance(images)
+        metadata = self.metadata(images)
         size = batch_size or at_once(self.config, images.image_shape)
         batches = embed_batches(
             self.tower, images, size, console, flip=flip, look=lambda v: self._look_at(v, console)
@@ -171,9 +171,10 @@ class OpenTower:
         """Return the table of `images` without vectors, [N, 0], which nothing is computed for."""
         names = [images.class_names[label] for label in images.labels.tolist()]
         vectors = np.empty((len(images), 0), np.float32)
-        return EmbeddingTable(vectors, images.labels, names, images.ids, self._provenance(images))
+        return EmbeddingTable(vectors, images.labels, names, images.ids, self.metadata(images))
 
-    def _provenance(self, images: ImageTable) -> dict[str, Any]:
+    def metadata(self, images: ImageTable) -> dict[str, Any]:
+        """Return the metadata of a file of embeddings of `images`; see `provenance`."""
         return provenance(self.file, images, self.config) | self.exported
 
     def _look_at(self, vectors: np.ndarray, console: Console) -> None:

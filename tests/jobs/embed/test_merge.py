@@ -12,6 +12,7 @@ from triplet_train.cli.embed import main as embed
 from triplet_train.embeddings import merging
 from triplet_train.embeddings.files import read_batches, read_table, write_table, writing
 from triplet_train.embeddings.formats import parquet
+from triplet_train.embeddings.output import part_name
 from triplet_train.jobs.embed import merge
 from triplet_train.registry import FILES
 from triplet_train.run.lock import locked_by
@@ -208,3 +209,16 @@ def test_two_merges_into_one_file_do_not_lose_rows(workplace, join, monkeypatch)
     assert status == 1 and "new.parquet was replaced while it was read" in err
     assert (workplace / "store.parquet").read_bytes() == before
     assert len(list(workplace.iterdir())) == 2
+
+
+def test_shards_are_joined_like_the_whole(workplace, join):
+    (workplace / "parts.parquet").mkdir()
+    for number, seed in ((1, 5), (2, 6)):
+        file = workplace / "parts.parquet" / part_name((number, 2), "parquet")
+        embedding_file(file, [0, 1], seed=seed, shard=[number, 2], **TOWER)
+        embedding_file(workplace / f"{number}.parquet", [0, 1], seed=seed, **TOWER)
+    embedding_file(workplace / "a.parquet", [2], **TOWER)
+    assert join("a.parquet", "parts.parquet")[0] == 0
+    assert join("a.parquet", "1.parquet", "2.parquet", "--output", "whole.parquet")[0] == 0
+    found, expected = (workplace / f"{name}.parquet" for name in ("out", "whole"))
+    assert found.read_bytes() == expected.read_bytes()

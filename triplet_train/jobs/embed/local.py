@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from triplet_train.console import Console
-from triplet_train.data.images import ImageTable, shard_of
+from triplet_train.data.contents import with_contents
+from triplet_train.data.images import ImageTable, selected, shard_of
 from triplet_train.data.same_files import in_two_classes
 from triplet_train.data.unsplit_folder import root_of
+from triplet_train.embeddings.origin import Origin
 from triplet_train.errors import RunError
 from triplet_train.jobs.embed.request import EmbedRequest
+from triplet_train.jobs.embed.skipping import not_stored
 from triplet_train.jobs.open_tower import OpenTower, open_tower
 
 
@@ -29,7 +32,7 @@ def write(
         Number of vectors and their dimensions.
 
     Raises:
-        RequestError: see `OpenTower` and `unsplit_images`.
+        RequestError: see `OpenTower`, `unsplit_images` and `not_stored`.
         RunError: images cannot be read. The others are written all the same, unless the request is
             strict.
     """
@@ -42,10 +45,16 @@ def write(
     about: dict[str, Any] = {"flip": True} if request.flip else {}
     if request.dtype != "float32":
         about["dtype"] = request.dtype
+    if request.skip is not None:
+        origin = Origin(opened.metadata(images) | about, opened.tower.output_shape[-1])
+        rows = not_stored(images, request.skip, opened.file, origin, console)
+        images = selected(images, rows)
     if shard:
         about |= {"shard": list(shard), "shards_of": images.fingerprint()}
         images = shard_of(images, *shard)
         file.parent.mkdir(exist_ok=True)  # the folder of all shards
+    if request.content or request.skip:
+        images = with_contents(images, console)
     count = 0
     with opened.writing({file: request.written_format}, images, **about) as append:
         tables = opened.tables(images, console, batch_size=request.batch_size, flip=request.flip)

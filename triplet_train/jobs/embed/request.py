@@ -40,6 +40,8 @@ class EmbedRequest(SplitRequest):
     engine: str = "local"
     strict: bool = False
     any_model: bool = False
+    content: bool = False
+    skip: Path | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class EmbedRequest(SplitRequest):
                 "give --images or a split (--split, --dataset, --data-dir, --image-key, "
                 "--label-key, --classes), not both"
             )
+        if self.content or self.skip:
+            self._refuse_store()
         if self.engine not in ENGINES:
             raise RequestError(f"--engine {self.engine}: expected {either(ENGINES)}")
         in_shards = self.engine == "ray" or self.part is not None
@@ -72,6 +76,26 @@ class EmbedRequest(SplitRequest):
         refuse_output(self.output, folder=folder or in_shards, overwrite=self.overwrite or existing)
         if existing:
             refuse_output(self.file, folder=False, overwrite=self.overwrite)
+
+    def _refuse_store(self) -> None:
+        """Raise RequestError for --content and --skip where they mean nothing."""
+        if self.images is None:
+            raise RequestError("--content and --skip need --images, a folder or a table of files")
+        if self.skip is None:
+            return
+        if self.shard is not None or self.engine != "local":
+            raise RequestError(
+                "--skip compares all images, in one process; leave out --shard and --engine"
+            )
+        if not self.skip.exists():
+            raise RequestError(
+                f"--skip {self.skip}: no such file; first embed all images with --content"
+            )
+        if self.skip.resolve() == self.output.resolve():
+            raise RequestError(
+                f"--output {self.output} would replace the file of --skip; give another name, and "
+                "join the two with --merge"
+            )
 
     @property
     def written_format(self) -> str:
