@@ -12,7 +12,7 @@ from triplet_train.registry import FILES, either
 
 def search(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="The photographs to search for.")
+        list[Path], typer.Argument(metavar="IMAGE", help="The photographs to search for.")
     ],
     checkpoint: Annotated[
         Path,
