@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ _BOXES = (["x0", "y0", "x1", "y1"], ["x_1", "y_1", "x_2", "y_2"])  # of open-met
 _TAKEN = {"id", "label", "label_name", "embedding", "embedding_scale", "content", "group", "role"}
 _TAKEN |= {"metadata", "missing"}
 _TAKEN |= {f"{name}s" for name in _TAKEN}
+_AT_ONCE = 10_000  # rows of boxes that become Python's numbers
 _KINDS: Kinds = {
     "data.columns.box": lambda kind: pa.types.is_floating(kind) or pa.types.is_decimal(kind),
     "data.columns.is_query": pa.types.is_boolean,
@@ -63,8 +64,8 @@ def read_listing(
     in_order = {name: column.take(pa.array(rows)) for name, column in texts.items()}
     boxes = boxes and replace(boxes, corners=boxes.corners[rows])
     roles = roles if roles is None else roles[rows]
-    paths = in_order[names.path].to_pylist()
-    ids = list(map(_id, paths, boxes.corners.tolist())) if boxes else paths
+    paths = _shared(in_order[names.path]) if boxes else in_order[names.path].to_pylist()
+    ids = list(map(_id, paths, _each(boxes.corners))) if boxes else paths
     splits, labels, groups = (
         _shared(in_order[getattr(names, key)]) if key in used else None
         for key in ("split", "label", "group")
@@ -197,6 +198,12 @@ def _id(path: str, corners: list[float]) -> str:
     if math.isnan(corners[0]):
         return path
     return f"{path}#{','.join(f'{corner:.10g}' for corner in corners)}"
+
+
+def _each(corners: np.ndarray) -> Iterator[list[float]]:
+    """Yield the rows as lists, of which few exist at a time: those of a million take 200 MB."""
+    for first in range(0, len(corners), _AT_ONCE):
+        yield from corners[first : first + _AT_ONCE].tolist()
 
 
 def _shared(column: pa.Array) -> list[str]:
