@@ -21,6 +21,7 @@ def weights(checkpoint):
     return keras.models.load_model(checkpoint / "embedder.keras").get_weights()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_an_earlier_tower_with_other_classes_and_does_not_need_it_to_resume(
     workplace, command, data_dir, run_copy
 ):

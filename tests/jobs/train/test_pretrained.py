@@ -45,17 +45,9 @@ def test_a_dry_run_says_what_the_network_expects(workplace, command, data_dir):
     assert "tower      keras: 8 x 8 x 1 -> 16, 256 parameters, batch statistics at rest\n" in out
 
 
-@pytest.mark.parametrize("lost", ["gone", pytest.param("changed", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "more",
-    [
-        [],
-        *(
-            pytest.param([key], marks=pytest.mark.slow)
-            for key in ("train.microbatch=10", "train.precision=mixed_bfloat16")
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["gone", "changed"])
+@pytest.mark.parametrize("more", [[], ["train.microbatch=10"], ["train.precision=mixed_bfloat16"]])
 def test_a_run_is_resumed_exactly_without_the_file_of_its_backbone(
     workplace, command, data_dir, lost, more
 ):

@@ -44,7 +44,7 @@ def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
         "test.projector/vectors.tsv" in (folder / "tensorboard/projector_config.pbtxt").read_text()
     )
     metrics = json.loads((folder / "metrics.json").read_text())
-    more = {"step", "steps", "split", "splits", "intervals", "thresholds", *COUNTS}
+    more = {"step", "steps", "split", "splits", "intervals", "thresholds", "notes", *COUNTS}
     assert set(metrics) == METRIC_NAMES | more and metrics["split"] == "test"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
