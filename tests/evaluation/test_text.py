@@ -23,6 +23,7 @@ def test_the_text_names_the_worst_ten_classes_and_counts_the_others():
     assert text.count("taken for") == 5
     low, high = found.intervals["map_at_r"]
     assert f"{found.metrics['map_at_r']:.4f}  {low:.4f} to {high:.4f}" in text
+    assert "10,000 bootstrap samples of whole classes" in text and "other seeds" in text
     assert f"{found.thresholds['fpr_1e-2']:.4g}" in text
 
 
@@ -36,6 +37,7 @@ def test_the_text_has_names_of_classes_in_one_line_without_control_characters():
 
 def test_the_text_gives_the_reason_for_a_missing_part():
     one_class = as_text(evaluate(*examples(X, np.zeros(len(X), int))), {0: "a"})
+    assert "no 95 % intervals, since the queries are of one class" in one_class
     assert "all pairs are of one class" in one_class.lower() and "taken for" not in one_class
     collapsed = as_text(evaluate(*examples(np.ones((20, 3)), np.arange(20) % 2)), {0: "a", 1: "b"})
     assert "(none)" in collapsed

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tests.helpers.examples import examples
 from triplet_train.evaluation import MetricTable, clustering, evaluate, pairs, retrieval_metrics
-from triplet_train.evaluation.bootstrap import intervals
+from triplet_train.evaluation.bootstrap import mean_intervals
 from triplet_train.evaluation.classes import Confusion, confusions
 from triplet_train.evaluation.clustering import nmi
 from triplet_train.evaluation.metrics import METRICS, Shown, vote
@@ -117,25 +117,13 @@ def test_the_same_vectors_are_always_evaluated_the_same_in_any_order(monkeypatch
     assert other.thresholds == pytest.approx(one.thresholds)
 
 
-def test_intervals_are_those_of_a_plain_bootstrap():
-    rng = np.random.default_rng(0)
-    values = {"a": (rng.random(400) < 0.9).astype(float), "b": rng.random(400)}
-    found = intervals(values)
-    assert found == intervals(values)
-    for name, sample in values.items():
-        means = [rng.choice(sample, 400).mean() for _ in range(4000)]
-        low, high = np.quantile(means, [0.025, 0.975])
-        width = high - low
-        assert found[name] == pytest.approx((low, high), abs=0.1 * width)
-        assert found[name][0] < sample.mean() < found[name][1]
-
-
-def test_intervals_are_of_the_headline_metrics_and_none_of_a_single_query():
+def test_intervals_are_of_the_headline_metrics_by_class_and_none_of_one_class():
     several = evaluate(*examples(X, Y))
     assert list(several.intervals) == [m.name for m in METRICS.shown_in(Shown.HEADLINE)]
+    by_class = mean_intervals(several.per_query["map_at_r"][np.newaxis], Y[several.query_indices])
+    assert several.intervals["map_at_r"] == pytest.approx(by_class[:, 0].clip(0, 1))
     one = evaluate(*examples(X[:1], Y[:1], X[1:], Y[1:]))
     assert one.intervals == {} and one.coverage.queries == 1 and "nmi" not in one.metrics
-    assert intervals({"a": np.ones(5)}) == {"a": (1, 1)}
 
 
 def test_nmi_is_1_where_clusters_are_classes_and_low_where_they_are_not():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from triplet_train.evaluation.differences import difference_intervals
+from triplet_train.evaluation.bootstrap import by_metric, difference_intervals
 from triplet_train.evaluation.metrics import Metric, MetricTable
 from triplet_train.evaluation.sides import Side, differing_keys
 
@@ -93,8 +93,7 @@ def _compare(
     values, others = (
         np.array([[each.per_query[name] for name in names] for each in side]) for side in (one, two)
     )
-    ends = difference_intervals(values, others, labels)
-    intervals = {} if ends is None else dict(zip(names, map(tuple, ends.T.tolist()), strict=True))
+    intervals = by_metric(names, difference_intervals(values, others, labels), least=-1)
     return Comparison(
         first,
         other,

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from triplet_train.evaluation.bootstrap import RESAMPLES
 from triplet_train.evaluation.comparison import Comparison, Difference
 from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.metrics import Shown
@@ -112,7 +113,7 @@ def _covered(comparison: Comparison) -> str:
         )
     return (
         f"{counts}. A point is 0.01. The intervals are over queries, drawn by whole classes in "
-        f"10,000 bootstrap samples{covered} Metrics of pairs and of clusters have none."
+        f"{RESAMPLES:,} bootstrap samples{covered} Metrics of pairs and of clusters have none."
     )
 
 

@@ -60,7 +60,8 @@ class Metric:
         label: the name on the page.
         meaning: a phrase for the page and the documentation.
         source: what it is computed from.
-        compute: see `Source`. A metric of all queries is the mean of the values of the queries.
+        compute: see `Source`; from 0 to 1. A metric of all queries is the mean of the values of the
+            queries.
         shown: places that show it in addition to the list of all metrics.
     """
 

@@ -1,5 +1,6 @@
 """An evaluation in words, for a terminal."""
 
+from triplet_train.evaluation.bootstrap import RESAMPLES
 from triplet_train.evaluation.comparison_text import comparison_as_text
 from triplet_train.evaluation.coverage import of_classes
 from triplet_train.evaluation.episodes import EpisodeResult
@@ -94,6 +95,17 @@ def _episodes(result: EpisodeResult, names: Names) -> str:
     return "\n".join(lines)
 
 
+def interval_line(result: Evaluation) -> str:
+    """Sentences on the meaning of the intervals."""
+    if not result.intervals:
+        return "There are no 95 % intervals, since the queries are of one class."
+    return (
+        "The 95 % intervals are for other classes and images such as those of this set: they come "
+        f"from {RESAMPLES:,} bootstrap samples of whole classes. They do not include the noise of "
+        "training: other seeds may differ by more."
+    )
+
+
 def _metrics(result: Evaluation) -> list[str]:
     width = max(map(len, result.metrics))
     reranked = result.reranked.metrics if result.reranked else {}
@@ -107,7 +119,7 @@ def _metrics(result: Evaluation) -> list[str]:
         beside = f"  {again:>9}" if reranked else ""
         between = f"  {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
         lines.append(f"{name:{width}}  {value:.4f}{beside}{between}".rstrip())
-    return lines
+    return [*lines, "", interval_line(result)]
 
 
 def _classes(result: Evaluation, names: Names) -> list[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from triplet_train.evaluation.bootstrap import intervals
+from triplet_train.evaluation.bootstrap import by_metric, mean_intervals
 from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
 from triplet_train.evaluation.clustering import takes_minutes
 from triplet_train.evaluation.coverage import Coverage, coverage_of
@@ -65,8 +65,8 @@ class Evaluation(Ranked):
         metrics: name -> value, in the order of `table`. Queries of one class have no nmi, and
             without pairs of different classes there are no metrics of pairs. Where nmi takes
             minutes, it is left out unless it is asked for.
-        intervals: metric -> ends of its 95 % interval, see `bootstrap.intervals`, for the headline
-            metrics; empty for a single query.
+        intervals: metric -> ends of its 95 % interval, see `mean_intervals`, for the headline
+            metrics; empty for queries of one class.
         thresholds: eer, fpr_RATE for each false accept rate, and accuracy: the Euclidean distance
             up to which a pair is called the same class, see `thresholds_of`.
         notes: sentences for the user on what the metrics do not say.
@@ -136,11 +136,12 @@ def evaluate(
     assert found.counts is not None  # of `Source.PAIRS`
     progress("resampling", 0)
     labels = queries.labels[ranked.query_indices]
-    headlines = {m.name: per_query[m.name] for m in metrics.shown_in(Shown.HEADLINE)}
+    headlines = [metric.name for metric in metrics.shown_in(Shown.HEADLINE)]
+    resampled = np.array([per_query[name] for name in headlines])
     return Evaluation(
         table=metrics,
         metrics=found.values,
-        intervals=intervals(headlines),
+        intervals=by_metric(headlines, mean_intervals(resampled, labels), least=0),
         thresholds=thresholds_of(found.counts, metrics.false_accept_rates),
         notes=_notes(found, found.counts, labels),
         coverage=coverage_of(protocol),

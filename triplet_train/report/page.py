@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from triplet_train.evaluation.comparison_text import in_words
-from triplet_train.evaluation.text import coverage_lines
+from triplet_train.evaluation.text import coverage_lines, interval_line
 from triplet_train.evaluation.threshold_text import ERROR_COLUMNS, error_rows, threshold_rows
 from triplet_train.report import rows
 from triplet_train.report.comparisons import comparison_plots
@@ -61,6 +61,7 @@ def _html(contents: Contents, file: Path, pictures: Pictures, map_remark: str) -
         "map_remark": map_remark,
         "coverage": coverage_lines(evaluated),
         "headlines": rows.headline_rows(evaluated),
+        "meaning_of_intervals": interval_line(evaluated.result),
         "metrics": rows.metric_rows(evaluated),
         "comparisons": [in_words(each) for each in evaluated.comparisons],
         "thresholds": threshold_rows(evaluated.result),

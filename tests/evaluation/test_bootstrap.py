@@ -1,20 +1,27 @@
-"""Intervals of differences, against a plain bootstrap, Welch's interval and simulated sets."""
+"""Intervals, against a plain bootstrap, Welch's interval and simulated sets."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from triplet_train.evaluation import differences
-from triplet_train.evaluation.differences import difference_intervals
+from triplet_train.evaluation import bootstrap
+from triplet_train.evaluation.bootstrap import by_metric, difference_intervals, mean_intervals
 
 RNG = np.random.default_rng(0)
 
 
-def test_the_interval_is_that_of_a_plain_bootstrap_of_classes_widened_for_few():
+def of_differences(values, labels):
+    """Intervals of `values` as differences of two sides of one run."""
+    shared = RNG.normal(size=(1, *values.shape))
+    return difference_intervals(values + shared, shared, labels)
+
+
+@pytest.mark.parametrize("intervals", [mean_intervals, of_differences])
+def test_the_interval_is_that_of_a_plain_bootstrap_of_classes_widened_for_few(intervals):
     labels = RNG.integers(0, 12, 300) * 7
-    first, other = RNG.normal(size=(2, 1, 2, 300)) + 0.3 * (labels % 5)
-    found = difference_intervals(first, other, labels)
-    values = (first - other)[0, 1]
+    both = RNG.normal(size=(2, 300)) + 0.3 * (labels % 5)
+    found = intervals(both, labels)
+    values = both[1]
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     means = []
     for _ in range(8000):
@@ -24,7 +31,28 @@ def test_the_interval_is_that_of_a_plain_bootstrap_of_classes_widened_for_few():
     low, high = values.mean() + wide * (np.quantile(means, [0.025, 0.975]) - values.mean())
     assert found.shape == (2, 2)
     np.testing.assert_allclose(found[:, 1], [low, high], atol=0.04 * (high - low))
-    np.testing.assert_array_equal(found, difference_intervals(first, other, labels))
+    np.testing.assert_array_equal(found, intervals(both, labels))
+
+
+@pytest.mark.parametrize(("classes", "wide"), [(2, 9.17), (3, 2.69)])
+def test_two_or_three_classes_have_wide_intervals_around_their_extreme_classes(classes, wide):
+    means = np.array([0.5, 0.6, 0.4])[:classes]
+    labels = np.repeat(np.arange(classes), 10)
+    found = mean_intervals(means[labels][np.newaxis], labels)[:, 0]
+    expected = means.mean() + wide * (np.array([means.min(), means.max()]) - means.mean())
+    np.testing.assert_allclose(found, expected, atol=0.001)
+
+
+def test_ends_are_values_that_the_metrics_can_have():
+    ends = np.array([[-0.2, 0.3], [0.5, 1.4]])
+    assert by_metric(["a", "b"], ends, least=0) == {"a": (0, 0.5), "b": (0.3, 1)}
+    assert by_metric(["a", "b"], ends, least=-1) == {"a": (-0.2, 0.5), "b": (0.3, 1)}
+    assert by_metric(["a", "b"], None, least=0) == {}
+
+
+def test_equal_queries_have_an_interval_of_width_0():
+    labels = np.repeat(np.arange(3), [1, 5, 7])
+    np.testing.assert_array_equal(mean_intervals(np.ones((1, 13)), labels), [[1], [1]])
 
 
 def test_both_sides_are_paired_so_that_what_they_share_does_not_widen_the_interval():
@@ -59,7 +87,7 @@ def test_where_queries_agree_the_interval_over_runs_is_that_of_welch(runs):
     )
     found = difference_intervals(first, other, np.repeat(np.arange(10), 3))[:, 0]
     welch = stats.ttest_ind(first[:, 0, 0], other[:, 0, 0], equal_var=False).confidence_interval()
-    np.testing.assert_allclose(found, welch, atol=0.05 * (welch.high - welch.low))
+    np.testing.assert_allclose(found, welch, atol=0.002 * (welch.high - welch.low))
 
 
 def test_with_a_single_run_on_a_side_runs_are_not_drawn():
@@ -69,6 +97,7 @@ def test_with_a_single_run_on_a_side_runs_are_not_drawn():
 
 
 def test_queries_of_one_class_have_no_interval():
+    assert mean_intervals(np.ones((1, 9)), np.zeros(9, int)) is None
     assert difference_intervals(np.ones((1, 1, 9)), np.zeros((1, 1, 9)), np.zeros(9, int)) is None
 
 
@@ -87,11 +116,44 @@ SIZE = 8  # images of a class
 WIDTHS = np.repeat([1, 0.3], 6), np.repeat([0.3, 1], 6)  # of the axes of two towers
 
 
+def images_of(rng, centres):
+    return np.repeat(centres, SIZE, axis=0) + rng.normal(size=(SIZE * len(centres), 12))
+
+
 def differences_of_a_set(rng, centres):
     """Differences of MAP@R between two towers, for new images of classes around centres."""
-    points = np.repeat(centres, SIZE, axis=0) + rng.normal(size=(SIZE * len(centres), 12))
+    points = images_of(rng, centres)
     one, other = (map_at_r(points * width, SIZE) for width in WIDTHS)
     return one - other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("classes", "groups", "least"),
+    [(2, 1, 0.75), (3, 1, 0.8), (10, 1, 0.84), (50, 1, 0.84), (10, 4, 0.94)],
+)
+def test_the_interval_of_a_metric_holds_its_mean_over_other_classes_and_images_or_images_alone(
+    monkeypatch, classes, groups, least
+):
+    """Sets of one group have the same classes if there are several groups. -s prints the coverage.
+
+    Below 95 % for other classes, since these are also the negatives of each other.
+    """
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
+    rng, sets = np.random.default_rng(3), 400 // groups
+    labels = np.repeat(np.arange(classes), SIZE)
+    covered = []
+    for _ in range(groups):
+        centres = 0.9 * rng.normal(size=(1 if groups > 1 else sets, classes, 12))
+        centres = np.broadcast_to(centres, (sets, classes, 12))
+        values = np.array([map_at_r(images_of(rng, each), SIZE) for each in centres])
+        for each in values[:, np.newaxis]:
+            ends = [mean_intervals(each, units)[:, 0] for units in (labels, np.arange(labels.size))]
+            covered.append([low <= values.mean() <= high for low, high in ends])
+    by_class, by_query = np.mean(covered, axis=0)
+    which = "known" if groups > 1 else "new"
+    print(f"a metric, {classes} {which} classes: by class {by_class:.3f}, by query {by_query:.3f}")
+    assert by_class > least and by_query < by_class - 0.1
 
 
 @pytest.mark.slow
@@ -102,7 +164,7 @@ def test_intervals_over_classes_hold_for_other_classes_and_those_over_queries_do
     monkeypatch, classes, least, most_by_query
 ):
     """The expected difference is 0 by symmetry. -s prints the coverage."""
-    monkeypatch.setattr(differences, "_RESAMPLES", 1000)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
     rng, sets = np.random.default_rng(0), 400
     labels = np.repeat(np.arange(classes), SIZE)
     covered = np.zeros(2)
@@ -119,7 +181,7 @@ def test_intervals_over_classes_hold_for_other_classes_and_those_over_queries_do
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [10, 30])
 def test_intervals_over_classes_hold_for_new_images_of_the_same_classes(monkeypatch, classes):
-    monkeypatch.setattr(differences, "_RESAMPLES", 1000)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
     rng, sets = np.random.default_rng(1), 60
     labels = np.repeat(np.arange(classes), SIZE)
     covered = np.zeros(2)
@@ -153,7 +215,7 @@ def test_intervals_over_three_seeds_hold_and_those_of_drawn_seeds_are_too_narrow
     monkeypatch, noise, least_drawn
 ):
     """Values of classes, of runs, of both together, and of queries are drawn; -s prints."""
-    monkeypatch.setattr(differences, "_RESAMPLES", 1000)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
     rng, sets, classes, size = np.random.default_rng(2), 400, 50, 6
     labels = np.repeat(np.arange(classes), size)
     covered = np.zeros(2)
