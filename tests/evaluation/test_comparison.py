@@ -53,8 +53,10 @@ def test_values_are_means_over_the_runs_and_differences_those_of_the_first_side(
 
 def test_words_say_who_is_ahead_by_what_or_that_no_difference_is_shown():
     words = sentences(comparison(BETTER, WORSE))
-    assert words[0].startswith("recall@1: no difference is shown: between -")
-    assert words[1].startswith("semi_hard is ahead of naive by 3") and "points of MAP@R" in words[1]
+    assert words[0].startswith("recall_at_1: no difference is shown: between -")
+    assert (
+        words[1].startswith("semi_hard is ahead of naive by 3") and "points of map_at_r" in words[1]
+    )
     swapped = sentences(comparison(WORSE, BETTER))[1]
     assert swapped.startswith("naive is ahead of semi_hard by 3")
 
@@ -66,7 +68,7 @@ def test_the_text_says_whether_the_noise_of_training_is_covered():
     several = comparison_as_text(comparison(BETTER, BETTER, WORSE, WORSE))
     assert "and over the seeds of 2 and 2 runs" in several and "noise" not in several
     assert "semi_hard: run_0, run_1 (seeds 0, 1)\nnaive: run_2, run_3 (seeds 0, 1)\n" in several
-    assert "\nEER           10.00  30.00      -20.00\n" in several
+    assert "\neer              10.00  30.00      -20.00\n" in several
 
 
 def test_queries_of_one_class_are_compared_without_intervals():

@@ -37,7 +37,7 @@ def test_a_metric_is_one_entry(monkeypatch):
         return len(ranking.ranks) / ranking.ranks[-1]
 
     shown = Shown.HEADLINE | Shown.CLASS_JSON | Shown.CLASS_TEXT | Shown.CLASS_PAGE
-    added = Metric("last", "Last", "R / rank of the last", Source.RANKING, compute, shown)
+    added = Metric("last", "R / rank of the last", Source.RANKING, compute, shown)
     always = metrics._ALWAYS
     monkeypatch.setattr(metrics, "_ALWAYS", (*always[:4], added, *always[4:]))
     found = evaluated(X, Y, metrics=MetricTable(), class_names=dict(enumerate("abcde")))
@@ -47,9 +47,9 @@ def test_a_metric_is_one_entry(monkeypatch):
     assert answer["last"] == value and "last" in answer["classes"][0]
     text = as_text(found)
     assert f"last             {value:.4f}  " in text and "  last  " in text
-    assert ("Last", f"{value:.4f}") in [row[:2] for row in rows.metric_rows(found)]
-    assert "Last" in rows.class_columns(found)
-    assert "Last" in [row.name for row in rows.headline_rows(found)]
+    assert ("last", f"{value:.4f}") in [row[:2] for row in rows.metric_rows(found)]
+    assert "last" in rows.class_columns(found)
+    assert "last" in [row.name for row in rows.headline_rows(found)]
 
 
 def test_the_result_has_the_metrics_that_were_asked_for_everywhere():
@@ -62,7 +62,7 @@ def test_the_result_has_the_metrics_that_were_asked_for_everywhere():
     assert all(name in as_json(found) and name in text for name in values)
     assert "precision_at_3" in as_json(found)["classes"][0]
     assert "at most 25 % of the others" in text and "at most 0.01 % of the others" in text
-    assert [row.name for row in rows.metric_rows(found)] == [metric.label for metric in asked]
+    assert [row.name for row in rows.metric_rows(found)] == list(values)
 
 
 def test_a_number_beyond_the_gallery_finds_all_of_it():

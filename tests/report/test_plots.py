@@ -46,7 +46,7 @@ def test_any_number_of_classes_has_a_map(without_tsne, classes):
     plots, remark = map_plots(make(classes, 4 if classes < 100 else 2).evaluated)
     assert plots[0].name == "map_pca"
     assert len(plots[0].figure.legends[0].get_texts()) == min(classes, 13)  # one for the others
-    assert ("lowest MAP@R" in remark) == (classes > 12)
+    assert ("lowest map_at_r" in remark) == (classes > 12)
     assert png(plots[0].figure)
 
 
@@ -126,11 +126,11 @@ def test_histograms_name_every_threshold():
 
 
 def test_curves_skip_null_values_and_leave_out_what_the_log_does_not_have():
-    plots = {plot.name: plot.figure for plot in curve_plots(LOG, {"recall_at_1": "recall@1"})}
+    plots = {plot.name: plot.figure for plot in curve_plots(LOG, "recall_at_1")}
     assert len(plots) == 7
     assert plots["gradient_norm"].axes[0].lines[0].get_xdata().tolist() == [5]
     assert all(map(png, plots.values()))
-    only = curve_plots([{"step": 1, "loss": 0.0, "gradient_norm": None}], {})
+    only = curve_plots([{"step": 1, "loss": 0.0, "gradient_norm": None}], "eer")
     assert [plot.name for plot in only] == ["loss"]
     assert png(only[0].figure)
 

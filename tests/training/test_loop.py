@@ -286,13 +286,13 @@ def test_the_best_step_has_the_best_value_of_the_chosen_metric(tmp_path, digits_
     values = [
         {"recall_at_1": 0.9, "map_at_r": 0.1, "eer": 0.3},
         {"recall_at_1": 0.5, "map_at_r": 0.4, "eer": 0.1},
-        {"recall_at_1": 0.5, "map_at_r": 0.5, "eer": 0.1},  # of equal ones the highest MAP@R
+        {"recall_at_1": 0.5, "map_at_r": 0.5, "eer": 0.1},  # of equal ones the highest map_at_r
     ]
     config, lines = digits_config(*EVERYTHING, "evaluation.best_metric=eer"), []
     log = {"console": Console(write=lines.append), "evaluate": iter(values).__next__}
     _, state = start(config, tmp_path, **log)
     assert (state.best_step, state.best_metrics) == (12, values[2])
-    assert lines[-1].endswith(": eer 0.1000  recall@1 0.5000  MAP@R 0.5000  best so far")
+    assert lines[-1].endswith(": eer 0.1000  recall_at_1 0.5000  map_at_r 0.5000  best so far")
 
 
 def test_resuming_drops_the_log_lines_of_steps_that_are_done_again(tmp_path, digits_config, whole):

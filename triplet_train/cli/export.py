@@ -34,7 +34,7 @@ def export(
         str | None,
         typer.Option(
             help="float16 or int8, for .onnx and .tflite: smaller weights. Prints what it costs in "
-            "recall@1.  [default: float32]"
+            "recall_at_1.  [default: float32]"
         ),
     ] = None,
     images: Annotated[

@@ -17,8 +17,8 @@ def mean_intervals(values: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
     C classes, the same for all metrics (the cluster bootstrap, Field & Welsh 2007). For few classes
     the deviations of the samples are widened by t / z * sqrt(C / (C - 1)), where t and z are the
     quantiles of Student's t with C - 1 degrees of freedom and of the normal distribution, as in the
-    expanded percentile interval (Hesterberg 2015): by 9.2 for two classes, 2.7 for three, 1.2 for
-    ten. Ends may be values that no metric can have, see `by_metric`.
+    expanded percentile interval (Hesterberg 2015): 9.2 times for two classes, 2.7 for three, 1.2
+    for ten. Ends may be values that no metric can have, see `by_metric`.
 
     The tower is fixed: the interval does not cover another seed of the training. Its width is 0
     where all classes have the same mean; the true mean may then still differ by about 3 / C.

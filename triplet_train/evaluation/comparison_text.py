@@ -17,7 +17,7 @@ class ComparisonWords(NamedTuple):
 
     Attributes:
         sides: the runs of each side, and the settings in which the sides differ.
-        rows: the heading, and for each metric its label, the value of both sides, the difference
+        rows: the heading, and for each metric its name, the value of both sides, the difference
             and the interval; all in points.
         sentences: the result for each headline metric that has an interval.
         covered: what the intervals cover, and what they do not.
@@ -79,7 +79,7 @@ def _side(side: Side) -> str:
 def _row(each: Difference) -> tuple[str, ...]:
     ends = f"{_signed(each.interval[0])} to {_signed(each.interval[1])}" if each.interval else ""
     values = (f"{_POINTS * value:.2f}" for value in (each.first, each.other))
-    return (each.metric.label, *values, _signed(each.difference), ends)
+    return (each.metric.name, *values, _signed(each.difference), ends)
 
 
 def _sentence(comparison: Comparison, each: Difference) -> str:
@@ -87,7 +87,7 @@ def _sentence(comparison: Comparison, each: Difference) -> str:
     low, high = each.interval
     if low <= 0 <= high:
         return (
-            f"{each.metric.label}: no difference is shown: between {_signed(low)} and "
+            f"{each.metric.name}: no difference is shown: between {_signed(low)} and "
             f"{_signed(high)} points"
         )
     ahead, behind = (in_one_line(side.name) for side in (comparison.first, comparison.other))
@@ -95,7 +95,7 @@ def _sentence(comparison: Comparison, each: Difference) -> str:
         ahead, behind, low, high = behind, ahead, -high, -low
     return (
         f"{ahead} is ahead of {behind} by {_POINTS * low:.2f} to {_POINTS * high:.2f} points of "
-        f"{each.metric.label}"
+        f"{each.metric.name}"
     )
 
 

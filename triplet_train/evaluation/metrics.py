@@ -56,8 +56,7 @@ class Metric:
     """A metric.
 
     Attributes:
-        name: the key in JSON.
-        label: the name on the page.
+        name: the key in JSON, and the name on the terminal and the page.
         meaning: a phrase for the page and the documentation.
         source: what it is computed from.
         compute: see `Source`; from 0 to 1. A metric of all queries is the mean of the values of the
@@ -66,7 +65,6 @@ class Metric:
     """
 
     name: str
-    label: str
     meaning: str
     source: Source
     compute: Callable[..., Any]
@@ -82,7 +80,6 @@ def _recall_at(k: int, shown: Shown) -> Metric:
     nearest = "whose nearest image has" if k == 1 else f"with one of the {k} nearest images of"
     return Metric(
         f"recall_at_{k}",
-        f"recall@{k}",
         f"share of queries {nearest} their class",
         Source.RANKING,
         lambda ranking: float(ranking.ranks[0] <= k),
@@ -93,7 +90,6 @@ def _recall_at(k: int, shown: Shown) -> Metric:
 def _precision_at(k: int, shown: Shown) -> Metric:
     return Metric(
         f"precision_at_{k}",
-        f"precision@{k}",
         f"share of the {k} nearest images that have the query's class; "
         f"of {k}, even if the gallery is smaller",
         Source.RANKING,
@@ -132,7 +128,6 @@ def _tpr_at_fpr(rate: float) -> Metric:
     limit = f"{100 * rate:g}%"
     return Metric(
         f"tpr_at_fpr_{rate_name(rate)}",
-        f"TPR at FPR {limit}",
         f"share of the pairs of one class that pass at the largest distance that lets at most "
         f"{limit} of the pairs of two classes pass",
         Source.PAIRS,
@@ -146,7 +141,6 @@ _IN_CLASSES = Shown.CLASS_JSON | Shown.CLASS_TEXT
 _ALWAYS = (
     Metric(
         "r_precision",
-        "R-precision",
         "share of the R nearest images that have the query's class, where R is the number of "
         "images of the class",
         Source.RANKING,
@@ -155,7 +149,6 @@ _ALWAYS = (
     ),
     Metric(
         "map_at_r",
-        "MAP@R",
         "sum of the precisions at the ranks up to R that hold an image of the query's class, "
         "divided by R, the number of images of that class",
         Source.RANKING,
@@ -164,21 +157,18 @@ _ALWAYS = (
     ),
     Metric(
         "map",
-        "MAP",
         "mean average precision over all images of the class; ranks the whole gallery",
         Source.RANKING,
         lambda ranking: ranking.precisions.sum() / len(ranking.ranks),
     ),
     Metric(
         "mrr",
-        "MRR",
         "mean of 1 / rank of the first image of the class; ranks the whole gallery",
         Source.RANKING,
         lambda ranking: 1 / ranking.ranks[0],
     ),
     Metric(
         "minp",
-        "mINP",
         "mean inverse negative penalty: R / rank of the last image of the class, where R is the "
         "number of images of the class; ranks the whole gallery",
         Source.RANKING,
@@ -186,7 +176,6 @@ _ALWAYS = (
     ),
     Metric(
         "knn_accuracy",
-        "kNN accuracy",
         f"share of queries whose class is the most frequent among the {_KNN_K} nearest "
         "images; ties go to the class of the nearest image",
         Source.NEIGHBOURS,
@@ -195,21 +184,18 @@ _ALWAYS = (
     ),
     Metric(
         "nmi",
-        "NMI",
         "normalised mutual information of the classes and as many k-means clusters: 0 none, 1 full",
         Source.CLUSTERS,
         nmi,
     ),
     Metric(
         "roc_auc",
-        "ROC AUC",
         "probability that a pair of one class is nearer than a pair of two classes",
         Source.PAIRS,
         Roc.area,
     ),
     Metric(
         "eer",
-        "EER",
         "equal error rate: the error on both kinds of pairs at the distance where they are equal; "
         "lower is better",
         Source.PAIRS,

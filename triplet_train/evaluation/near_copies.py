@@ -30,7 +30,7 @@ def near_copies_note(nearest: np.ndarray, counts: PairCounts) -> str | None:
         return None
     return (
         f"the nearest image of {share:.0%} of the queries is at a distance close to 0 (at most "
-        f"{limit:.3g}); if these are near-copies, such as frames of one video, recall@1 says "
+        f"{limit:.3g}); if these are near-copies, such as frames of one video, recall_at_1 says "
         "little: give such images one group, and they are ignored"
     )
 

@@ -100,9 +100,9 @@ def interval_line(result: Evaluation) -> str:
     if not result.intervals:
         return "There are no 95 % intervals, since the queries are of one class."
     return (
-        "The 95 % intervals are for other classes and images such as those of this set: they come "
-        f"from {RESAMPLES:,} bootstrap samples of whole classes. They do not include the noise of "
-        "training: other seeds may differ by more."
+        f"The intervals are for other classes and images such as these, by {RESAMPLES:,} bootstrap "
+        "samples of whole classes. They do not include the noise of training: other seeds may "
+        "differ by more."
     )
 
 

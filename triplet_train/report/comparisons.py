@@ -40,7 +40,7 @@ def comparison_figure(differences: Sequence[Difference]) -> Figure:
         color = GREY if low <= 0 <= high else BLUE
         axes.hlines(place, 100 * low, 100 * high, color=color, lw=3)
         axes.plot(100 * each.difference, place, "o", color="black", ms=3.5)
-    axes.set_yticks(range(len(differences)), [each.metric.label for each in reversed(differences)])
+    axes.set_yticks(range(len(differences)), [each.metric.name for each in reversed(differences)])
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("difference in points")
     return figure

@@ -29,7 +29,7 @@ _PANELS = (
     _Panel(
         "evaluation",
         "Held-out retrieval",
-        {"map_at_r": "MAP@R"},
+        {"map_at_r": "map_at_r"},
         "The metrics that decide which step is kept. They should improve and level off; if they "
         "get worse late in the run, this is a sign of overfitting.",
         evaluation=True,
@@ -78,14 +78,14 @@ _PANELS = (
 )
 
 
-def curve_plots(log: list[Line], best: dict[str, str]) -> list[Plot]:
+def curve_plots(log: list[Line], best: str) -> list[Plot]:
     """Draw a plot for each kind of value in the log.
 
     Args:
-        best: the name of the metric that chooses the best step, and its label.
+        best: the name of the metric that chooses the best step.
     """
     evaluation, *others = _PANELS
-    panels = (replace(evaluation, keys=best | evaluation.keys), *others)
+    panels = (replace(evaluation, keys={best: best} | evaluation.keys), *others)
     return [_plot(panel, log) for panel in panels if any(_series(panel, log).values())]
 
 

@@ -151,7 +151,7 @@ def _remove_covered(figure: Figure) -> None:
 
 
 def _named(labels: np.ndarray, evaluated: TableEvaluation) -> list[int]:
-    """The classes in colour: all if there are few, else those with the lowest MAP@R."""
+    """The classes in colour: all if there are few, else those with the lowest map_at_r."""
     every: list[int] = np.unique(labels).tolist()
     if len(every) <= MOST_CLASSES:
         return every
@@ -173,7 +173,7 @@ def _remark(shown: int, labels: np.ndarray, named: list[int]) -> str:
         text = f"{shown:,} of the {queries:,} queries are shown, drawn at random, evenly by class."
     if classes > len(named):
         text += (
-            f" Of the {classes:,} classes, the {len(named)} with the lowest MAP@R are in colour."
+            f" Of the {classes:,} classes, the {len(named)} with the lowest map_at_r are in colour."
         )
     return text
 

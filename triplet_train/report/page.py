@@ -35,7 +35,7 @@ def _pictures(contents: Contents) -> tuple[Pictures, str]:
         maps, remark = map_plots(evaluated)
         plots = {
             "comparisons": comparison_plots(evaluated.comparisons),
-            "curves": curve_plots(contents.log or [], _best(contents)),
+            "curves": curve_plots(contents.log or [], contents.best_metric),
             "distances": [distance_plot(result.distances, result.thresholds)] if pairs else [],
             "maps": maps,
             "sheets": [] if contents.images is None else sheet_plots(evaluated, contents.images),
@@ -44,13 +44,6 @@ def _pictures(contents: Contents) -> tuple[Pictures, str]:
             ),
         }
         return drawn(plots), remark
-
-
-def _best(contents: Contents) -> dict[str, str]:
-    """The name of the metric that chose the best step, and its label."""
-    labels = {metric.name: metric.label for metric in contents.evaluated.result.table}
-    name = contents.best_metric
-    return {name: labels.get(name, name)}
 
 
 def _html(contents: Contents, file: Path, pictures: Pictures, map_remark: str) -> str:

@@ -29,7 +29,7 @@ def write_pair_report(evaluated: PairTableEvaluation, file: Path, title: str) ->
         "standard_error": f"{result.standard_error:.4f}",
         "protocol": accuracy_in_words(evaluated),
         "metrics": [
-            (metric.label, f"{result.metrics[metric.name]:.4f}", metric.meaning)
+            (metric.name, f"{result.metrics[metric.name]:.4f}", metric.meaning)
             for metric in result.table.computed_from(Source.PAIRS)
         ],
         "thresholds": threshold_rows(result),

@@ -40,7 +40,7 @@ def _row(metric: Metric, evaluated: TableEvaluation) -> MetricRow:
     interval = evaluated.result.intervals.get(metric.name)
     again = evaluated.result.reranked
     reranked = f"{again.metrics[metric.name]:.4f}" if again and metric.name in again.metrics else ""
-    return MetricRow(metric.label, f"{value:.4f}", _between(interval), metric.meaning, reranked)
+    return MetricRow(metric.name, f"{value:.4f}", _between(interval), metric.meaning, reranked)
 
 
 def _episodes_row(result: EpisodeResult) -> MetricRow:
@@ -65,17 +65,16 @@ def _between(interval: tuple[float, float] | None) -> str:
 
 def class_columns(evaluated: TableEvaluation) -> list[str]:
     """Headings of the metrics in `class_rows`."""
-    return [metric.label for metric in evaluated.result.table.shown_in(Shown.CLASS_PAGE)]
+    return [metric.name for metric in evaluated.result.table.shown_in(Shown.CLASS_PAGE)]
 
 
 def class_rows(evaluated: TableEvaluation) -> list[tuple[str, str, list[str]]]:
     """Name, number of queries and metrics of up to 200 classes, the worst first."""
-    names = [metric.name for metric in evaluated.result.table.shown_in(Shown.CLASS_PAGE)]
     return [
         (
             name_of(row.label, evaluated.class_names),
             f"{row.queries:,}",
-            [f"{row.metrics[name]:.4f}" for name in names],
+            [f"{row.metrics[name]:.4f}" for name in class_columns(evaluated)],
         )
         for row in evaluated.result.classes[:MOST_CLASSES]
     ]

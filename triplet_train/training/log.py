@@ -103,8 +103,8 @@ class RunLog:
             best: name of the metric that chooses the best step.
         """
         self._write({"step": step, "split": split, **metrics})
-        labels = {best: best} | {"recall_at_1": "recall@1", "map_at_r": "MAP@R"}
-        shown = (f"{label} {metrics[name]:.4f}" for name, label in labels.items())
+        names = dict.fromkeys((best, "recall_at_1", "map_at_r"))
+        shown = (f"{name} {metrics[name]:.4f}" for name in names)
         self.say(f"step {step}  {split}: {'  '.join(shown)}{remark}")
 
     def flush(self) -> None:

@@ -69,7 +69,7 @@ def test_listed_pairs_of_a_checkpoint_and_of_its_file_are_verified_printed_and_s
     page = unescape((workplace / "b.html").read_text())
     for words in (
         f"{expected.metrics['accuracy']:.4f}",
-        "TPR at FPR 1%",
+        "tpr_at_fpr_1e-2",
         "threshold of the others",
     ):
         assert words in page

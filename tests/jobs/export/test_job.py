@@ -106,7 +106,7 @@ def test_quantization_tells_what_it_costs(exported, command, workplace, format, 
     name = f"tower{EXPORTS[format].suffix}"
     status, out, _ = exported("--output", name, "--quantize", quantize)
     costs = re.search(
-        r"recall@1 of test \(450 images\): (\S+) in float32, (\S+) in (\w+) \((\S+)\)", out
+        r"recall_at_1 of test \(450 images\): (\S+) in float32, (\S+) in (\w+) \((\S+)\)", out
     )
     assert status == 0 and costs[3] == quantize
     assert command(evaluate, "--checkpoint", name, "--json", "a.json", "--quiet")[0] == 0

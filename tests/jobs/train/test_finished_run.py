@@ -46,7 +46,7 @@ def test_a_finished_run_exports_what_it_is_asked_for_later(workplace, command, r
 def test_a_finished_run_measures_what_it_is_asked_for_later(workplace, command, run_copy):
     status, out, err = command(train, *RESUME, *changed("evaluation.recall_at=[1, 7]"))
     assert status == 0 and "another evaluation.recall_at" in err and "step 20/20" not in err
-    assert "recall@7" in out
+    assert "recall_at_7" in out
     metrics = json.loads((run_copy / "metrics.json").read_text())
     assert "recall_at_7" in metrics and "recall_at_5" not in metrics
     refused = changed("evaluation.best_metric=map_at_r", "evaluation.precision_at=[3]")

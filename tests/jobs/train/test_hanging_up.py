@@ -68,5 +68,5 @@ def test_a_run_whose_terminal_is_closed_after_training_is_finished(
         file.unlink()
     closed_before(end, "load_embedder")
     request = TrainRequest(digits_config(), folder, resume=True)
-    assert "recall@1" in run(request, Console())
+    assert "recall_at_1" in run(request, Console())
     assert end.is_finished(request)

@@ -49,7 +49,7 @@ def test_a_signal_to_stop_saves_the_step_and_resume_goes_on(
     status, _, err = command(train, *request, "--resume", *changed("train.steps=11"))
     assert status == 2 and "train.steps: 20 -> 11" in err
     status, out, err = command(train, *request, "--resume", *changed("train.steps=14"))
-    assert status == 0 and "recall@1" in out and "another train.steps: 20 -> 14" in err
+    assert status == 0 and "recall_at_1" in out and "another train.steps: 20 -> 14" in err
     assert "warning: the learning rate" in err  # of a cosine schedule
 
 

@@ -48,7 +48,7 @@ def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
     assert set(metrics) == METRIC_NAMES | more and metrics["split"] == "test"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["tensorflow"] and "digits_semihard" in environment["command"]
-    assert "recall@1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
+    assert "recall_at_1" in out and "triplet-embed --checkpoint runs/digits_semihard" in out
     assert "step 20/20" in err and "images/s" in err and "left" in err
 
     # The resolved configuration alone reproduces the run.

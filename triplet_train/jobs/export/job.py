@@ -174,9 +174,9 @@ def _decoded(decode: Callable[[tf.Tensor], tf.Tensor], samples: Samples) -> np.n
 def _cost(
     plain: OpenTower, exported: OpenTower, images: ImageTable, type: str, console: Console
 ) -> str:
-    """Return a line with recall@1 before and after quantization."""
+    """Return a line with recall_at_1 before and after quantization."""
     recalls: list[float] = []
-    what = f"recall@1 of {images.split or images.name}"
+    what = f"recall_at_1 of {images.split or images.name}"
     for tower in (plain, exported):
         (examples,) = examples_of([tower.table(images, console)])
         obstacle = make_protocol(examples).obstacle

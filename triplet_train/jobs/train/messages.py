@@ -140,7 +140,7 @@ def _ended_early(config: Config, state: TrainingState) -> str:
 def _summary(metrics: dict[str, Any], shown: list[Metric]) -> str:
     if not metrics:
         return "no metrics, since no query has another image of its class to find"
-    values = (f"{m.label} {metrics[m.name]:.4f}" for m in shown if m.name in metrics)
+    values = (f"{m.name} {metrics[m.name]:.4f}" for m in shown if m.name in metrics)
     return "  ".join([*values, f"({Coverage.of_counts(metrics)})"])
 
 
