@@ -43,9 +43,9 @@ def difference_intervals(
     Classes are drawn as in `mean_intervals`, the same for both sides. With several runs on both
     sides, each sample also has a random deviation of the means of the runs: the standard error of
     their difference times a quantile of Student's t with Welch's degrees of freedom (Welch 1947),
-    at 10,000 even levels in random order.
-    Drawing from two or three runs themselves would give intervals that are too narrow. Runs of one
-    seed are not paired. With one run on a side, the interval is for these towers alone.
+    at 10,000 even levels in random order. Drawing from two or three runs themselves would give
+    intervals that are too narrow. Runs of one seed are not paired. With one run on a side, the
+    interval is for these towers alone.
 
     Args:
         first, other: float [S, M, Q], the value of each run, metric and query; S may differ.
