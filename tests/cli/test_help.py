@@ -5,6 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,19 @@ def test_help_shows_examples_a_line_each_that_the_command_takes(command, name):
     assert status == 0 and len(examples) >= 4
     for example in examples:
         typer.main.get_command(app).make_context(name, shlex.split(example))
+
+
+def test_help_has_every_option_once_in_its_group(command):
+    groups = re.split(r"^(\w.*):\n", command(evaluate.main, "--help")[1], flags=re.MULTILINE)
+    options = {
+        name: re.findall(r"^  --([\w-]+) ", text, re.MULTILINE)
+        for name, text in zip(groups[1::2], groups[2::2], strict=True)
+    }
+    assert options["What to evaluate"] == ["checkpoint", "queries", "gallery"]
+    assert {"quiet", "version", "help"} < {*options["Options"]} and [*options][-1] == "Options"
+    named = Counter(name for names in options.values() for name in names)
+    taken = {name.strip("_").replace("_", "-") for name in signature(evaluate.evaluate).parameters}
+    assert {*named} >= taken - {"more"} and set(named.values()) == {1}
 
 
 def test_help_names_every_format(command):

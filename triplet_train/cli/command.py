@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
@@ -32,7 +33,7 @@ def launch(command: Callable[..., None]) -> None:
             raise Stopped("stopped") from None
 
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(interruptible)
+    app.command(cls=_WithGroups)(interruptible)
     try:
         _require_text(sys.argv)
         app()
@@ -47,6 +48,23 @@ def launch(command: Callable[..., None]) -> None:
             _end("", 128 + signal.SIGPIPE)
         _drop_unwritten()
         raise
+
+
+class _WithGroups(TyperCommand):
+    """A command whose help lists options under their `rich_help_panel`, the others last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options; Typer groups them with the package rich only."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            kind = "Arguments" if param.param_type_name == "argument" else "Options"
+            if record is not None:
+                group = getattr(param, "rich_help_panel", None) or kind
+                groups.setdefault(group, []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
 
 
 def _require_text(arguments: list[str]) -> None:

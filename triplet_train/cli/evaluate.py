@@ -9,6 +9,12 @@ from triplet_train.cli.command import Version, import_with_tensorflow, launch, s
 from triplet_train.console import Console
 from triplet_train.registry import FILES, either
 
+# Groups of options in the help.
+_EVALUATED = "What to evaluate"
+_WITH_CHECKPOINT = "Images for --checkpoint"
+_MEASURED = "What to compute"
+_WRITTEN = "Files to write"
+
 
 def evaluate(
     more: Annotated[
@@ -20,50 +26,79 @@ def evaluate(
     ] = None,
     checkpoint: Annotated[
         list[Path] | None,
-        typer.Option(metavar="RUN", help="The run, checkpoint, .keras file or export to evaluate."),
+        typer.Option(
+            metavar="RUN",
+            help="A run, checkpoint, .keras file or export, and its images.",
+            rich_help_panel=_EVALUATED,
+        ),
+    ] = None,
+    queries: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"Or an embedding file ({either(FILES)}).",
+            rich_help_panel=_EVALUATED,
+        ),
+    ] = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --queries: the file to search.  [default: each query searches the others]",
+            rich_help_panel=_EVALUATED,
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="With --checkpoint: the split to evaluate.  "
-            "[default: the first that the run exports, or test]"
+            help="The split.  [default: the first that the run exports, or test]",
+            rich_help_panel=_WITH_CHECKPOINT,
         ),
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="With --checkpoint: TFDS name.  [default: that of the run]"),
+        typer.Option(
+            help="TFDS name.  [default: that of the run]", rich_help_panel=_WITH_CHECKPOINT
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="With --checkpoint: TFDS folder.  [default: that of the run]"),
+        typer.Option(
+            help="TFDS folder.  [default: that of the run]", rich_help_panel=_WITH_CHECKPOINT
+        ),
     ] = None,
     image_key: Annotated[
-        str | None, typer.Option(help="With --checkpoint: the feature that is the image.")
+        str | None,
+        typer.Option(help="The feature that is the image.", rich_help_panel=_WITH_CHECKPOINT),
     ] = None,
     label_key: Annotated[
-        str | None, typer.Option(help="With --checkpoint: the feature that is the label.")
+        str | None,
+        typer.Option(help="The feature that is the label.", rich_help_panel=_WITH_CHECKPOINT),
     ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
-            help="With --checkpoint: such as 5-9, or cat,dog, or 20%, or all.  "
-            "[default: those that the run evaluates]"
+            help="The classes, such as 5-9, or cat,dog, or 20%, or all.  "
+            "[default: those that the run evaluates]",
+            rich_help_panel=_WITH_CHECKPOINT,
         ),
     ] = None,
     any_model: Annotated[
         bool,
         typer.Option(
             "--any-model",
-            help="With --checkpoint: accept probabilities of classes as embeddings.",
+            help="Accept probabilities of classes as embeddings.",
+            rich_help_panel=_WITH_CHECKPOINT,
         ),
     ] = False,
-    queries: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help=f"The embedding file ({either(FILES)}) to evaluate."),
-    ] = None,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(help="The file to search.  [default: the queries, each against the others]"),
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override evaluation.recall_at, .precision_at, .false_accept_rates or .nmi of the "
+            "run, as in evaluation.recall_at=[1,10,100]. Repeatable.",
+            rich_help_panel=_MEASURED,
+        ),
     ] = None,
     pairs: Annotated[
         Path | None,
@@ -71,6 +106,7 @@ def evaluate(
             help="Verify the pairs of this table (.csv, .tsv, .jsonl or .parquet) instead: columns "
             "id_a, id_b, same (1 or 0) and perhaps fold. Each fold is tested with the threshold of "
             "the others.",
+            rich_help_panel=_MEASURED,
         ),
     ] = None,
     thresholds_from: Annotated[
@@ -79,14 +115,25 @@ def evaluate(
             metavar="FILE",
             help="Also state the errors of thresholds that were chosen on other images: an "
             "embedding file, or the --json of their evaluation.",
+            rich_help_panel=_MEASURED,
         ),
     ] = None,
+    rerank: Annotated[
+        bool,
+        typer.Option(
+            "--rerank",
+            help="Also give the metrics after re-ranking by k-reciprocal neighbours, which takes "
+            "several times as long.",
+            rich_help_panel=_MEASURED,
+        ),
+    ] = False,
     against: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="RUN_OR_FILE...",
             help="Also compare with these runs or files, on the same images, paired by query. "
             "Runs that differ in the seed only are one side. Repeatable.",
+            rich_help_panel=_MEASURED,
         ),
     ] = None,
     episodes: Annotated[
@@ -96,62 +143,70 @@ def evaluate(
             max=1_000_000,
             help="Also classify queries by a few examples of each class, in this number of random "
             "episodes of N ways and K shots.",
+            rich_help_panel=_MEASURED,
         ),
     ] = None,
     ways: Annotated[
         int | None,
-        typer.Option(min=2, help="With --episodes: N, classes in an episode.  [default: 5]"),
+        typer.Option(
+            min=2,
+            help="With --episodes: N, classes in an episode.  [default: 5]",
+            rich_help_panel=_MEASURED,
+        ),
     ] = None,
     shots: Annotated[
         int | None,
-        typer.Option(min=1, help="With --episodes: K, examples of each class.  [default: 1]"),
+        typer.Option(
+            min=1,
+            help="With --episodes: K, examples of each class.  [default: 1]",
+            rich_help_panel=_MEASURED,
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="With --episodes: the seed of the draws.  [default: 0]"),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
         typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Override evaluation.recall_at, .precision_at or .false_accept_rates of the run, "
-            "as in evaluation.recall_at=[1,10,100]. Repeatable.",
+            min=0,
+            help="With --episodes: the seed of the draws.  [default: 0]",
+            rich_help_panel=_MEASURED,
         ),
     ] = None,
-    rerank: Annotated[
-        bool,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all results to this file.", rich_help_panel=_WRITTEN)
+    ] = None,
+    report: Annotated[
+        Path | None,
         typer.Option(
-            "--rerank",
-            help="Also give the metrics after re-ranking by k-reciprocal neighbours, which takes "
-            "several times as long.",
+            help="Write a page of plots: FILE.html, with a folder of PNG files beside it.",
+            rich_help_panel=_WRITTEN,
         ),
-    ] = False,
+    ] = None,
     neighbours: Annotated[
         Path | None,
         typer.Option(
             help=f"Write the nearest images of each query to this file ({either(FILES)}); "
-            "with --rerank those of the re-ranked list."
+            "with --rerank those of the re-ranked list.",
+            rich_help_panel=_WRITTEN,
         ),
     ] = None,
     top: Annotated[
         int | None,
         typer.Option(
-            min=1, max=10_000, help="With --neighbours: images for each query.  [default: 10]"
+            min=1,
+            max=10_000,
+            help="With --neighbours: images for each query.  [default: 10]",
+            rich_help_panel=_WRITTEN,
         ),
     ] = None,
     per_query: Annotated[
         Path | None,
-        typer.Option(help=f"Write the metrics of each query to this file ({either(FILES)})."),
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all results to this file.")] = None,
-    report: Annotated[
-        Path | None,
         typer.Option(
-            help="Write a page of plots: FILE.html, with a folder of PNG files beside it."
+            help=f"Write the metrics of each query to this file ({either(FILES)}).",
+            rich_help_panel=_WRITTEN,
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace these files.", rich_help_panel=_WRITTEN)
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
     version: Version = False,
 ) -> None:
