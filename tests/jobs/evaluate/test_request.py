@@ -15,6 +15,7 @@ QUERIES, RUN = Path("q.npz"), Path("run")
     ("options", "message"),
     [
         ({}, "give either --checkpoint or --queries"),
+        ({"checkpoint": QUERIES}, "q.npz is an embedding file; give it as --queries"),
         ({"gallery": QUERIES, "checkpoint": RUN}, "--gallery needs --queries"),
         ({"checkpoint": RUN, "dataset": "image_folder"}, "triplet-embed --images"),
         ({"queries": QUERIES, "any_model": True}, "need --checkpoint, not --queries"),

@@ -9,10 +9,9 @@ from triplet_train.console import Console
 from triplet_train.data.images import selected
 from triplet_train.embeddings.output import format_of
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
-from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
-from triplet_train.jobs.evaluate.against import Candidate, compared, file_to_compare, opponents
-from triplet_train.jobs.evaluate.given_thresholds import given_thresholds
-from triplet_train.jobs.evaluate.listed_pairs import verify
+from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.jobs.evaluate.against import Candidate, file_to_compare, opponents
+from triplet_train.jobs.evaluate.measure import measure
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 from triplet_train.jobs.open_tower import open_tower
 
@@ -25,8 +24,7 @@ def evaluate_checkpoint(
     With --pairs, verify the listed pairs instead; only their images are embedded.
 
     Raises:
-        RequestError, RunError: see `OpenTower`, `opponents`, `evaluate_tables`, `given_thresholds`
-            and `verify`.
+        RequestError, RunError: see `OpenTower`, `opponents` and `measure`.
     """
     assert request.checkpoint is not None
     opened = open_tower(request.checkpoint, any_model=request.any_model)
@@ -46,23 +44,9 @@ def evaluate_checkpoint(
     first = str(request.checkpoint)
     towers = opponents(first, opened.rows(images), others) if others else None
     table = opened.table(images, console)
-    thresholds = given_thresholds(request, about, table, metrics, console)
-    if request.pairs is not None:
-        return verify(request, about, [table], metrics, thresholds, console)
-    with console.bar(len(images), "evaluating") as bar:
-        evaluated = evaluate_tables(
-            about,
-            table,
-            metrics=metrics,
-            neighbours=request.most_neighbours,
-            reranked=request.rerank,
-            episodes=request.drawn,
-            thresholds=thresholds,
-            images=images,
-            run=opened.run,
-            progress=bar.advance,
-        )
-    return compared(evaluated, towers, console) if towers else evaluated
+    return measure(
+        request, about, [table], metrics, console, opponents=towers, images=images, run=opened.run
+    )
 
 
 def _candidate(path: Path, request: EvaluationRequest, split: str, console: Console) -> Candidate:

@@ -6,11 +6,10 @@ from triplet_train.console import Console
 from triplet_train.embeddings.files import read_table
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
-from triplet_train.evaluation.tables import TableEvaluation, evaluate_tables
-from triplet_train.jobs.evaluate.against import compared, file_to_compare, opponents
+from triplet_train.evaluation.tables import TableEvaluation
+from triplet_train.jobs.evaluate.against import file_to_compare, opponents
 from triplet_train.jobs.evaluate.comparable import require_comparable, require_one_tower
-from triplet_train.jobs.evaluate.given_thresholds import given_thresholds
-from triplet_train.jobs.evaluate.listed_pairs import verify
+from triplet_train.jobs.evaluate.measure import measure
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 
 
@@ -23,7 +22,7 @@ def evaluate_files(
 
     Raises:
         RequestError: a file cannot be read; two files come from different towers, share images or
-            have no class in common; or see `evaluate_tables`, `given_thresholds` and `verify`.
+            have no class in common; or see `opponents` and `measure`.
     """
     assert request.queries is not None
     queries, gallery = request.queries, request.gallery
@@ -38,21 +37,7 @@ def evaluate_files(
     metrics = request.metrics(_evaluation_of_run(tables[queries]))
     others = [file_to_compare(file) for file in request.compared]
     towers = opponents(str(queries), tables[queries], others) if others else None
-    thresholds = given_thresholds(request, about, tables[queries], metrics, console)
-    if request.pairs is not None:
-        return verify(request, about, [*tables.values()], metrics, thresholds, console)
-    with console.bar(len(tables[queries].ids), "evaluating") as bar:
-        evaluated = evaluate_tables(
-            about,
-            *tables.values(),
-            metrics=metrics,
-            neighbours=request.most_neighbours,
-            reranked=request.rerank,
-            episodes=request.drawn,
-            thresholds=thresholds,
-            progress=bar.advance,
-        )
-    return compared(evaluated, towers, console) if towers else evaluated
+    return measure(request, about, [*tables.values()], metrics, console, opponents=towers)
 
 
 def _evaluation_of_run(table: EmbeddingTable) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class EvaluationRequest(SplitRequest):
     def __post_init__(self) -> None:
         if (self.checkpoint is None) == (self.queries is None):
             raise RequestError("give either --checkpoint or --queries")
+        if self.checkpoint is not None and format_of(self.checkpoint):
+            raise RequestError(f"{self.checkpoint} is an embedding file; give it as --queries")
         if self.gallery is not None and self.queries is None:
             raise RequestError("--gallery needs --queries")
         super().__post_init__()
