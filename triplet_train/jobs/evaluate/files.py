@@ -8,9 +8,9 @@ from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.evaluation.pair_tables import PairTableEvaluation
 from triplet_train.evaluation.tables import TableEvaluation
 from triplet_train.jobs.evaluate.against import file_to_compare, opponents
-from triplet_train.jobs.evaluate.comparable import require_comparable, require_one_tower
 from triplet_train.jobs.evaluate.measure import measure
 from triplet_train.jobs.evaluate.request import EvaluationRequest
+from triplet_train.jobs.evaluate.two_files import require_one_tower, require_searchable
 
 
 def evaluate_files(
@@ -33,7 +33,7 @@ def evaluate_files(
     if gallery is not None:
         about["gallery_file"] = str(gallery)
         tables[gallery] = read_table(gallery)
-        (require_one_tower if request.pairs else require_comparable)(tables)
+        (require_one_tower if request.pairs else require_searchable)(tables)
     metrics = request.metrics(_evaluation_of_run(tables[queries]))
     others = [file_to_compare(file) for file in request.compared]
     towers = opponents(str(queries), tables[queries], others) if others else None

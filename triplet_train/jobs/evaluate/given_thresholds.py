@@ -11,8 +11,8 @@ from triplet_train.evaluation.examples import examples_of
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.thresholds import thresholds_of
 from triplet_train.evaluation.verification import PairCounter, PairCounts
-from triplet_train.jobs.evaluate.comparable import require_one_tower, shared_images
 from triplet_train.jobs.evaluate.request import EvaluationRequest
+from triplet_train.jobs.evaluate.two_files import require_one_tower, shared_images
 
 _ORIGIN = ("checkpoint", "dataset", "split", "queries_file", "gallery_file", "pairs_file")
 

@@ -1,4 +1,4 @@
-"""Files of embeddings that can be compared."""
+"""Rules for two files of embeddings whose vectors are compared."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from triplet_train.files import listed
 _SAME = 1e-3  # of the length: two vectors of one image, computed in different batches, are nearer
 
 
-def require_comparable(tables: dict[Path, EmbeddingTable]) -> None:
+def require_searchable(tables: dict[Path, EmbeddingTable]) -> None:
     """Raise RequestError if the queries of the first file cannot search the second."""
     require_one_tower(tables)
     queries, gallery = tables
