@@ -25,7 +25,7 @@ CONTENTS: dict[str, tuple[str, dict[str, str]]] = {
     "accuracy": (
         "Accuracy",
         {
-            "reproduce.py --anew --seeds 0 --without mnist_best": (
+            "reproduce.py --anew --seeds 0 --without mnist_best cifar10_finetune cifar10_unseen": (
                 "reproduce.py digits_semihard --anew --seeds 0"
             ),
             "unseen.py": "unseen.py --quick",

@@ -69,6 +69,16 @@ def command(name: str, *arguments: object) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 2**10
 
 
+def training(config: str, run: Path, *settings: str) -> dict[str, float]:
+    """Train as a user would; return the seconds to the metrics, and to the end with the page."""
+    begun = time.time()
+    changes = [part for setting in settings for part in ("--set", setting)]
+    where = ["--run-dir", run, "--overwrite", "--quiet"]
+    seconds, _ = command("triplet-train", "--config", config, *changes, *where)
+    to_metrics = (run / "metrics.json").stat().st_mtime - begun
+    return {"seconds_to_metrics": to_metrics, "seconds": seconds}
+
+
 def reset_peak() -> float:
     """Lower the recorded peak memory of this process to the present; return that in MiB."""
     Path("/proc/self/clear_refs").write_text("5")

@@ -33,7 +33,9 @@ def keep_runs(folder, name, *deviations):
     for seed, deviation in enumerate(deviations):
         run = folder / f"{name}-{seed}"
         run.mkdir(parents=True)
-        metrics = {metric: mean + deviation * sd for metric, (mean, sd) in promised(name).items()}
+        metrics = {"recall_at_1": 0.5, "map_at_r": 0.5} | {
+            metric: mean + deviation * sd for metric, (mean, sd) in promised(name).items()
+        }
         (run / "metrics.json").write_text(json.dumps(metrics))
         seconds = {"seconds_to_metrics": 1.0, "seconds": 2.0}
         (run / "reproduced.json").write_text(json.dumps(seconds))
@@ -44,6 +46,8 @@ def test_the_first_lines_give_the_command_the_time_and_the_metrics(name):
     first, second, *_ = shipped_configs()[name].read_text().splitlines()
     assert first == f"# triplet-train --config {name}"
     assert " on 2 CPU cores (" in second
+    if "Not measured yet" in second:
+        return
     assert {"recall_at_1", "map_at_r"} < promised(name).keys()
     unseen = load_config(name).data.eval_classes
     assert ("5_way_1_shot" if unseen else "knn_by_train") in promised(name)
@@ -61,8 +65,11 @@ def test_every_shipped_configuration_is_compared_with_its_promise_by_default(tmp
     status, table = reproduced(tmp_path)
     assert status == 0 and "DIFFERS" not in table
     for name in shipped_configs():
-        for metric in promised(name):
-            assert f"| {name} | {metric} |" in table
+        for metric in promised(name) or ("recall_at_1", "map_at_r"):
+            (line,) = [
+                row for row in table.splitlines() if row.startswith(f"| {name} | {metric} |")
+            ]
+            assert ("agrees" if promised(name) else "not measured yet") in line
 
 
 def test_a_metric_differs_beyond_four_standard_deviations(tmp_path):
