@@ -65,6 +65,20 @@ def mnist_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def cifar10(tmp_path_factory):
+    """A folder of links to JPEGs of CIFAR-10: `train` with 6,000, `test` with 1,500."""
+    folder = SHARED / "images/cifar10"
+    if not folder.is_dir():
+        pytest.skip(f"no images in {folder}")
+    links = tmp_path_factory.mktemp("cifar10")
+    for file in folder.glob("*/*/*.jpg"):
+        place = links / file.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(file)
+    return links
+
+
+@pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
     """A TFDS folder in which `digits` is prepared when first asked for."""
     return tmp_path_factory.mktemp("tfds")

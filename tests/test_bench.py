@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
-BENCH = Path(__file__).parents[1] / "scripts/bench"
+from tests.helpers.made_sets import make_folder
+from triplet_train.config import load_config
 
+BENCH = Path(__file__).parents[1] / "scripts/bench"
 
 SECTIONS = ["golden", "step", "mnist", "loss", "resume", "evaluation", "embedding"]
 
@@ -82,3 +85,38 @@ def test_other_libraries_find_the_same_in_many_small_classes():
         for found, expected in zip(metrics, ours[name], strict=True):
             if found != "-":
                 assert float(found) == pytest.approx(float(expected), abs=1e-5), (name, which)
+
+
+@pytest.mark.slow
+def test_the_bench_of_fine_tuning_measures_every_table_and_keeps_its_rows(tmp_path):
+    others = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog")
+    classes = (*others, *load_config("cifar10_unseen").data.eval_classes)
+    paths = [
+        f"{s}/{name}/{n}.jpg" for s in ("train", "test") for name in classes for n in range(20)
+    ]
+    make_folder(tmp_path / "images", paths, size=(32, 32))
+    backbone, page = tmp_path / "network.keras", tmp_path / "page.md"
+    layers = keras.layers
+    keras.Sequential(
+        [
+            keras.Input([None, None, 3]),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, strides=4),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+        ]
+    ).save(backbone)
+    script, runs = BENCH / "finetuning.py", tmp_path / "runs"
+    files = ["--images", tmp_path / "images", "--backbone", backbone]
+    request = [sys.executable, script, *files, "--runs", runs, "--output", page, "--quick"]
+    subprocess.run(request, check=True)
+    text = page.read_text()
+    weights, choices, steps = text.split("\n## ")[1:]
+    for table, rows in ((weights, 6), (choices, 14), (steps, 2)):
+        lines = [line for line in table.splitlines() if line.startswith("| ")][2:]
+        assert len(lines) == rows and not lines[0].split("|")[3].strip().startswith("not measured")
+    before = {file: file.stat().st_mtime_ns for file in runs.glob("*.json")}
+    assert len(before) == 10
+    subprocess.run([*request, "--only", "step"], check=True)
+    assert page.read_text() == text
+    assert before == {file: file.stat().st_mtime_ns for file in runs.glob("*.json")}

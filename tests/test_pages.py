@@ -170,10 +170,11 @@ def test_the_page_on_fine_tuning_is_true(workplace, command, without_pages):
             f"{s}/{name}/{n}.jpg" for s in ("train", "test") for name in classes for n in range(4)
         ]
         make_folder(workplace / folder, paths, size=(32, 32))
+    shutil.copy("more_photos/test/f/0.jpg", "query.jpg")
     page = read("finetuning.md").replace("[96, 96]", "[32, 32]")
     small = changed("train.steps=4", "train.eval_every=2", "model.freeze_backbone=2")
     done = follow(page, command, *small)
-    assert len([step for step in done if step.startswith("triplet-")]) == 5
+    assert len([step for step in done if step.startswith("triplet-")]) == 7
     environment = json.loads(Path("runs/more_photos/environment.json").read_text())
     assert list(environment["pretrained_sha256"]) == ["model.init"]
 

@@ -19,6 +19,12 @@ PACKAGES = {
 REQUIREMENTS = {
     "tfa": ("tensorflow==2.15.1", "tensorflow-addons==0.23.0", "numpy<2"),
     "pml": ("torch==2.13.0", "pytorch-metric-learning==2.9.0", "faiss-cpu==1.15.1"),
+    "torchvision": (
+        "torch==2.14.1",
+        "torchvision==0.29.1",
+        "pytorch-metric-learning==2.9.0",
+        "efficientnet-lite-pytorch==0.1.0",
+    ),
 }
 ENVIRONMENTS = Path("build/bench-envs")
 DONE = "installed.txt"  # the requirements, once they are met
@@ -103,3 +109,30 @@ def torch_tower(side: int, widths: tuple[int, ...], dimensions: int) -> Any:
             nn.init.xavier_uniform_(part.weight)
             nn.init.zeros_(part.bias)
     return nn.Sequential(*parts)
+
+
+def torch_embedder(network: str, dimensions: int) -> Any:
+    """Network of torchvision, or EfficientNet-Lite0, with a dense layer, to unit vectors.
+
+    Batch normalisation uses its moving averages. The weights are random.
+    """
+    import torch
+    import torchvision
+    from efficientnet_lite_pytorch import EfficientNet
+
+    class Embedder(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            if network == "MobileNetV2":
+                self.backbone = torchvision.models.mobilenet_v2().features
+                self.features = self.backbone
+            else:
+                self.backbone = EfficientNet.from_name("efficientnet-lite0")
+                self.features = self.backbone.extract_features
+            self.head = torch.nn.Linear(1280, dimensions)
+
+        def forward(self, images: Any) -> Any:
+            features = self.features(images).mean((2, 3))
+            return torch.nn.functional.normalize(self.head(features))
+
+    return Embedder().eval()
