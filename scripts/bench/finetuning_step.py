@@ -4,8 +4,8 @@ Images per second of `cifar10_finetune` with B = 64 (8 classes x 8), batches and
 included: the loop of `triplet-train`; the forward and backward pass of the same network alone, on a
 batch that is ready; and PyTorch with torchvision, efficientnet-lite-pytorch and
 pytorch-metric-learning (PML), with the same sizes, batch statistics at rest, crops, flips, Adam and
-semi-hard triplets, in an environment of its own. Images of noise are in memory, and weights are
-random. A process each, in turn, with two threads; medians of rounds after the first.
+semi-hard triplets, in an environment of its own. The images are noise, in memory. A process each,
+in turn, with two threads; medians of rounds after the first.
 """
 
 import json
@@ -73,7 +73,6 @@ def work(library: str, **job: Any) -> Found:
 def ours(network: str, side: int, backbone: str, steps: int, rounds: int) -> Found:
     """Seconds per step of the loop of triplet-train, and of the passes of its tower alone."""
     tf = libraries.tensorflow_with_threads()
-    import keras
     from rounds import in_rounds
     from steps import NEVER, made_images, set_up, timed
 
@@ -83,7 +82,7 @@ def ours(network: str, side: int, backbone: str, steps: int, rounds: int) -> Fou
         model = f"{{tower: keras, backbone: {backbone}, embedding_dim: {DIMENSIONS}}}"
         if network == "MobileNetV2":
             file = f"{folder}/random.weights.h5"
-            keras.applications.MobileNetV2(include_top=False, weights=None).save_weights(file)
+            made_network(side).save_weights(file)
             model = f"{{tower: MobileNetV2, weights: {file}, embedding_dim: {DIMENSIONS}}}"
         training = set_up(
             made_images(IMAGES, (side, side, 3)),
@@ -109,6 +108,23 @@ def ours(network: str, side: int, backbone: str, steps: int, rounds: int) -> Fou
         return BATCH / float(json.loads(lines[1])["images_per_second"])
 
     return in_rounds({OURS: loop, ALONE: timed(alone, steps)}, rounds)
+
+
+def made_network(side: int) -> Any:
+    """MobileNetV2 with random weights, whose moving averages are those of images.
+
+    With the initial ones all images would have the same features, and nothing to learn.
+    """
+    import keras
+
+    network = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(side, side, 3)
+    )
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(keras.random.uniform((8, side, side, 3), -1, 1), training=True)
+    return network
 
 
 def pytorch(network: str, side: int, steps: int, rounds: int) -> Found:
