@@ -36,6 +36,7 @@ from triplet_train.training.devices import Devices, fewer_at_a_time
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+ROLES = ("train", "query", "gallery", "gallery")
 COMMANDS = {
     "triplet-train": train,
     "triplet-embed": embed,
@@ -122,11 +123,14 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
     lines = [f"{person}\t1\t2" for person in people]
     lines += [f"{person}\t1\tPerson_0\t2" for person in people[1:]]
     Path("pairs.txt").write_text("\n".join(["1\t9", *lines]))
+    shop = [f"img/{item}/{n}.jpg {item} {role}" for item in "ab" for n, role in enumerate(ROLES)]
+    make_folder(workplace, [line.split()[0] for line in shop])
+    Path("list_eval_partition.txt").write_text("\n".join(["8", "image_name item_id status", *shop]))
     # The demo's own vectors have 32 dimensions.
-    names = ("embeddings.md", "nightly.md", "evaluation.md", "serving.md")
+    names = ("embeddings.md", "nightly.md", "evaluation.md", "comparing.md", "serving.md")
     pages = (read(name) for name in names)
     page = "".join(pages).replace("[32]", f"[{width}]")
-    # Market-1501 and In-shop are not here; tests/jobs/test_reidentification.py has their protocol.
+    # Market-1501 is not here; tests/jobs/test_reidentification.py has its protocol.
     for text, other in (
         ("runs/market --split query+bounding_box_test", "runs/demo"),
         ("query.parquet --gallery gallery.parquet", "test.parquet --gallery train.parquet"),
