@@ -1,5 +1,6 @@
 """Reading of tables of images."""
 
+import difflib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,7 @@ def read_listing(
     _refuse_two(file, "group", names.group, groups, twice, ids, rows)
     _refuse_two(file, "role", "".join(role_columns[:1]), roles, in_one_split, ids, rows)
     others, notes = _named(file, further)
+    notes += _resembling(file, data, [name for name, _ in further])
     if boxes:
         unit = "pixels" if boxes.in_pixels else "fractions of the images"
         notes.insert(0, f"images are cut to the boxes in columns {', '.join(corners)}, in {unit}")
@@ -211,6 +213,21 @@ def _shared(column: pa.Array) -> list[str]:
     encoded = column.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     return [values[code] for code in encoded.indices.to_pylist()]
+
+
+def _resembling(file: TableFile, data: DataConfig, further: list[str]) -> list[str]:
+    """Return notes on further columns whose names are nearly those of a missing column."""
+    missing = {"label": data.label_pattern is None, "group": grouping(data) is None, "role": True}
+    notes = []
+    for key, wanted in missing.items():
+        name = getattr(data.columns, key)
+        near = difflib.get_close_matches(name, further, n=1, cutoff=0.75)
+        if wanted and near and name not in file.columns:
+            notes.append(
+                f"{file} has no column {name!r}, but {near[0]!r}; if that is the {key}, name it in "
+                f"data.columns.{key}, or {name!r} in the table"
+            )
+    return notes
 
 
 def _named(file: TableFile, columns: list[tuple[str, pa.Array]]) -> tuple[Columns, list[str]]:

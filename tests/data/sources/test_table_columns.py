@@ -197,6 +197,15 @@ def test_an_unknown_role_is_refused_with_its_line_and_column(photos):
         source(file)
 
 
+@pytest.mark.parametrize(("name", "kind"), [("roll", "role"), ("groups", "group"), ("price", None)])
+def test_a_column_that_may_be_one_of_roles_or_groups_is_pointed_out(photos, name, kind):
+    file = write(
+        photos / "items.csv", [(*row, "") for row in ROWS], ("path", "label", "split", name)
+    )
+    notes = source(file).table("train").notes
+    assert any(f"no column {kind!r}, but {name!r}" in note for note in notes) == bool(kind)
+
+
 def test_further_columns_travel_in_their_types_under_names_that_files_can_have(photos):
     day = datetime.date(2026, 11, 27)
     names = ("path", "label", "split", "price", "stock", "day", "id", "a/b", "")
