@@ -116,4 +116,4 @@ def test_a_dry_run_counts_the_trained_parameters_of_a_tower_with_a_frozen_backbo
     more = [*changed(model, "data.image_size=[32,32]"), "--dry-run"]
     status, out, err = command(train, *small_run(workplace / "sets", *more))
     assert (status, err) == (0, "")
-    assert "tower      MobileNet: 32 x 32 x 1 -> 64, 3,293,888 parameters, 65,600 trained\n" in out
+    assert "tower      MobileNet: 32 x 32 x 1 -> 64, 3,293,888 parameters, 65,600 trained, " in out
