@@ -29,6 +29,10 @@ class Origin(NamedTuple):
         """True for averages of the vectors of images and mirror images."""
         return bool(self.metadata.get("flip"))
 
+    def as_json(self) -> dict[str, Any]:
+        """Return what vectors must share to be compared, by the keys of metadata."""
+        return {"checkpoint_sha256": self.checkpoint, "flip": self.flip}
+
 
 def origin_of(table: EmbeddingTable) -> Origin:
     """Return the origin of the vectors of a table."""
@@ -57,13 +61,17 @@ def require_one_origin(origins: Mapping[Path, Origin]) -> None:
             )
 
 
+def require_checkpoint(file: Path, origin: Origin) -> None:
+    """Raise RequestError for a file that does not name its checkpoint."""
+    if not origin.checkpoint:
+        raise RequestError(
+            f"{file} does not name its checkpoint, so its vectors cannot be compared with others"
+        )
+
+
 def _refuse_checkpoints(origins: dict[Path, Origin]) -> None:
     for file, origin in origins.items():
-        if not origin.checkpoint:
-            raise RequestError(
-                f"{file} does not name its checkpoint, so its vectors cannot be compared with "
-                "others"
-            )
+        require_checkpoint(file, origin)
     first, other = origins
     named = " and ".join(
         f"{origin.metadata.get('checkpoint')} (SHA-256 {str(origin.checkpoint)[:8]}...)"

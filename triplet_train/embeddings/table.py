@@ -62,15 +62,6 @@ def concatenated(tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
     )
 
 
-def embedder_of(table: EmbeddingTable) -> dict[str, Any]:
-    """Return what vectors must share to be compared: `checkpoint_sha256` and `flip`."""
-    about = table.metadata
-    return {
-        "checkpoint_sha256": about.get("checkpoint_sha256"),
-        "flip": bool(about.get("flip", False)),
-    }
-
-
 def provenance(checkpoint: Path, images: ImageTable, config: Config | None) -> dict[str, Any]:
     """Return the metadata of an embedding file. It depends on nothing but the arguments.
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from triplet_train.embeddings.table import embedder_of
+from triplet_train.embeddings.origin import origin_of
 from triplet_train.evaluation.comparison import Comparison
 from triplet_train.evaluation.comparison_text import sentences
 from triplet_train.evaluation.episodes import EpisodeResult
@@ -36,7 +36,7 @@ def as_json(evaluated: TableEvaluation) -> dict[str, Any]:
     episodes, compared = evaluated.episodes, evaluated.comparisons
     return {
         **about,
-        **embedder_of(evaluated.queries),
+        **origin_of(evaluated.queries).as_json(),
         **metrics_as_json(result),
         "classes_left_out": _named(result.left_out_labels, names),
         "classes": [

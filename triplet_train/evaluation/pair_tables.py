@@ -8,7 +8,8 @@ import numpy as np
 
 from triplet_train.data.listed_pairs import ListedPairs
 from triplet_train.embeddings.common_labels import with_common_labels
-from triplet_train.embeddings.table import EmbeddingTable, embedder_of
+from triplet_train.embeddings.origin import origin_of
+from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation.metrics import METRICS, MetricTable
 from triplet_train.evaluation.pair_list import PairListEvaluation, evaluate_pairs, pair_distances
@@ -21,7 +22,7 @@ class PairTableEvaluation:
 
     Attributes:
         about: origin of the vectors and pairs; plain JSON.
-        embedder: of the vectors; see `embedder_of`.
+        embedder: of the vectors; see `Origin.as_json`.
         images: number of different images in the pairs.
         repeated_pairs: number of pairs that are listed before; they count each time.
         pairs_against_labels: number of pairs that are called same and have different labels, or the
@@ -82,7 +83,7 @@ def evaluate_listed_pairs(
     used = [rows[0], rows[1] + (0 if gallery is None else len(queries.ids))]
     return PairTableEvaluation(
         about,
-        embedder_of(queries),
+        origin_of(queries).as_json(),
         len(np.unique(used)),
         repeated,
         int(against.sum()),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from triplet_train.console import Console
 from triplet_train.embeddings.files import read_table
-from triplet_train.embeddings.table import EmbeddingTable, embedder_of
+from triplet_train.embeddings.origin import origin_of
+from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.evaluation import MetricTable
 from triplet_train.evaluation.examples import examples_of
@@ -50,7 +51,7 @@ def given_thresholds(
                 f"--thresholds-from {file}: it was chosen on the pairs that are evaluated; choose "
                 "thresholds on others"
             )
-        own = embedder_of(table)
+        own = origin_of(table).as_json()
         if "checkpoint_sha256" not in stored:
             console.warn(f"{file} does not name its checkpoint; it must be that of {evaluated}")
         elif {key: stored.get(key) for key in own} != own:

@@ -19,6 +19,7 @@ from triplet_train.embeddings.hnsw import (
     read_index,
 )
 from triplet_train.embeddings.nearest import nearest
+from triplet_train.embeddings.origin import Origin, require_checkpoint
 from triplet_train.embeddings.scan import Scan
 from triplet_train.errors import RequestError
 from triplet_train.files import sha256
@@ -76,14 +77,14 @@ def open_gallery(request: SearchRequest, console: Console) -> Gallery:
     """Open the gallery, and begin to read its vectors in the background.
 
     Raises:
-        RequestError: not an embedding file, or see `require_checkpoint`. That of an exported tower
+        RequestError: not an embedding file, or see `require_own`. That of an exported tower
             is not known yet.
     """
     scan = scan_table(request.gallery)
     if not scan.count:
         raise RequestError(f"{request.gallery} holds no image")
     if request.tower_file:
-        require_checkpoint(request, scan.metadata, sha256(request.tower_file))
+        require_own(request, scan, sha256(request.tower_file))
     if scan.count > MOST_EXACT and not request.exact:
         if is_installed():
             return Gallery(request.gallery, scan, blocks=None)
@@ -95,20 +96,15 @@ def open_gallery(request: SearchRequest, console: Console) -> Gallery:
     return Gallery(request.gallery, scan, chain([next(blocks)], blocks))
 
 
-def require_checkpoint(
-    request: SearchRequest, metadata: dict[str, Any], checkpoint_sha256: str | None
-) -> None:
+def require_own(request: SearchRequest, scan: Scan, checkpoint_sha256: str | None) -> None:
     """Raise RequestError for a gallery of another checkpoint, or of an unknown one."""
-    own = metadata.get("checkpoint_sha256")
-    if not own:
+    origin = Origin(scan.metadata, scan.width)
+    require_checkpoint(request.gallery, origin)
+    if origin.checkpoint != checkpoint_sha256:
+        name = scan.metadata.get("checkpoint", "an unknown file")
         raise RequestError(
-            f"{request.gallery} does not name its checkpoint, so its vectors cannot be compared "
-            "with others"
-        )
-    if own != checkpoint_sha256:
-        name = metadata.get("checkpoint", "an unknown file")
-        raise RequestError(
-            f"{request.gallery} comes from another checkpoint, {name} (SHA-256 {own[:12]}...), "
+            f"{request.gallery} comes from another checkpoint, {name} "
+            f"(SHA-256 {str(origin.checkpoint)[:12]}...), "
             f"not from {request.checkpoint} "
             f"({str(checkpoint_sha256)[:12]}...); give that one, or embed the gallery again"
         )

@@ -4,7 +4,7 @@ from triplet_train.console import Console
 from triplet_train.errors import RunError
 from triplet_train.jobs.open_tower import open_tower
 from triplet_train.jobs.search.found import Answer, Neighbour
-from triplet_train.jobs.search.gallery import Gallery, require_checkpoint
+from triplet_train.jobs.search.gallery import Gallery, require_own
 from triplet_train.jobs.search.request import SearchRequest
 
 
@@ -19,7 +19,7 @@ def search(request: SearchRequest, gallery: Gallery, console: Console) -> Answer
     """
     opened = open_tower(request.checkpoint, any_model=True)  # the gallery was made by it
     if opened.exported:
-        require_checkpoint(request, gallery.metadata, opened.exported["checkpoint_sha256"])
+        require_own(request, gallery.scan, opened.exported["checkpoint_sha256"])
     images = opened.named(request.images)
     table = opened.table(images, console, flip=bool(gallery.metadata.get("flip")))
     unreadable = images.unreadable or []
