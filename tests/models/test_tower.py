@@ -10,8 +10,8 @@ from tests.helpers.processes import in_processes
 from tests.helpers.tables import pixels
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
-from triplet_train.models.tower import BACKBONE, _pooled, all_layers, build_tower
-from triplet_train.registry import TOWERS
+from triplet_train.models.tower import _pooled, all_layers, build_tower
+from triplet_train.registry import BACKBONE, TOWERS
 from triplet_train.run.embedder_file import embedder_file
 
 OWN = [name for name, tower in TOWERS.items() if tower.filters]

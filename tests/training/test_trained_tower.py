@@ -8,7 +8,8 @@ import tensorflow as tf
 from triplet_train.config import LossConfig, ModelConfig, OptimizerConfig
 from triplet_train.losses import triplet_hard_loss
 from triplet_train.losses.mining.strategy import make_strategy
-from triplet_train.models.tower import BACKBONE, build_tower
+from triplet_train.models.tower import build_tower
+from triplet_train.registry import BACKBONE
 from triplet_train.training.devices import Devices
 from triplet_train.training.microbatches import embed_in_microbatches, embed_whole
 from triplet_train.training.optimizers import make_optimizer

@@ -6,9 +6,8 @@ from importlib import import_module
 import keras
 
 from triplet_train.config import ModelConfig
-from triplet_train.registry import APPLICATIONS
+from triplet_train.registry import APPLICATIONS, BACKBONE
 
-BACKBONE = "backbone"  # the layer before the head; see `build_tower`
 # `features` of a tower's file. Arguments: images uint8 [N, H, W, C]; the `model` section of a
 # configuration; the dtype policy of all layers. Returns features [N, F] or maps [N, h, w, F].
 Features = Callable[[keras.KerasTensor, ModelConfig, keras.DTypePolicy], keras.KerasTensor]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-_BACKBONE = "backbone"  # the layer that models/tower.py names so
+from triplet_train.registry import BACKBONE
 
 
 class TrainedTower:
@@ -51,7 +51,7 @@ def divided(tower: keras.Model) -> tuple[keras.Model, keras.Model]:
 
     Both share the layers of the tower.
     """
-    backbone = tower.get_layer(_BACKBONE)
+    backbone = tower.get_layer(BACKBONE)
     following = tower.operations[tower.operations.index(backbone) + 1]
     return backbone, keras.Model(following.input, tower.output)
 

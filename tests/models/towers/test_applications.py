@@ -10,10 +10,10 @@ import tensorflow as tf
 from tests.helpers.networks import application
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
-from triplet_train.models.tower import BACKBONE, build_tower
+from triplet_train.models.tower import build_tower
 from triplet_train.models.towers import applications
 from triplet_train.models.towers.applications import _SCALING, _scaled
-from triplet_train.registry import APPLICATIONS, TOWERS
+from triplet_train.registry import APPLICATIONS, BACKBONE, TOWERS
 from triplet_train.training.step import _seed_states
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)

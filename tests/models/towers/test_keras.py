@@ -6,7 +6,8 @@ import pytest
 
 from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
-from triplet_train.models.tower import BACKBONE, all_layers, build_tower
+from triplet_train.models.tower import all_layers, build_tower
+from triplet_train.registry import BACKBONE
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 12, 10, 3), np.uint8)
 LAYERS = keras.layers

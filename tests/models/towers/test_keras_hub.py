@@ -13,7 +13,8 @@ from triplet_train.errors import RequestError
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.models import hub
 from triplet_train.models.embedder import load_embedder
-from triplet_train.models.tower import BACKBONE, build_tower
+from triplet_train.models.tower import build_tower
+from triplet_train.registry import BACKBONE
 from triplet_train.training.devices import Devices
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import make_step

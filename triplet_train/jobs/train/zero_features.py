@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from triplet_train.models.tower import BACKBONE
+from triplet_train.registry import BACKBONE
 
 _MANY = 0.1  # share of images without a feature
 _FEW = 0.05  # share of features that are not 0; EfficientNet-Lite0 has 0.42 at 48 x 48

@@ -6,8 +6,8 @@ from triplet_train.config import ModelConfig
 from triplet_train.errors import RequestError
 from triplet_train.models.embedder import load_model
 from triplet_train.models.keras_file import read_backbone
-from triplet_train.models.tower import BACKBONE, all_layers
-from triplet_train.registry import INPUT_RANGES
+from triplet_train.models.tower import all_layers
+from triplet_train.registry import BACKBONE, INPUT_RANGES
 
 _SCALING = (keras.layers.Rescaling, keras.layers.Normalization)
 
