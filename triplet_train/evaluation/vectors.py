@@ -202,11 +202,11 @@ def _measure(
     result = search(pairs, lambda done: progress("evaluating", done), see, metrics, most)
     ranked = _ranked(result, queries, gallery, asked.get(Source.NEIGHBOURS, ()))
     values, labels = ranked.metrics.copy(), queries.labels[ranked.query_indices]
-    vectors = queries.vectors[ranked.query_indices] * pairs.scale
-    clustered = metrics.nmi or not takes_minutes(vectors, labels)
-    if Source.CLUSTERS in asked and (labels != labels[0]).any() and clustered:
-        progress("clustering", 0)
-        values |= {m.name: m.compute(vectors, labels) for m in asked[Source.CLUSTERS]}
+    if Source.CLUSTERS in asked and (labels != labels[0]).any():
+        vectors = queries.vectors[ranked.query_indices] * pairs.scale
+        if metrics.nmi or not takes_minutes(vectors, labels):
+            progress("clustering", 0)
+            values |= {m.name: m.compute(vectors, labels) for m in asked[Source.CLUSTERS]}
     counts = counter.counts() if counter else None
     roc = roc_of(counts) if counts else None
     if roc:
