@@ -125,6 +125,7 @@ Version = Annotated[
         help="Print the version.",
     ),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 
 
 def import_with_tensorflow(module: str) -> ModuleType:

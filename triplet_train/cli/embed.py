@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
+from triplet_train.cli.command import Quiet, Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 from triplet_train.errors import RequestError
 from triplet_train.registry import FOLDERS, FORMATS, either
@@ -132,7 +132,7 @@ def embed(
         Path | None, typer.Option(help="TFDS folder.  [default: that of the run]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     version: Version = False,
 ) -> None:
     """Write the embeddings of a split, a folder or a table, with ids, labels and their origin.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
+from triplet_train.cli.command import Quiet, Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 from triplet_train.registry import FILES, either
 
@@ -207,7 +207,7 @@ def evaluate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace these files.", rich_help_panel=_WRITTEN)
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     version: Version = False,
 ) -> None:
     """Evaluate embeddings: retrieval, verification thresholds, classes and confusions.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
+from triplet_train.cli.command import Quiet, Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 
 
@@ -45,7 +45,7 @@ def export(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     version: Version = False,
 ) -> None:
     """Write a tower for ONNX Runtime, LiteRT or TensorFlow Serving, checked against the original.

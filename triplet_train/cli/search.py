@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, import_with_tensorflow, launch, say
+from triplet_train.cli.command import Quiet, Version, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 from triplet_train.registry import FILES, either
 
@@ -41,7 +41,7 @@ def search(
         Path | None, typer.Option(help="Write a page with the pictures to FILE.html.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace these files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     version: Version = False,
 ) -> None:
     """Find the images of an embedding file that are nearest to photographs.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triplet_train.cli.command import Version, answer, import_with_tensorflow, launch, say
+from triplet_train.cli.command import Quiet, Version, answer, import_with_tensorflow, launch, say
 from triplet_train.console import Console
 from triplet_train.registry import shipped_configs
 
@@ -62,7 +62,7 @@ def train(
             help="With --dry-run: write the first batch as the tower will see it, augmented.",
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
+    quiet: Quiet = False,
     schema: Annotated[
         bool,
         typer.Option(
