@@ -17,14 +17,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.helpers.commands import changed
+from tests.helpers.commands import MODULES, changed
 from tests.helpers.made_sets import make_folder
 from tests.helpers.networks import TooLarge, application
 from tests.helpers.tables import table
-from triplet_train.cli.embed import main as embed
-from triplet_train.cli.evaluate import main as evaluate
-from triplet_train.cli.export import main as export
-from triplet_train.cli.search import main as search
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig, load_config
 from triplet_train.data.caching import which_fit
@@ -37,13 +33,6 @@ from triplet_train.training.devices import Devices, fewer_at_a_time
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 ROLES = ("train", "query", "gallery", "gallery")
-COMMANDS = {
-    "triplet-train": train,
-    "triplet-embed": embed,
-    "triplet-eval": evaluate,
-    "triplet-export": export,
-    "triplet-search": search,
-}
 # A block of Python, a named block of YAML, or one indented line.
 # tests/jobs/embed/test_ray.py is about Ray.
 STEPS = re.compile(
@@ -81,7 +70,7 @@ def follow(page, command, *more, **names):
             extra = more if program == "triplet-train" else ()
             if folders.intersection(arguments):  # a folder of images is not a set of TFDS
                 extra = [part for part in extra if part not in ("--data-dir", data_dir)]
-            status, _, err = command(COMMANDS[program], *arguments, *extra)
+            status, _, err = command(MODULES[program].main, *arguments, *extra)
             assert status == 0, (line, err)
         done.append(line or file or "python")
     return done

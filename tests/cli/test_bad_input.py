@@ -14,17 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.helpers.commands import MODULES
 from tests.helpers.made_files import embedding_file
 from tests.helpers.made_sets import make_folder
-from triplet_train.cli import embed, evaluate, export, search, train
 
-COMMANDS = {
-    "triplet-train": train,
-    "triplet-embed": embed,
-    "triplet-eval": evaluate,
-    "triplet-export": export,
-    "triplet-search": search,
-}
 STANDS_FOR = {"LONG": "x" * 300, "NO_TEXT": "\udcff"}
 SMALL = """
 data: {{dataset: digits, data_dir: sets, train_split: "train[:85%]"{more}}}
@@ -224,10 +217,10 @@ def test_bad_input(place, command, monkeypatch, finished_run, row):
     for short, long in STANDS_FOR.items():
         arguments = [argument.replace(short, long) for argument in arguments]
     if row.status == "early":
-        for module in COMMANDS.values():
+        for module in MODULES.values():
             monkeypatch.setattr(module, "import_with_tensorflow", lambda name: 1 / 0)
     before = everything_in(place, finished_run)
-    status, out, err = command(COMMANDS[program].main, *arguments)
+    status, out, err = command(MODULES[program].main, *arguments)
     assert (status, out) == (1 if row.status == "1" else 2, "")
     assert row.words in err and "Traceback" not in err
     assert everything_in(place, finished_run) == before

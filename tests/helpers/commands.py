@@ -4,7 +4,16 @@ from pathlib import Path
 
 import yaml
 
+from triplet_train.cli import embed, evaluate, export, search, train
 from triplet_train.evaluation.metrics import METRICS
+
+MODULES = {
+    "triplet-train": train,
+    "triplet-embed": embed,
+    "triplet-eval": evaluate,
+    "triplet-export": export,
+    "triplet-search": search,
+}
 
 METRIC_NAMES = {metric.name for metric in METRICS}
 COUNTS = {
