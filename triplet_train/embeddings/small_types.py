@@ -39,3 +39,21 @@ def from_int8(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Return float32 [N, D] of int8 [N, D] and float32 [N]."""
     vectors: np.ndarray = numbers * scales[:, None]
     return vectors
+
+
+def rounding_errors(vectors: np.ndarray, dtype: str) -> np.ndarray:
+    """Return the largest possible distance of each vector from what was rounded to it, [N].
+
+    Args:
+        vectors: after rounding, float32 [N, D].
+        dtype: `float32`, `float16` or `int8`, to which they were rounded.
+    """
+    if dtype == "float32":
+        return np.zeros(len(vectors), np.float32)
+    of_numbers = np.abs(vectors)
+    if dtype == "float16":
+        of_numbers *= np.finfo(np.float16).eps / 2
+    else:
+        of_numbers[:] = of_numbers.max(axis=1, keepdims=True) / (2 * _LARGEST)
+    errors: np.ndarray = np.linalg.norm(of_numbers, axis=1)
+    return errors

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from triplet_train.embeddings.files import read_table, write_table
+from triplet_train.embeddings.small_types import rounding_errors
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RunError
 
@@ -49,6 +50,9 @@ def test_smaller_types_take_half_and_a_quarter_of_the_size_and_are_read_as_float
         scales = 4 * len(table.ids) if dtype == "int8" else 0
         assert file.stat().st_size < 1.02 * (size * table.embeddings.size + scales)
         assert list(back.columns) == [] and not back.embeddings[1].any()
+        moved = np.linalg.norm(back.embeddings - table.embeddings, axis=1)
+        largest = rounding_errors(back.embeddings, dtype)
+        assert (moved <= largest).all() and (moved >= largest / 4).all()
     for row, vector in enumerate(table.embeddings[:50]):  # of int8, the last
         step = np.abs(vector).max() / 127
         np.testing.assert_allclose(back.embeddings[row], vector, atol=0.51 * step)

@@ -96,6 +96,28 @@ def test_queries_search_a_gallery_of_the_same_checkpoint_only(workplace, command
     assert status == 2 and "50 images of q.npz are in all.npz too" in err
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("other_dtype", ["float16", "int8"])
+def test_images_that_would_find_themselves_are_known_in_stores_of_smaller_types(
+    workplace, command, dtype, other_dtype
+):
+    labels = [0, 0, 1, 1, 2]
+    about = {"width": 64, "checkpoint_sha256": "1"}
+    queries = embedding_file(workplace / "q.parquet", labels, dtype=dtype, **about)
+    gallery = embedding_file(workplace / "g.parquet", labels, dtype=other_dtype, **about)
+    table = read_table(gallery)
+    files = ["--queries", queries, "--gallery", gallery]
+    noise = np.random.default_rng(1).normal(size=table.embeddings.shape).astype(np.float32)
+    # Computed in another batch.
+    near = replace(table, embeddings=table.embeddings + 1e-6 * noise)
+    write_table(near, gallery, "parquet")
+    status, _, err = command(evaluate, *files)
+    assert status == 2 and "5 images of" in err and "would find themselves" in err
+    # Other photographs under the same names, as similar as the two of a burst.
+    write_table(replace(table, embeddings=table.embeddings + 0.03 * noise), gallery, "parquet")
+    assert command(evaluate, *files)[0] == 0
+
+
 def test_vectors_with_and_without_their_mirror_images_are_not_compared(workplace, command):
     queries = embedding_file(workplace / "q.npz", [0, 1], checkpoint_sha256="1", flip=True)
     for flip in ({}, {"flip": True}):

@@ -7,6 +7,7 @@ import numpy as np
 from triplet_train.data.columns import GALLERY, QUERY, roles_of
 from triplet_train.embeddings.common_labels import names_of
 from triplet_train.embeddings.origin import origin_of, require_one_origin
+from triplet_train.embeddings.small_types import rounding_errors
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 from triplet_train.files import listed
@@ -65,8 +66,10 @@ def shared_images(queries: EmbeddingTable, gallery: EmbeddingTable) -> int:
         return len(rows)
     vectors = queries.embeddings[rows]
     others = gallery.embeddings[[place[queries.ids[row]] for row in rows]]
-    apart = np.linalg.norm(vectors - others, axis=1)
-    return int((apart <= _SAME * np.linalg.norm(vectors, axis=1)).sum())
+    allowed = _SAME * np.linalg.norm(vectors, axis=1)
+    for rounded, table in ((vectors, queries), (others, gallery)):
+        allowed += rounding_errors(rounded, table.metadata.get("dtype", "float32"))
+    return int((np.linalg.norm(vectors - others, axis=1) <= allowed).sum())
 
 
 def _rows_but(role: str, table: EmbeddingTable) -> list[int]:
