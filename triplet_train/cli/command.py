@@ -141,9 +141,10 @@ def import_with_tensorflow(module: str) -> ModuleType:
     with ended_at_once(), stderr_held_back():
         if "keras" not in sys.modules:
             # Keras would import these for unused plots and wrappers, in a third of the start time.
-            with without_collecting(), _hidden("matplotlib", "pandas", "sklearn"):
+            with without_collecting(), _hidden("matplotlib", "pandas", "scipy", "sklearn"):
                 importlib.import_module("keras")
-        loaded = importlib.import_module(module)
+        with without_collecting():
+            loaded = importlib.import_module(module)
         import tensorflow as tf
 
         for gpu in tf.config.list_physical_devices("GPU"):  # also prints

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from triplet_train.errors import RequestError
 
@@ -148,6 +147,8 @@ def draw(members: list[np.ndarray], request: Episodes, number: int) -> list[np.n
 
 def _accuracy(embeddings: np.ndarray, drawn: list[np.ndarray], shots: int) -> float:
     """Mean over the classes of the share of their queries that are classified correctly."""
+    from scipy.spatial.distance import cdist  # time to import, which few evaluations need
+
     means = np.stack([embeddings[rows[:shots]].mean(axis=0, dtype=np.float64) for rows in drawn])
     shares = []
     for place, rows in enumerate(drawn):

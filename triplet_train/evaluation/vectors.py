@@ -15,7 +15,6 @@ from triplet_train.evaluation.metrics import METRICS, Metric, MetricTable, Shown
 from triplet_train.evaluation.near_copies import near_copies_note
 from triplet_train.evaluation.pairs import make_pairs
 from triplet_train.evaluation.protocol import Protocol
-from triplet_train.evaluation.reranking import rerank
 from triplet_train.evaluation.search import NEIGHBOURS, SearchResult, search
 from triplet_train.evaluation.thresholds import thresholds_of
 from triplet_train.evaluation.verification import (
@@ -222,6 +221,8 @@ def _rerank(
     most: int,
 ) -> Ranked:
     """Compute the metrics of rankings and neighbours from the re-ranked lists."""
+    from triplet_train.evaluation.reranking import rerank  # with SciPy, which takes time to import
+
     progress("looking for neighbours of neighbours", 0)
     pairs = rerank(queries, gallery)
     result = search(pairs, lambda done: progress("re-ranking", 0), metrics=metrics, most=most)

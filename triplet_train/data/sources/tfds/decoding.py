@@ -13,7 +13,7 @@ from triplet_train.data.images import Shape
 from triplet_train.data.sources.tfds.features import Features
 from triplet_train.files import first_line
 
-_AT_ONCE = 4  # images decoded in an iteration of the loop, which costs as much as one of them
+_AT_ONCE = 16  # images decoded in an iteration of the loop, which costs as much as some of them
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ODD_CHUNKS = (b"tRNS", b"eXIf", b"Raw profile type ", b"XML:com.adobe.xmp")
 
