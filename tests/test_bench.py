@@ -1,5 +1,6 @@
 """Quick forms of the benches: they run, and write every page."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from tests.helpers.made_sets import make_folder
@@ -120,3 +122,32 @@ def test_the_bench_of_fine_tuning_measures_every_table_and_keeps_its_rows(tmp_pa
     subprocess.run([*request, "--only", "step"], check=True)
     assert page.read_text() == text
     assert before == {file: file.stat().st_mtime_ns for file in runs.glob("*.json")}
+
+
+@pytest.mark.slow
+def test_the_bench_of_settings_compares_its_rows_and_keeps_its_runs(tmp_path):
+    runs, page = tmp_path / "runs", tmp_path / "page.md"
+    request = [sys.executable, BENCH / "choosing.py", "--quick", "--only", "digits"]
+    request += ["--seeds", "0", "1", "--runs", runs, "--output", page]
+    subprocess.run(request, check=True)
+    text = page.read_text()
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `semi_hard`")]
+    assert len(rows) == 3 and " to " in rows[1][5] and not rows[0][5].strip()
+    assert text.count("Not measured yet.") == 3
+    finished = {file: file.stat().st_mtime_ns for file in runs.glob("*/*/stamp.txt")}
+    assert len(finished) == 6
+    subprocess.run(request, check=True)
+    assert page.read_text() == text
+    assert finished == {file: file.stat().st_mtime_ns for file in runs.glob("*/*/stamp.txt")}
+
+
+def test_wrong_labels_are_of_another_class_in_the_share_that_is_asked_for(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    sets = importlib.import_module("choosing_sets")
+    labels = [str(number % 10) for number in range(20_000)]
+    wrong = sets.wrong_labels(labels, np.random.default_rng(0))
+    for share in sets.NOISE:
+        given = [(own, other) for own, other in zip(labels, wrong[f"label_{share}"], strict=True)]
+        changed = [pair for pair in given if pair[0] != pair[1]]
+        assert len(changed) / len(labels) == pytest.approx(share / 100, abs=0.01)
+        assert len(set(changed)) == 90  # every class becomes every other
