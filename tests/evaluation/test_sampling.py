@@ -37,6 +37,19 @@ def test_the_metrics_of_a_sample_are_the_means_over_its_queries_in_the_whole_gal
     np.testing.assert_array_equal(some.neighbours, every.neighbours[places])
 
 
+def test_the_means_over_shards_of_the_queries_are_the_metrics_of_all():
+    gallery = make_examples(RNG.normal(size=(100, 4)), RNG.integers(0, 20, 100))
+    whole = evaluate(EXAMPLES, gallery)
+    parts = np.split(np.arange(300), [90, 200])
+    shards = [
+        evaluate(make_examples(EXAMPLES.vectors[rows], LABELS[rows]), gallery) for rows in parts
+    ]
+    weights = [shard.coverage.queries for shard in shards]
+    for name in whole.per_query:  # those of rankings, and knn_accuracy
+        mean = np.average([shard.metrics[name] for shard in shards], weights=weights)
+        assert mean == pytest.approx(whole.metrics[name], rel=1e-12), name
+
+
 def test_a_sample_is_a_function_of_the_seed_and_no_larger_than_all_queries():
     seeds = (3, 3, 4)
     one, again, other = (with_sampled_queries(EXAMPLES, 60, seed).is_query for seed in seeds)

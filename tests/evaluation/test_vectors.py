@@ -117,6 +117,15 @@ def test_the_same_vectors_are_always_evaluated_the_same_in_any_order(monkeypatch
     assert other.thresholds == pytest.approx(one.thresholds)
 
 
+def test_blocks_for_a_large_gallery_keep_as_many_queries_as_its_own_memory_allows(monkeypatch):
+    monkeypatch.setattr(pairs, "_BLOCK_BYTES", 4 * 120)  # of one query
+    monkeypatch.setattr(pairs, "_THREADS", 1)
+    blocks = []
+    pairs.make_pairs(*examples(X, Y)).each_strip(lambda strip, keys: None, blocks.append)
+    # 4 dimensions and 2 squares of 8 bytes are the keys of 12 queries, of 4 bytes.
+    assert blocks == [12] * 10
+
+
 def test_intervals_are_of_the_headline_metrics_by_class_and_none_of_one_class():
     several = evaluate(*examples(X, Y))
     assert list(several.intervals) == [m.name for m in METRICS.shown_in(Shown.HEADLINE)]

@@ -14,7 +14,7 @@ from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.protocol import Protocol, make_protocol
 
 _BLOCK_ROWS = 256  # of a product; with fewer, BLAS spends its time on packing the gallery
-_BLOCK_BYTES = 64 * 2**20  # of keys held at a time and thread
+_BLOCK_BYTES = 64 * 2**20  # of keys held at a time and thread, or more: see `_rows_at_once`
 _STRIP_BYTES = 4 * 2**20  # of the keys that are looked at together, which stay in the cache
 _PRODUCT_BYTES = 4 * 2**20  # of float64 distances at a time, which stay in the processor's cache
 _FEWEST_COLUMNS = 16  # of a product; BLAS adds up a single column in another order
@@ -110,12 +110,21 @@ class Pairs:
                 strip = slice(start, min(start + height, block.stop))
                 work(strip, keys[strip.start - block.start : strip.stop - block.start])
 
-        blocks = _parts(len(self.queries), min(_BLOCK_ROWS, _BLOCK_BYTES // bytes_of_row))
-        threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1))
+        count = min(_THREADS, os.cpu_count() or 1)
+        blocks = _parts(len(self.queries), self._rows_at_once(count))
         # A product per thread: BLAS's own threads would wait for each other, half of the time.
-        with threads, threadpool_limits(1, "blas"):
+        with ThreadPoolExecutor(count) as threads, threadpool_limits(1, "blas"):
             for block, _ in zip(blocks, threads.map(work_on, blocks), strict=True):
                 done(block.stop - block.start)
+
+    def _rows_at_once(self, threads: int) -> int:
+        """Return the number of queries in a block.
+
+        A product of few rows takes up to ten times as long per pair. So in a large gallery the keys
+        of all threads may take as much memory as the vectors of the gallery.
+        """
+        most = max(_BLOCK_BYTES, self.gallery.nbytes // threads)
+        return min(_BLOCK_ROWS, most // (4 * len(self.gallery)))
 
 
 def make_pairs(queries: Examples, gallery: Examples | None = None) -> Pairs:

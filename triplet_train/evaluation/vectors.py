@@ -123,7 +123,8 @@ def evaluate(
     Returns:
         The evaluation, in O(Q G (D + log G)) time; 60,000 x 60,000 x 64 takes less than a minute on
         two cores, in 0.5 GiB. Uses two copies of the vectors in float64, 80 MiB of distances per
-        thread, and at most 260 MiB of pair counts.
+        thread, or as much as a copy of the gallery in all threads, and at most 260 MiB of pair
+        counts.
 
     Raises:
         RequestError: dimensions differ, values are not finite, or no query has an image of its
