@@ -1,10 +1,13 @@
+import copy
 import subprocess
 import sys
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 import yaml
 
-from triplet_train.config import load_config, to_yaml
+from triplet_train.config import as_overrides, config_name, load_config, to_yaml
 from triplet_train.errors import RequestError
 
 
@@ -156,3 +159,46 @@ def test_a_microbatch_that_does_not_divide_the_batch_is_refused_with_one_that_do
     ):
         load_config("digits_semihard", ["train.microbatch=30"])
     assert load_config("digits_semihard", ["train.microbatch=100"])  # all of it
+
+
+def test_a_configuration_in_python_is_that_of_the_same_yaml_and_stays_as_it_is(tmp_path):
+    size = (16, 16)
+    given = {
+        "data": {"dataset": "image_folder", "path": tmp_path / "photos", "image_size": size},
+        "batch": MappingProxyType({"classes": np.int64(4)}),
+        "loss": {"margin": np.float32(0.5)},
+    }
+    before = copy.deepcopy({**given, "batch": dict(given["batch"])})
+    overrides = as_overrides(
+        {
+            "loss": {"warmup_steps": 5, "strategy": "hard"},
+            "model.filters": np.array([8, 16]),
+            "optimizer.learning_rate": 1e-5,
+        }
+    )
+    config = load_config(given, overrides)
+    text = f"""
+        data: {{dataset: image_folder, path: {tmp_path}/photos, image_size: [16, 16]}}
+        batch: {{classes: 4}}
+        loss: {{margin: 0.5, warmup_steps: 5, strategy: hard}}
+        model: {{filters: [8, 16]}}
+        optimizer: {{learning_rate: 1e-5}}
+    """
+    assert config == load_config(write(tmp_path, text))
+    assert given == before
+
+
+@pytest.mark.parametrize("text", ["yes", "1e-3", "a: b", "- #", "ü\n\u2028 '\"", " x "])
+def test_text_that_overrides_a_key_stays_text(text):
+    overrides = as_overrides({"data.image_key": text})
+    assert load_config({"data": {"dataset": "digits"}}, overrides).data.image_key == text
+
+
+def test_errors_of_a_configuration_in_python_name_the_key_and_the_value():
+    text = message({"data": {"dataset": "digits"}, "loss": {"margni": 1}, "train": 3}, ["a.b=1"])
+    assert text.startswith("3 errors in the configuration:\n")
+    assert "loss.margni: unknown key (received 1); did you mean loss.margin?" in text
+    with pytest.raises(RequestError, match="cannot hold .*object.*, of type object"):
+        load_config({"data": {"dataset": object()}})
+    with pytest.raises(RequestError, match="give --run-dir"):
+        config_name({"data": {"dataset": "digits"}})

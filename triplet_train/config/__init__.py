@@ -2,6 +2,7 @@
 
 from triplet_train.config.description import schema_as_yaml
 from triplet_train.config.loading import (
+    as_overrides,
     config_name,
     find_config,
     load_config,
@@ -29,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "OptimizerConfig",
     "TrainConfig",
+    "as_overrides",
     "config_name",
     "find_config",
     "load_config",

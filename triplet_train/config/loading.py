@@ -1,4 +1,4 @@
-"""From a YAML file and `--set` overrides to a `Config`, or to a list of all errors."""
+"""From YAML or a mapping, and overrides, to a `Config`, or to a list of all errors."""
 
 import difflib
 import re
@@ -10,36 +10,34 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from triplet_train.config.schema import METRIC_KEYS, Config, DataConfig, EvaluationConfig
-from triplet_train.config.yaml_text import dump, parse, short_repr
+from triplet_train.config.yaml_text import dump, dump_in_one_line, parse, short_repr
 from triplet_train.errors import RequestError
 from triplet_train.registry import shipped_configs
 
 _MAX_SIZE = 2**20  # bytes
 
 
-def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config:
+def load_config(given: str | Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     """Read and validate the configuration of a run.
 
     Args:
-        name_or_path: a YAML file, or the bare name of a shipped configuration.
-        overrides: `section.key=value` each, the value written as in YAML; they win over the file.
+        given: a YAML file, the bare name of a shipped configuration, or the configuration itself.
+        overrides: `section.key=value` each, the value written as in YAML; they win.
 
     Raises:
         RequestError: the file cannot be read, is not YAML, or violates the schema. All violations
             are listed, each with the path of the key, the value received and the nearest key.
     """
-    path = find_config(name_or_path)
-    try:
-        if path.stat().st_size > _MAX_SIZE:
-            raise RequestError(f"{path} is not a configuration: it is larger than 1 MiB")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"cannot read the configuration {path}: {error}") from error
-    tree = parse(text, str(path))
+    if isinstance(given, str):
+        path = find_config(given)
+        where, text = str(path), _read(path)
+    else:
+        where, text = "the configuration", dump(given)
+    tree = parse(text, where)
     if not isinstance(tree, dict):
-        raise RequestError(f"{path}: expected `section: ...` lines, received {short_repr(tree)}")
+        raise RequestError(f"{where}: expected `section: ...` lines, received {short_repr(tree)}")
     errors = []
-    for override in overrides or []:
+    for override in overrides:
         try:
             _apply(tree, override)
         except RequestError as error:
@@ -50,8 +48,28 @@ def load_config(name_or_path: str, overrides: list[str] | None = None) -> Config
         errors += _describe_all(error)
     if errors:
         heading = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        raise RequestError("\n  ".join([f"{heading} in {path}:", *errors]))
+        raise RequestError("\n  ".join([f"{heading} in {where}:", *errors]))
     return config
+
+
+def as_overrides(values: Mapping[str, Any]) -> list[str]:
+    """Write values by key as the overrides that `load_config` takes.
+
+    A mapping stands for its keys one by one, so that the other keys of a section stay.
+
+    >>> as_overrides({"seed": 1, "loss.margin": 0.3, "train": {"steps": 9, "patience": None}})
+    ['seed=1', 'loss.margin=0.3', 'train.steps=9', 'train.patience=null']
+
+    Raises:
+        RequestError: a value that no configuration can hold.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and name in Config.model_fields:
+            flat |= {f"{name}.{key}": each for key, each in value.items()}
+        else:
+            flat[name] = value
+    return [f"{key}={dump_in_one_line(value)}" for key, value in flat.items()]
 
 
 def make_data_config(**values: Any) -> DataConfig:
@@ -117,21 +135,32 @@ def find_config(name_or_path: str) -> Path:
     )
 
 
-def config_name(name_or_path: str) -> str:
+def config_name(given: str | Mapping[str, Any]) -> str:
     """Return the default name of a run: the file name of its configuration without the suffix.
 
     Raises:
-        RequestError: that would be `.` or `..`.
+        RequestError: that would be `.` or `..`, or the configuration is no file.
     """
-    name = Path(name_or_path).stem
+    if not isinstance(given, str):
+        raise RequestError("the configuration has no name to name the run after; give --run-dir")
+    name = Path(given).stem
     if not name.strip("."):
-        raise RequestError(f"cannot name the run after {name_or_path}; give --run-dir")
+        raise RequestError(f"cannot name the run after {given}; give --run-dir")
     return name
 
 
 def to_yaml(config: Config) -> str:
     """Write the resolved configuration as YAML that `load_config` reads as an equal `Config`."""
     return dump(config.model_dump(mode="json"))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_SIZE:
+            raise RequestError(f"{path} is not a configuration: it is larger than 1 MiB")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"cannot read the configuration {path}: {error}") from error
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:

@@ -1,7 +1,9 @@
 """YAML of configurations: plain values, nested a few levels, each key given once."""
 
+import os
 import re
 import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -62,7 +64,29 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """SafeDumper that quotes whatever `_Loader` would not read as text."""
+    """SafeDumper that quotes whatever `_Loader` would not read as text.
+
+    It writes paths, mappings, and arrays and scalars of NumPy as plain values.
+    """
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True  # `_Loader` refuses most
+
+    def represent_other(self, value: Any) -> yaml.Node:
+        """Represent a value that is not of one of the types of YAML."""
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        elif hasattr(value, "tolist"):
+            value = value.tolist()
+        else:
+            kind = type(value).__name__
+            raise RequestError(f"a configuration cannot hold {short_repr(value)}, of type {kind}")
+        return self.represent_data(value)
+
+
+_Dumper.add_multi_representer(object, _Dumper.represent_other)
 
 
 # YAML 1.1, which PyYAML implements, reads 1e-3 as text; YAML 1.2 reads it as a number.
@@ -89,8 +113,22 @@ def parse(text: str, where: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """Write a value as YAML that `parse` reads back."""
+    """Write a value as YAML that `parse` reads back.
+
+    Raises:
+        RequestError: it contains an object that YAML cannot hold.
+    """
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False)
+
+
+def dump_in_one_line(value: Any) -> str:
+    """Write a value as `dump` does, in one line; text with line ends takes several.
+
+    >>> dump_in_one_line([0.5, None, "5"])
+    "[0.5, null, '5']"
+    """
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=1e9)
+    return text.removesuffix("...\n").strip()
 
 
 def short_repr(value: Any) -> str:

@@ -1,10 +1,10 @@
 """Rules of a request to triplet-train, checked without TensorFlow."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from triplet_train.config import config_name, load_config
+from triplet_train.config import as_overrides, config_name, load_config
 from triplet_train.errors import RequestError
 from triplet_train.files import refuse_file
 from triplet_train.jobs.train.parent import parent_needed
@@ -15,7 +15,7 @@ from triplet_train.run.request import TrainRequest
 
 
 def make_request(
-    config: str,
+    config: str | Mapping[str, Any],
     overrides: Sequence[str] = (),
     *,
     run_dir: Path | None = None,
@@ -26,7 +26,7 @@ def make_request(
     """Return the request that the options of triplet-train describe.
 
     Args:
-        config: a YAML file or the name of a shipped configuration.
+        config: a YAML file, the name of a shipped configuration, or the configuration itself.
         overrides: of keys, as in loss.margin=0.3.
         run_dir: folder of the run; None: named after the configuration, in runs/.
         data_dir: of TFDS; overrides data.data_dir.
@@ -37,8 +37,7 @@ def make_request(
     """
     overrides = list(overrides)
     if data_dir is not None:
-        folder = json.dumps(str(data_dir.absolute()), ensure_ascii=False)
-        overrides.append(f"data.data_dir={folder}")
+        overrides += as_overrides({"data.data_dir": data_dir.absolute()})
     loaded = load_config(config, overrides)
     run = RunFolder(run_dir or Path("runs") / config_name(config))
     request = TrainRequest(loaded, run, resume, overwrite)
