@@ -71,3 +71,13 @@ def test_a_warning_is_marked_and_a_quiet_console_says_nothing():
     Console(write=lines.append).warn("a class is empty")
     Console(quiet=True, write=lines.append).warn("a class is empty")
     assert lines == ["warning: a class is empty"]
+
+
+def test_in_a_notebook_lines_are_not_printed_on_red_and_no_terminal_can_hang_up(
+    monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", object())
+    console.write_line("step 1")
+    assert capsys.readouterr() == ("step 1\n", "")
+    monkeypatch.setattr(sys, "stderr", None)  # whose file would be asked for
+    assert not console.hung_up()

@@ -7,22 +7,35 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from warnings import catch_warnings, simplefilter
 
-from tqdm import tqdm
+from tqdm import TqdmExperimentalWarning
 
 from triplet_train.errors import Stopped
+
+with catch_warnings():
+    simplefilter("ignore", TqdmExperimentalWarning)
+    # A widget in a notebook with ipywidgets. tqdm.auto adds asyncio, which is slow to import.
+    from tqdm.autonotebook import tqdm as tqdm
 
 _DELAY = 1  # seconds
 
 
+def in_notebook() -> bool:
+    """Return True in the kernel of a notebook."""
+    return "ipykernel.zmqshell" in sys.modules
+
+
 def write_line(line: str) -> None:
-    """Print a line to standard error, above a bar.
+    """Print a line above a bar, to standard error, or to standard output in a notebook.
+
+    Notebooks show standard error on red.
 
     Raises:
         Stopped: as by SIGPIPE, when the line cannot be written.
     """
     try:
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(line, file=sys.stdout if in_notebook() else sys.stderr)
     except OSError as error:
         raise Stopped("", signal.SIGPIPE) from error
 
@@ -51,7 +64,10 @@ class Console:
         self.say(f"warning: {message}")
 
     def bar(self, total: int, what: str) -> "Bar":
-        """Return a progress bar for `total` images, shown after a second and on a terminal only."""
+        """Return a progress bar for `total` images, shown after a second.
+
+        It is shown on a terminal, and in a notebook.
+        """
         return Bar(total, what, self.quiet)
 
     def muted(self) -> "Console":
@@ -100,9 +116,11 @@ def hung_up() -> bool:
 
     tqdm hides this error from the code that updates a bar.
     """
+    if in_notebook():  # the file of the system is that of the server
+        return False
     try:
         number = sys.stderr.fileno()
-    except (OSError, ValueError):  # no file of the system, as in a notebook
+    except (OSError, ValueError):  # no file of the system
         return False
     poll = select.poll()
     poll.register(number, 0)  # poll always reports errors

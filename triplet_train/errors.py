@@ -29,6 +29,7 @@ class Stopped(CommandError):
 
     def __init__(self, message: str, number: int = signal.SIGINT) -> None:
         super().__init__(message)
+        self.number = number
         self.exit_status = 128 + number
 
 
@@ -36,7 +37,7 @@ def stopping_signals() -> list[signal.Signals]:
     """Return the signals that end a command: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
 
     Signals that are ignored at the start stay ignored, as under nohup or in the background of a
-    script.
+    script. Handlers that are not Python's stay, too, since they could not be given back.
     """
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    return [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    return [each for each in signals if signal.getsignal(each) not in (signal.SIG_IGN, None)]

@@ -198,7 +198,7 @@ def test_errors_of_a_configuration_in_python_name_the_key_and_the_value():
     text = message({"data": {"dataset": "digits"}, "loss": {"margni": 1}, "train": 3}, ["a.b=1"])
     assert text.startswith("3 errors in the configuration:\n")
     assert "loss.margni: unknown key (received 1); did you mean loss.margin?" in text
-    with pytest.raises(RequestError, match="cannot hold .*object.*, of type object"):
+    with pytest.raises(RequestError, match="of type object"):
         load_config({"data": {"dataset": object()}})
     with pytest.raises(RequestError, match="give --run-dir"):
         config_name({"data": {"dataset": "digits"}})

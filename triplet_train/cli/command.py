@@ -3,7 +3,7 @@
 import errno
 import functools
 import gc
-import importlib
+import logging
 import os
 import signal
 import stat
@@ -18,8 +18,9 @@ from typer.core import TyperCommand
 
 from triplet_train import __version__
 from triplet_train.cli.start import ended_at_once
-from triplet_train.console import hung_up, stderr_held_back
+from triplet_train.console import hung_up
 from triplet_train.errors import CommandError, RequestError, Stopped
+from triplet_train.jobs import with_tensorflow
 
 
 def launch(command: Callable[..., None]) -> None:
@@ -129,27 +130,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress.")]
 
 
 def import_with_tensorflow(module: str) -> ModuleType:
-    """Import a module that needs TensorFlow, without the lines that TensorFlow prints.
-
-    TensorFlow writes them to stderr from C++ before any setting can stop it. They are held back,
-    and shown if the import fails.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow disables oneDNN on CPUs without AVX512-VNNI, where a step takes 2/3 with it.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the setting of the user
-    with ended_at_once(), stderr_held_back():
-        if "keras" not in sys.modules:
-            # Keras would import these for unused plots and wrappers, in a third of the start time.
-            with without_collecting(), _hidden("matplotlib", "pandas", "scipy", "sklearn"):
-                importlib.import_module("keras")
-        with without_collecting():
-            loaded = importlib.import_module(module)
-        import tensorflow as tf
-
-        for gpu in tf.config.list_physical_devices("GPU"):  # also prints
-            tf.config.experimental.set_memory_growth(gpu, True)  # other processes may want some
-        tf.get_logger().setLevel("ERROR")
+    """Import a job in a process that does nothing else; see `jobs.with_tensorflow`."""
+    # Keras would import these for unused plots and wrappers, in a third of the start time.
+    unused = functools.partial(_hidden, "matplotlib", "pandas", "scipy", "sklearn")
+    with ended_at_once(), without_collecting():
+        loaded = with_tensorflow.import_with_tensorflow(module, around_keras=unused)
+    logging.getLogger("tensorflow").setLevel("ERROR")
     return loaded
 
 

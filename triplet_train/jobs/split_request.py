@@ -1,6 +1,7 @@
 """Options that name a split of a data set."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ class SplitRequest:
     """Options that name a split, as fields of the same names. None: as in the run of the tower.
 
     `classes` is `all`, or as data.eval_classes: a share such as `20%`, or classes, separated by
-    commas.
+    commas or in a list.
 
     Raises:
         RequestError: the data set is one of files.
@@ -25,7 +26,7 @@ class SplitRequest:
     data_dir: Path | None = None
     image_key: str | None = None
     label_key: str | None = None
-    classes: str | None = None
+    classes: str | Sequence[str | int] | None = None
 
     def __post_init__(self) -> None:
         if self.dataset in SOURCES:
@@ -38,10 +39,12 @@ class SplitRequest:
         """True if any of the options is given."""
         return any((self.split, self.classes, *self.data_set().values()))
 
-    def eval_classes(self) -> str | list[str] | None:
+    def eval_classes(self) -> str | list[str | int] | None:
         """Return `classes` as a value of data.eval_classes; None if it is `all` or not given."""
         if self.classes is None or self.classes == "all":
             return None
+        if not isinstance(self.classes, str):
+            return list(self.classes)
         if re.fullmatch(r"\d+%", self.classes):
             return self.classes
         return [name.strip() for name in self.classes.split(",")]

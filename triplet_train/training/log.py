@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
-from triplet_train.console import Console, hung_up
+from triplet_train.console import Console, hung_up, tqdm
 from triplet_train.errors import RunError, Stopped
 from triplet_train.files import first_line, flush, write_text
 from triplet_train.run.folder import RunFolder

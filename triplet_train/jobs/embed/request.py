@@ -48,6 +48,8 @@ class EmbedRequest(SplitRequest):
         folder = FORMATS[self.written_format].folder
         super().__post_init__()
         refuse_dtype(self.dtype, self.written_format)
+        if self.batch_size is not None and self.batch_size < 1:
+            raise RequestError(f"--batch-size {self.batch_size}: must be at least 1")
         if self.images is not None and self.names_a_split:
             raise RequestError(
                 "give --images or a split (--split, --dataset, --data-dir, --image-key, "

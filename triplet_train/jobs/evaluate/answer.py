@@ -1,6 +1,7 @@
 """Answer of triplet-eval: a JSON file, a text and a page."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from triplet_train.evaluation.as_json import as_json, pairs_as_json
 from triplet_train.evaluation.pair_list_text import pairs_as_text
@@ -11,6 +12,13 @@ from triplet_train.files import write_json
 from triplet_train.jobs.evaluate.request import EvaluationRequest
 
 
+def content(evaluated: TableEvaluation | PairTableEvaluation) -> dict[str, Any]:
+    """Return the content of --json."""
+    if isinstance(evaluated, PairTableEvaluation):
+        return pairs_as_json(evaluated)
+    return as_json(evaluated)
+
+
 def answer(
     request: EvaluationRequest, evaluated: TableEvaluation | PairTableEvaluation
 ) -> Iterator[str]:
@@ -19,15 +27,13 @@ def answer(
     Raises:
         OSError, RunError: see `write_page`.
     """
-    if isinstance(evaluated, PairTableEvaluation):
-        content, text = pairs_as_json(evaluated), pairs_as_text(evaluated)
-    else:
-        content, text = as_json(evaluated), as_text(evaluated)
     if request.json is not None:
-        write_json(request.json, content)
-    if isinstance(evaluated, TableEvaluation):
+        write_json(request.json, content(evaluated))
+    if isinstance(evaluated, PairTableEvaluation):
+        yield f"{pairs_as_text(evaluated)}\n"
+    else:
         _write_queries(request, evaluated)
-    yield f"{text}\n"
+        yield f"{as_text(evaluated)}\n"
     if request.report is not None:
         from triplet_train.jobs.report import write_page  # half a second to import
 

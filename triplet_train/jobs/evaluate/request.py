@@ -177,6 +177,8 @@ class EvaluationRequest(SplitRequest):
     def _refuse_files_of_queries(self) -> None:
         if self.top is not None and self.neighbours is None:
             raise RequestError("--top needs --neighbours")
+        if self.top is not None and self.top < 1:
+            raise RequestError(f"--top {self.top}: must be at least 1")
         for option, path in (("--neighbours", self.neighbours), ("--per-query", self.per_query)):
             if path is None:
                 continue
