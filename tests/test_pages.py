@@ -21,6 +21,7 @@ from tests.helpers.commands import MODULES, changed
 from tests.helpers.made_sets import make_folder
 from tests.helpers.networks import TooLarge, application
 from tests.helpers.tables import table
+from triplet_train import api
 from triplet_train.cli.train import main as train
 from triplet_train.config import DataConfig, load_config
 from triplet_train.data.caching import which_fit
@@ -127,6 +128,27 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
         assert text in page
         page = page.replace(text, other)
     assert len(follow(page, command)) > 20 and (workplace / "map/sprite.png").exists()
+
+
+@pytest.mark.slow
+def test_the_page_on_python_is_true(
+    workplace, command, data_dir, monkeypatch, without_pages, capfd
+):
+    paths = [f"{s}/{name}/{n}.jpg" for s in ("train", "test") for name in "abcd" for n in range(4)]
+    make_folder(workplace / "photos", paths)
+    train = api.train
+
+    def few_steps(config, *arguments, **options):
+        options |= {"train.steps": 4, "train.eval_every": 2}
+        if config == "digits_semihard":
+            options["data_dir"] = data_dir
+        return train(config, *arguments, **options)
+
+    monkeypatch.setattr(api, "train", few_steps)
+    images = np.zeros((3, 8, 8, 1), np.uint8)
+    page = read("python.md")
+    assert follow(page, command, images=images).count("python") == page.count("```python") == 7
+    assert "loss.margni: unknown key (received 0.3); did you mean" in capfd.readouterr().out
 
 
 @pytest.mark.slow

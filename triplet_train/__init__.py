@@ -1,23 +1,23 @@
 """Embedding models trained with triplet losses, from one YAML file."""
 
+from triplet_train.errors import RequestError, RunError, Stopped
+
 TYPE_CHECKING = False  # that of `typing`, without the import: Ctrl-C may come during it
 if TYPE_CHECKING:
-    import os
-
-    import keras
+    from triplet_train.api import embed, evaluate, load_embedder, train
 
 __version__ = "0.1.0"
+__all__ = ["RequestError", "RunError", "Stopped", "embed", "evaluate", "load_embedder", "train"]
 
 
-def load_embedder(path: "str | os.PathLike[str]") -> "keras.Model":
-    """The trained tower of a run folder, a checkpoint inside one, or a `.keras` file.
+def __getattr__(name: str) -> object:
+    """Import the functions of `api` when the first is used, since the commands need none."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    The model maps uint8 images [N, H, W, C], as they are in the data set, to unit vectors
-    [N, D] float32.
+    return getattr(import_module("triplet_train.api"), name)
 
-    Raises:
-        RequestError: nothing at `path` can be loaded as an embedder.
-    """
-    from triplet_train.models.embedder import load_embedder as load  # TensorFlow only when used
 
-    return load(path)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,7 +16,7 @@ from triplet_train.files import sha256
 METADATA_KEY = "triplet_train"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EmbeddingTable:
     """Embeddings, one a row, in the order of the split.
 
@@ -37,6 +37,10 @@ class EmbeddingTable:
     metadata: dict[str, Any]
     images: np.ndarray | None = None
     columns: Columns = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        count, width = self.embeddings.shape
+        return f"<EmbeddingTable: {count:,} vectors of {width} dimensions>"
 
 
 Append = Callable[[EmbeddingTable], None]
