@@ -68,7 +68,7 @@ def test_every_page_of_measurements_is_written_by_one_command(tmp_path, mnist_di
     environment = os.environ | {"TFDS_DATA_DIR": str(mnist_dir)}
     subprocess.run(request, check=True, env=environment, cwd=tmp_path)
     pages = {page.stem: page.read_text() for page in tmp_path.glob("*.md")}
-    assert pages.keys() == {"accuracy", "losses", "step", "input_output", "retrieval"}
+    assert pages.keys() == {"accuracy", "losses", "step", "input_output", "retrieval", "scale"}
     for text in pages.values():
         title, _, stamp = text.splitlines()[:3]
         assert title.startswith("# ") and "commit" in stamp and "cores" in stamp

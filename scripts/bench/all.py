@@ -44,6 +44,7 @@ CONTENTS: dict[str, tuple[str, dict[str, str]]] = {
         "Cost of the evaluation",
         {f"{name}.py": f"{name}.py --quick" for name in ("retrieval", "many_classes")},
     ),
+    "scale": ("Scale", {"scale.py": "scale.py --quick"}),
     "peers": ("Comparison with other libraries", {"peers.py": "peers.py --quick"}),
 }
 UNLESS_NAMED = ("peers",)
