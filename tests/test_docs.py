@@ -140,7 +140,9 @@ def test_a_script_takes_the_options_that_pages_give_it(script):
         assert option in help_
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [*PAGES, *ROOT.glob("docs/*.ipynb")], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_links_between_pages_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", page.read_text()):
         file = (page.parent / target) if target else page
