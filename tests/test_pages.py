@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import socket
 import urllib.request
+from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import keras
@@ -34,10 +38,10 @@ from triplet_train.training.devices import Devices, fewer_at_a_time
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 ROLES = ("train", "query", "gallery", "gallery")
-# A block of Python, a named block of YAML, or one indented line.
+# A block of Python, a named block of YAML or Python, or one indented line.
 # tests/jobs/embed/test_ray.py is about Ray.
 STEPS = re.compile(
-    r"^```python\n(.*?)^```$|[Aa]\s+file\s+`(\S+)`:\n\n```yaml\n(.*?)^```$|^    (\S[^\n]*)$",
+    r"^```python\n(.*?)^```$|[Aa]\s+file\s+`(\S+)`:\n\n```\w+\n(.*?)^```$|^    (\S[^\n]*)$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -53,18 +57,23 @@ def read(page):
     return (DOCS / page).read_text()
 
 
+def section(page, title):
+    """The part of a page from a heading to the next one of its level."""
+    return re.search(rf"^## {title}\n.*?(?=^## )", page, re.M | re.S)[0]
+
+
 def follow(page, command, *more, **names):
     """Run the steps of a page, with `more` after each triplet-train and `names` for its Python."""
     done = []
     folders = set()
     data_dir = more[more.index("--data-dir") + 1] if "--data-dir" in more else None
     for step in STEPS.finditer(page.replace(" \\\n      ", " ")):
-        python, file, yaml, line = step.groups()
+        python, file, content, line = step.groups()
         if python:
             exec(compile(python, "page.md", "exec"), names)
-        elif yaml:
-            Path(file).write_text(yaml)
-            if "path: " in yaml:
+        elif content:
+            Path(file).write_text(content)
+            if "path: " in content:
                 folders.add(file)
         elif line.startswith("triplet-") and "--engine ray" not in line:
             program, *arguments = shlex.split(line)
@@ -79,16 +88,11 @@ def follow(page, command, *more, **names):
 
 @pytest.mark.slow
 def test_the_readme_is_true_and_so_are_the_commands_of_the_pages_on_the_same_run(
-    workplace, command, mnist_dir, finished_run, monkeypatch, without_pages
+    workplace, command, mnist_dir, without_pages
 ):
-    shutil.copytree(finished_run, "runs/demo", symlinks=True)
-    os.mkdir("photos")
-    Image.new("L", (28, 28)).save("photos/seven.png")
     page = (ROOT / "README.md").read_text()
-    # A set that needs no download, and a tenth of the other.
-    for text, other in (("tf_flowers", "digits"), ("--split train\n", '--split "train[:6000]"\n')):
-        assert text in page
-        page = page.replace(text, other)
+    assert "tf_flowers" in page
+    page = page.replace("tf_flowers", "digits")  # which needs no download
     images = np.zeros((3, 28, 28, 1), np.uint8)
     tower = keras.Sequential([keras.Input([5]), keras.layers.Dense(2)])
     few = [*changed("train.steps=4", "train.eval_every=4"), "--data-dir", mnist_dir]
@@ -120,6 +124,7 @@ def test_the_pages_on_embeddings_evaluation_and_serving_are_true(workplace, comm
     names = ("embeddings.md", "nightly.md", "evaluation.md", "comparing.md", "serving.md")
     pages = (read(name) for name in names)
     page = "".join(pages).replace("[32]", f"[{width}]")
+    page = page.replace(section(page, "A search box over your own folder"), "")
     # Market-1501 is not here; tests/jobs/test_reidentification.py has its protocol.
     for text, other in (
         ("runs/market --split query+bounding_box_test", "runs/demo"),
@@ -149,6 +154,35 @@ def test_the_page_on_python_is_true(
     page = read("python.md")
     assert follow(page, command, images=images).count("python") == page.count("```python") == 7
     assert "loss.margni: unknown key (received 0.3); did you mean" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_search_box_shows_the_pictures_that_are_nearest(workplace, command, without_pages):
+    paths = [
+        f"{name}/{number}.jpg" for name in ("ring", "a & b", "disc", "c") for number in range(10)
+    ]
+    make_folder(workplace / "album", paths, size=(64, 64))
+    page = section(read("serving.md"), "A search box over your own folder")
+    done = follow(page, command, *changed("train.steps=4", "train.eval_every=4"))
+    assert len([step for step in done if step.startswith("triplet-")]) == 3
+
+    handler = partial(runpy.run_path("search_box.py")["SearchBox"], directory="album")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+
+    def get(path, data=None):
+        address = f"http://127.0.0.1:{server.server_port}{path}"
+        with urllib.request.urlopen(address, data) as answer:
+            return answer.read()
+
+    assert b'<input type="file"' in get("/")
+    picture = (workplace / "album/a & b/3.jpg").read_bytes()
+    found = re.findall(r'src="([^"]*)"><figcaption>([^<]*)<', get("/", picture).decode())
+    assert len(found) == 12 and found[0] == ("a%20%26%20b/3.jpg", "0.00 a &amp; b/3.jpg")
+    assert get(f"/{found[0][0]}") == picture
+    assert b"not a JPEG" in get("/", b"no picture")
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.mark.slow
