@@ -28,6 +28,7 @@ from triplet_train.run.folder import RunFolder
 from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.context import Context
 from triplet_train.training.devices import Devices, choose_devices
+from triplet_train.training.learner import Learner
 from triplet_train.training.loop import train
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.step import Step, make_step
@@ -99,7 +100,8 @@ class Training:
             run = RunFolder(folder or Path(temporary))
             context = Context(config, run, resume, devices=self.devices, console=SILENT)
             with suppress(EndLoop, Stopped):
-                train(context, self.tower, self.images, self.batches, evaluate)
+                learner = Learner(context, self.tower)
+                train(context, learner, self.images, self.batches, evaluate)
             return run.metrics_log.read_text()
 
 

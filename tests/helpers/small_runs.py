@@ -11,6 +11,7 @@ from triplet_train.registry import APPLICATIONS
 from triplet_train.run.folder import RunFolder
 from triplet_train.training.context import Context
 from triplet_train.training.devices import choose_devices
+from triplet_train.training.learner import Learner
 from triplet_train.training.loop import train
 
 LABELS = np.repeat(np.arange(6), 10)
@@ -60,5 +61,5 @@ def start(
     context = Context(config, RunFolder(folder), resume, devices=devices, console=console)
     batches = make_batches(config, LABELS)
     with devices.failures_explained():
-        state = train(context, tower, images, batches, evaluate)
+        state = train(context, Learner(context, tower), images, batches, evaluate)
     return tower.get_weights(), state

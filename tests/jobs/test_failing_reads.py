@@ -49,7 +49,7 @@ def test_a_momentary_read_failure_changes_no_vector(finished_run):
     table = open_source(opened.config.data).table("test[:40]")
     vectors = make_embed(opened.tower, 16)
     expected = vectors(table)
-    with failing(os, "pread", after=20) as failed:
+    with failing(os, "pread", after=1) as failed:
         np.testing.assert_array_equal(vectors(table), expected)
     assert failed
 

@@ -15,7 +15,7 @@ from triplet_train.errors import RunError
 from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.registry import STRATEGIES
 from triplet_train.run.folder import RunFolder
-from triplet_train.training import calls, loop
+from triplet_train.training import calls, learner
 from triplet_train.training.calls import SeveralSteps
 from triplet_train.training.devices import Devices
 
@@ -120,7 +120,7 @@ def test_a_step_that_xla_cannot_compile_is_made_without_it_unless_it_was_asked_f
 
         return strategy
 
-    monkeypatch.setattr(loop, "make_strategy", leaving_the_device)
+    monkeypatch.setattr(learner, "make_strategy", leaving_the_device)
     lines = []
     console = Console(write=lines.append)
     start(config_of(steps=2), tmp_path / "auto", evaluate=evaluate(), console=console)

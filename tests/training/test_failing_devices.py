@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.helpers.small_runs import start
 from triplet_train.config import load_config
 from triplet_train.errors import RunError
-from triplet_train.training import loop
+from triplet_train.training import learner
 from triplet_train.training.devices import Devices, fewer_at_a_time
 
 SMALL = [
@@ -43,7 +43,7 @@ def test_a_run_out_of_memory_names_the_batch_and_its_checkpoint_from_which_it_go
 ):
     whole, _ = start(config_of(), tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "make_step", out_of_memory_at(4, loop.make_step))
+        patch.setattr(learner, "make_step", out_of_memory_at(4, learner.make_step))
         with pytest.raises(RunError) as error:
             start(config_of(), tmp_path / "run")
     (message,) = str(error.value).splitlines()

@@ -1,15 +1,17 @@
 import json
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from tests.helpers import small_runs
 from tests.helpers.networks import application
 from tests.helpers.run_contents import log_without_clock
-from tests.helpers.small_runs import LABELS, PIXELS, metrics, recalls, start
+from tests.helpers.small_runs import IMAGES, LABELS, PIXELS, metrics, recalls, start
 from tests.helpers.tables import table
 from triplet_train.console import SILENT, Console
 from triplet_train.data.batches import PKBatches
@@ -18,6 +20,7 @@ from triplet_train.models.tower import build_tower
 from triplet_train.run.folder import RunFolder
 from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
+from triplet_train.training.learner import Learner
 from triplet_train.training.log import RunLog
 
 COLOURED = table(np.concatenate([PIXELS, 255 - PIXELS, PIXELS // 2], 3).astype(np.uint8), LABELS)
@@ -97,6 +100,26 @@ def test_a_stopped_and_resumed_run_is_bit_identical_to_an_unbroken_one(
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(a, b)
     assert log_without_clock(tmp_path / "broken") == log_without_clock(tmp_path / "whole")
+
+
+def test_a_step_that_a_thread_traced_ahead_is_the_same_and_is_not_traced_again(
+    tmp_path, digits_config, whole, monkeypatch
+):
+    steps = []
+
+    def ahead(*arguments):
+        learner = Learner(*arguments)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(learner.trace_first_step, IMAGES.image_shape).result()
+        (phase,) = learner.phases_after(0)
+        steps.append(learner.step(phase.tower, False))
+        return learner
+
+    monkeypatch.setattr(small_runs, "Learner", ahead)
+    weights, _ = start(digits_config(*EVERYTHING), tmp_path, evaluate=recalls(0.9, 0.2, 0.3))
+    assert [step.experimental_get_tracing_count() for step in steps] == [1]
+    for a, b in zip(whole[1], weights, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_run_that_began_with_keras_own_normalisation_resumes_to_the_same_result(

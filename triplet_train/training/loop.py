@@ -6,14 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
-import keras
-
 from triplet_train.data.batches import PKBatches
 from triplet_train.data.images import ImageTable
 from triplet_train.errors import RunError, Stopped
-from triplet_train.losses.mining.strategy import make_strategy
 from triplet_train.registry import LOWER_IS_BETTER
-from triplet_train.training.augmentation import make_augmentation
 from triplet_train.training.averages import averaged
 from triplet_train.training.calls import make_calls
 from triplet_train.training.checkpoints import Checkpoints
@@ -22,30 +18,27 @@ from triplet_train.training.context import Context
 from triplet_train.training.devices import fewer_at_a_time
 from triplet_train.training.interruption import interruption
 from triplet_train.training.intervals import Intervals
+from triplet_train.training.learner import Learner
 from triplet_train.training.log import RunLog
-from triplet_train.training.optimizers import make_optimizer
-from triplet_train.training.phases import phases, trained_weights, weights_apart
 from triplet_train.training.state import Metrics, TrainingState, without_better
-from triplet_train.training.step import Step, make_step
-from triplet_train.training.trained_tower import TrainedTower
 from triplet_train.training.watch import Watch
 
 
 def train(
     context: Context,
-    tower: keras.Model,
+    learner: Learner,
     images: ImageTable,
     batches: PKBatches,
     evaluate: Callable[[], Metrics] | None,
     coverage: str = "",
 ) -> TrainingState:
-    """Train `tower` to the last step, or until `train.patience` ends, with checkpoints and logs.
+    """Train a tower to the last step, or until `train.patience` ends, with checkpoints and logs.
 
     Each worker calls this. Only the chief evaluates and writes.
 
     Args:
-        tower: made in `devices.distribution.scope()`.
-        evaluate: returns metrics of `tower` on held-out images. The best step has the best
+        learner: made for `context`; it has the tower.
+        evaluate: returns metrics of the tower on held-out images. The best step has the best
             `evaluation.best_metric` and, among equals, the highest map_at_r. After
             `train.patience` evaluations in a row without a better one, training ends early.
             Called by the chief only.
@@ -58,23 +51,13 @@ def train(
             written. The last step is saved.
     """
     config, run, devices = context.config, context.run, context.devices
-    with devices.distribution.scope():
-        weights = trained_weights(tower, config.model)
-        optimizer = make_optimizer(
-            config.optimizer,
-            config.train.steps,
-            config.train.precision,
-            weights_apart(tower, config),
-        )
-        optimizer.build(weights)
-    averaged_weights = weights if config.optimizer.ema else []
+    tower, optimizer, averaged_weights = learner.tower, learner.optimizer, learner.averaged_weights
     checkpoints = Checkpoints(run, tower, optimizer, config.train.keep, averaged_weights)
     warnings: list[str] = []
     state = checkpoints.restore(warnings.append) if context.resume else TrainingState()
     _require_same_step(context, state)
     intervals = Intervals(config.train)
-    remaining = range(state.step + 1, intervals.last + 1)
-    beginning = {phase.steps[0]: phase for phase in phases(tower, config.model, remaining)}
+    beginning = {phase.steps[0]: phase for phase in learner.phases_after(state.step)}
     with ExitStack() as stack:
         stack.enter_context(devices.failures_explained(partial(_remedy, context, checkpoints)))
         interrupted = stack.enter_context(interruption())
@@ -89,7 +72,7 @@ def train(
             if phase := beginning.get(state.step + 1):
                 calls = make_calls(
                     context,
-                    _step_maker(context, phase.tower, optimizer),
+                    partial(learner.step, phase.tower),
                     images,
                     batches,
                     phase.steps,
@@ -140,25 +123,6 @@ def train(
                 f"(train.patience: {patience})"
             )
     return state
-
-
-def _step_maker(
-    context: Context, tower: TrainedTower, optimizer: keras.Optimizer
-) -> Callable[[bool], Step]:
-    """Return a function of `jit_compile` that makes the step of a phase."""
-    config = context.config
-    make = partial(
-        make_step,
-        tower,
-        optimizer,
-        make_strategy(config.loss),
-        context.devices,
-        seed=config.seed,
-        augment=make_augmentation(config.augment),
-        clip_norm=config.optimizer.clip_norm,
-        microbatch=config.train.microbatch,
-    )
-    return lambda jit_compile: make(jit_compile=jit_compile)
 
 
 def _remedy(context: Context, checkpoints: Checkpoints) -> str:

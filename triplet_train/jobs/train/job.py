@@ -1,6 +1,7 @@
 """A run from beginning to end: data, tower, training, embeddings, metrics."""
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
@@ -27,6 +28,7 @@ from triplet_train.run.opening import opened
 from triplet_train.run.request import TrainRequest
 from triplet_train.training.context import Context
 from triplet_train.training.devices import choose_devices, gpu_names
+from triplet_train.training.learner import Learner
 from triplet_train.training.loop import train
 from triplet_train.training.state import TrainingState
 
@@ -81,11 +83,15 @@ def _run(context: Context, changed: dict[str, str]) -> str:
         )
         parent = parent_needed(context)
         differences = take_weights(tower, parent.file) if parent else []
+    learner = Learner(context, tower)
     if not devices.chief:
         (training,) = cached([images.training], config.data, console)
-        train(context, tower, training, batches, None)
+        train(context, learner, training, batches, None)
         return f"done; the chief writes {run}"
-    training, evaluated = cached([images.training, images.evaluated], config.data, console)
+    with ThreadPoolExecutor(1) as thread:  # Python traces while TensorFlow decodes
+        traced = thread.submit(learner.trace_first_step, source.image_shape)
+        training, evaluated = cached([images.training, images.evaluated], config.data, console)
+        traced.result()
     pretrained = pretrained_digests(model)
     if parent:
         pretrained["model.init"] = parent.sha256
@@ -102,19 +108,19 @@ def _run(context: Context, changed: dict[str, str]) -> str:
             first = training.read(batches.rows(0))
             if warning := zero_features(tower, first):
                 console.warn(warning)
-        state = _train(context, tower, training, evaluated, held_out, batches)
+        state = _train(context, learner, training, evaluated, held_out, batches)
         metrics = export_and_evaluate(context, images.exported, state, console)
     return ending(context, state, metrics)
 
 
 def _train(
     context: Context,
-    tower: keras.Model,
+    learner: Learner,
     training: ImageTable,
     evaluated: ImageTable,
     held_out: HeldOut,
     batches: PKBatches,
 ) -> TrainingState:
-    embed = make_embed(tower, at_once(context.config, evaluated.image_shape))
+    embed = make_embed(learner.tower, at_once(context.config, evaluated.image_shape))
     evaluate = held_out.evaluation(embed, evaluated)
-    return train(context, tower, training, batches, evaluate, str(held_out))
+    return train(context, learner, training, batches, evaluate, str(held_out))

@@ -96,10 +96,19 @@ def texts_of(builder: tfds.core.DatasetBuilder, index_of: IndexOf, console: Cons
 def _read_tfrecords(
     names: list[str], files: np.ndarray, starts: np.ndarray, lengths: np.ndarray
 ) -> list[bytes]:
-    """Read records by their positions, as the format has no index. One file is open at a time."""
+    """Read records by their positions, as the format has no index. One file is open at a time.
+
+    Records that follow one another are read at once.
+    """
     records = [b""] * len(files)
+    ends = starts + lengths
     for file in np.unique(files).tolist():
         with naming(names[file]), open(names[file], "rb", buffering=0) as content:
-            for place in np.flatnonzero(files == file).tolist():
-                records[place] = os.pread(content.fileno(), lengths[place], starts[place])
+            places = np.flatnonzero(files == file)
+            apart = starts[places[1:]] - ends[places[:-1]] != _AFTER + _BEFORE
+            for together in np.split(places, np.flatnonzero(apart) + 1):
+                first, last = starts[together[0]], ends[together[-1]]
+                part = os.pread(content.fileno(), last - first, first)
+                for place in together.tolist():
+                    records[place] = part[starts[place] - first : ends[place] - first]
     return records
