@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
+from importlib import import_module
 
 import tensorflow_datasets as tfds
 from absl import logging as absl_logging
@@ -49,6 +50,8 @@ def find(
 
 
 def _builder(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
+    if name != Digits.name:  # register most sets of images: TFDS would import those of all kinds
+        import_module("tensorflow_datasets.image_classification")
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:

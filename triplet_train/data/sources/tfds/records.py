@@ -62,7 +62,8 @@ def open_records(
             part = slice(piece.skip, piece.skip + piece.take)
             ends = np.cumsum(_BEFORE + index.lengths + _AFTER)
             labels.append(index.labels_by(numbers)[part])
-            ids += [f"{file.name}__{row}" for row in range(part.start, part.stop)]
+            name = file.name
+            ids += [f"{name}__{row}" for row in range(part.start, part.stop)]
             files.append(np.full(piece.take, number))
             starts.append((ends - _AFTER - index.lengths)[part])
             lengths.append(index.lengths[part])
