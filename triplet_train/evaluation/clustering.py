@@ -14,6 +14,12 @@ def takes_minutes(vectors: np.ndarray, labels: np.ndarray) -> bool:
     return vectors.size * len(np.unique(labels)) > _MOST_PRODUCTS
 
 
+def import_ahead() -> None:
+    """Import what `nmi` uses, which takes a second; in a thread, beside other work."""
+    import sklearn.cluster
+    import sklearn.metrics  # noqa: F401
+
+
 def nmi(vectors: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
     """Normalised mutual information of the classes and as many k-means clusters; 0 to 1.
 

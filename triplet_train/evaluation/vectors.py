@@ -1,6 +1,7 @@
 """Evaluation of vectors with labels, from one pass over their distances."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from triplet_train.evaluation.bootstrap import by_metric, mean_intervals
 from triplet_train.evaluation.classes import ClassMetrics, Confusion, class_table, confusions
-from triplet_train.evaluation.clustering import takes_minutes
+from triplet_train.evaluation.clustering import import_ahead, takes_minutes
 from triplet_train.evaluation.coverage import Coverage, coverage_of
 from triplet_train.evaluation.examples import Examples
 from triplet_train.evaluation.metrics import METRICS, Metric, MetricTable, Shown, Source
@@ -199,7 +200,10 @@ def _measure(
     pairs = make_pairs(queries, gallery)
     counter = PairCounter(pairs) if Source.PAIRS in asked else None
     see = counter.see if counter else lambda block, keys: None
-    result = search(pairs, lambda done: progress("evaluating", done), see, metrics, most)
+    with ThreadPoolExecutor(1) as thread:
+        if Source.CLUSTERS in asked:
+            thread.submit(import_ahead)
+        result = search(pairs, lambda done: progress("evaluating", done), see, metrics, most)
     ranked = _ranked(result, queries, gallery, asked.get(Source.NEIGHBOURS, ()))
     values, labels = ranked.metrics.copy(), queries.labels[ranked.query_indices]
     if Source.CLUSTERS in asked and (labels != labels[0]).any():
