@@ -23,6 +23,7 @@ HELD = replace(IMAGES, pixels=IMAGES.read(np.arange(len(IMAGES))))
 SETTINGS = [
     "batch={classes: 3, per_class: 4}",
     "model.filters=[4]",
+    "loss.strategy=naive",  # the fastest to compile
     "optimizer.schedule=constant",
 ]
 
@@ -71,7 +72,7 @@ KINDS_OF_RUNS = [
     ["train.microbatch=4"],
     ["model.batch_norm=true", "optimizer={name: adamw, weight_decay: 0.01, clip_norm: 1.0}"],
     ["loss={strategy: hard, warmup_steps: 4}"],
-    *[[f"loss.strategy={name}"] for name in STRATEGIES if name not in ("semi_hard", "hard")],
+    *[[f"loss.strategy={name}"] for name in STRATEGIES if name not in ("naive", "hard")],
 ]
 
 

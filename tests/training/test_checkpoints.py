@@ -84,7 +84,7 @@ def test_a_checkpoint_that_is_truncated_or_lacks_a_part_is_recognised(saved, par
     file = saved.run.checkpoint(20).path / part
     whole = file.read_bytes()
     assert saved.restore().step == 20
-    for share in (0, 0.01, 0.3, 0.6, 0.9, 0.99):
+    for share in (0, 0.4, 0.99):
         file.write_bytes(whole[: int(share * len(whole))])
         assert saved.restore().step == 10 and "step_00000020 is damaged" in saved.said[0]
     file.unlink()

@@ -113,7 +113,8 @@ def test_augmentation_by_each_option_alone_leaves_nothing_to_the_host(option, wi
     value = getattr(STRONG, option)
     augment = make_augmentation(AugmentConfig(**{option: value}))
     function = tf.function(
-        lambda images, step: augment(images, step_key(0, step), tf.range(24, dtype=tf.int64), 24)
+        lambda images, step: augment(images, step_key(0, step), tf.range(24, dtype=tf.int64), 24),
+        autograph=False,
     )
     images = tf.TensorSpec([24, *SHAPE], tf.uint8)
     graph = function.get_concrete_function(images, tf.TensorSpec([], tf.int32)).graph

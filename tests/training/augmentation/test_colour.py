@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 from tests.helpers.augmented import STRONG, augment, changed, noise
 from triplet_train.config import AugmentConfig
 
+OF_COLOURS = {name: getattr(STRONG, name) for name in ("saturation", "hue", "grayscale")}
+COLOURS = AugmentConfig(**OF_COLOURS)  # in a fraction of the time of all options
+
 draw = st.floats(0, 1, exclude_max=True, width=32)
 
 
@@ -37,7 +40,7 @@ def changed_in_yiq(pixels, saturation, turn):
 @given(draw, draw, draw)
 def test_hue_turns_and_saturation_stretches_the_colours_in_yiq(saturation, hue, grayscale):
     images = noise(2, 4, 5, 3)
-    got = changed(STRONG, images, saturation=saturation, hue=hue, grayscale=grayscale)
+    got = changed(COLOURS, images, saturation=saturation, hue=hue, grayscale=grayscale)
     factor = 0 if grayscale < STRONG.grayscale else 1 + STRONG.saturation * (2 * saturation - 1)
     expected = changed_in_yiq(images, factor, STRONG.hue * (2 * hue - 1))
     assert np.abs(got - expected).max() < 1.5  # the printed inverse has three digits
