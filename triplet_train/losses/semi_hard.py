@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from triplet_train.losses.mining.batch import mining_batch
+from triplet_train.losses.mining.chosen_distances import chosen_distances
 from triplet_train.losses.mining.distances import DistanceMetric
 from triplet_train.losses.mining.forms import documented, loss_of
 from triplet_train.losses.mining.keras_loss import MinedLoss, serializable
@@ -46,8 +47,10 @@ def triplet_semihard_statistics(
     0.25
     """
     batch = mining_batch(y_true, y_pred, distance_metric)
-    chosen = batch.at(tf.stack([batch.positives, nearest_beyond(batch)]))
-    terms = tf.nn.relu(chosen[0] - chosen[1] + margin)
+    positives, negatives = nearest_beyond(batch)
+    chosen = chosen_distances(batch, tf.concat([positives, negatives], axis=1))
+    to_positive, to_negative = tf.split(chosen, 2, axis=1)
+    terms = tf.nn.relu(to_positive - to_negative + margin)
     return statistics_of_terms(batch, terms, batch.counted)
 
 

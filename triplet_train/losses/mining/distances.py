@@ -38,7 +38,7 @@ def pairwise_distances(embeddings: tf.Tensor, metric: DistanceMetric = "L2") -> 
         return _euclidean(embeddings)
     if metric == "squared-L2":
         return _squared_euclidean(embeddings)
-    unit, known = _directions(embeddings)
+    unit, known = directions(embeddings)
     distances = _angles(_squared_euclidean(unit), known[:, tf.newaxis] & known)
     return tf.linalg.set_diag(distances, tf.zeros_like(unit[:, 0]))
 
@@ -51,7 +51,7 @@ def row_distances(a: tf.Tensor, b: tf.Tensor, metric: str = "L2") -> tf.Tensor:
     check_metric(metric)
     a, b = raise_precision(a), raise_precision(b)
     if metric == "angular":
-        (a, a_known), (b, b_known) = _directions(a), _directions(b)
+        (a, a_known), (b, b_known) = directions(a), directions(b)
         return _angles(_squared_between_rows(a, b), a_known & b_known)
     squared = _squared_between_rows(a, b)
     if metric == "squared-L2":
@@ -73,7 +73,7 @@ def raise_precision(embeddings: tf.Tensor) -> tf.Tensor:
     return embeddings if embeddings.dtype == tf.float64 else tf.cast(embeddings, tf.float32)
 
 
-def _directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def directions(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the rows at unit length, zeros without a direction, and a mask of those with one."""
     squared = tf.reduce_sum(tf.square(x), axis=1, keepdims=True)
     short = squared <= _SHORT**2
@@ -96,12 +96,12 @@ def _squared_between_rows(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 @tf.custom_gradient
 def _euclidean(x: tf.Tensor) -> _WithGradient:
     distances = tf.sqrt(_squared(x))
-    return distances, lambda upstream: _pull(tf.math.divide_no_nan(upstream, distances), x)
+    return distances, lambda upstream: pull(tf.math.divide_no_nan(upstream, distances), x)
 
 
 @tf.custom_gradient
 def _squared_euclidean(x: tf.Tensor) -> _WithGradient:
-    return _squared(x), lambda upstream: _pull(2.0 * upstream, x)
+    return _squared(x), lambda upstream: pull(2.0 * upstream, x)
 
 
 def _squared(x: tf.Tensor) -> tf.Tensor:
@@ -127,7 +127,7 @@ def _squared_by_differences(x: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _pull(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+def pull(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Compute sum_j (w_ij + w_ji) (x_i - x_j) for each row i, as one matrix product.
 
     It is computed in float64, because it also subtracts near-identical embeddings.

@@ -5,44 +5,45 @@ import tensorflow as tf
 from triplet_train.losses.mining.batch import MiningBatch
 from triplet_train.losses.mining.ordered_integers import as_ordered_integers, ascending, position
 from triplet_train.losses.mining.slot_blocks import for_each_block
-from triplet_train.losses.mining.xla import compiled_by_xla, index_type
+from triplet_train.losses.mining.xla import choose, compiled_by_xla, index_type, known
 
 _COLUMNS = 2**21  # larger than any batch
 _FEW_SLOTS = 12  # up to this number, a pass over the matrix per slot is faster than buckets
 
 
-def nearest_beyond(batch: MiningBatch) -> tf.Tensor:
-    """Find the column of the smallest negative distance strictly above each positive one.
+def nearest_beyond(batch: MiningBatch) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pair each positive with the negative at the smallest distance strictly above its own.
 
-    Without such a negative, it is the column of the largest negative distance. An empty slot gets
-    any column.
+    Without such a negative, it is the negative at the largest distance.
 
     Returns:
-        Indices [B, S]. O(B^2 log S) time for float32; O(B^2 S) for a few slots, where this is
-        faster, for float64, and under XLA, whose sort and search are no faster. O(B^2) memory.
+        The columns of the positives and of their negatives, each [B, S]. The positives of an anchor
+        may be in another order than in the batch. They are in the same slots, those that are
+        `filled`; the other slots have any columns. O(B^2 log S) time for float32; O(B^2 S) for a
+        few slots, where this is faster, for float64, and under XLA, whose sort and search are no
+        faster. O(B^2) memory.
     """
-    lowest, highest = batch.distances.dtype.min, batch.distances.dtype.max
     distances = tf.stop_gradient(batch.distances)
-    positives = tf.where(batch.filled, tf.stop_gradient(batch.at(batch.positives)), highest)
-    negatives = tf.where(batch.same, tf.constant(lowest, distances.dtype), distances)
+    nowhere = tf.constant(float("inf"), distances.dtype)
+    positives = tf.where(batch.filled, tf.stop_gradient(batch.at(batch.positives)), nowhere)
+    negatives = tf.where(batch.same, tf.constant(distances.dtype.min, distances.dtype), distances)
 
-    def by_slots() -> tf.Tensor:
-        return _beyond_by_slots(negatives, positives, batch.slots)
+    def by_slots() -> tuple[tf.Tensor, tf.Tensor]:
+        return batch.positives, _beyond_by_slots(negatives, positives, batch.slots)
 
-    def by_buckets() -> tf.Tensor:
-        return _beyond_by_buckets(negatives, positives)
+    def by_buckets() -> tuple[tf.Tensor, tf.Tensor]:
+        order, beyond = _beyond_by_buckets(negatives, positives, signed=callable(batch.metric))
+        return tf.gather(batch.positives, order, batch_dims=1), beyond
 
-    few = tf.get_static_value(batch.slots <= _FEW_SLOTS)
     if distances.dtype != tf.float32:
-        beyond = by_slots()
+        columns, beyond = by_slots()
     elif compiled_by_xla():
+        columns = batch.positives
         beyond = _beyond_by_blocks(negatives, positives, batch.slots, batch.block)
-    elif few is not None:  # known without waiting for a GPU
-        beyond = by_slots() if few else by_buckets()
     else:
-        beyond = tf.cond(batch.slots <= _FEW_SLOTS, by_slots, by_buckets)
+        columns, beyond = choose(known(batch.slots) <= _FEW_SLOTS, by_slots, by_buckets)
     farthest = tf.argmax(negatives, axis=1, output_type=index_type())
-    return tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
+    return columns, tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
 
 
 def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
@@ -77,33 +78,45 @@ def _beyond_by_blocks(
     return columns
 
 
-def _beyond_by_buckets(negatives: tf.Tensor, positives: tf.Tensor) -> tf.Tensor:
-    """Find the columns [B, S], -1 if nothing is beyond, in O(B^2 log S) and a few passes.
+def _beyond_by_buckets(
+    negatives: tf.Tensor, positives: tf.Tensor, signed: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sort the positives, and find the columns [B, S] for them, -1 if nothing is beyond.
 
-    The positives are sorted, not the negatives. The sorted positives of an anchor divide its
-    negatives into buckets, and only the nearest negative of a bucket can be chosen. The buckets are
-    in order, so these negatives form a short sorted list, in which each positive is searched.
+    The sorted positives of an anchor divide its negatives into buckets, and only the nearest
+    negative of a bucket can be chosen. O(B^2 log S) time, in a few passes over the matrix.
+
+    Returns:
+        The former slots [B, S] of the sorted positives, and the columns.
     """
     index = index_type()
     rows, slots = tf.unstack(tf.shape(positives, out_type=index))
     buckets = slots + 1
-    cuts, _ = ascending(as_ordered_integers(positives), slots)
-    # Negatives in bucket j are strictly beyond the first j positives.
-    bucket = position(cuts, as_ordered_integers(negatives), "left", index)
+    cuts, order = ascending(as_ordered_integers(positives, signed), slots)
+    keys = as_ordered_integers(negatives, signed)
+    # Negatives in bucket j are strictly beyond the first j positives, and only these.
+    bucket = position(cuts, keys, "left", index)
     segment = tf.range(rows)[:, tf.newaxis] * buckets + bucket
-    # float64 holds these integers exactly; a GPU has no kernel for this minimum of int64.
-    packed = tf.cast(_packed(negatives), tf.float64)
+    # The fraction is the column: a minimum returns it as well. float64 holds these numbers exactly.
+    packed = tf.cast(keys, tf.float64) + tf.cast(tf.range(rows), tf.float64) / _COLUMNS
     nearest = tf.math.unsorted_segment_min(
         tf.reshape(packed, [-1]), tf.reshape(segment, [-1]), rows * buckets
     )
-    nearest = tf.reshape(nearest, [rows, buckets])[:, 1:]
-    nearest = tf.pad(nearest, [[0, 0], [0, 1]], constant_values=tf.float64.max)
-    nearest = tf.sort(nearest, axis=1)  # moves empty buckets, tf.float64.max, to the end
-    next_up = tf.cast(_above_columns(positives) + _COLUMNS, tf.float64)  # of any column
-    found = tf.gather(nearest, position(nearest, next_up, "left", index), batch_dims=1)
-    empty = found == tf.float64.max
-    found = tf.cast(tf.where(empty, tf.zeros_like(found), found), tf.int64)
-    return tf.where(empty, _nothing(), _column(found))
+    # An empty bucket has tf.float64.max, and gets the nearest negative of the next one.
+    nearest = _minimum_from_each_on(tf.reshape(nearest, [rows, buckets])[:, 1:])
+    column = tf.cast((nearest - tf.floor(nearest)) * _COLUMNS, index)
+    return order, tf.where(nearest < tf.float64.max, column, _nothing())
+
+
+def _minimum_from_each_on(values: tf.Tensor) -> tf.Tensor:
+    """Replace each value of [B, S] by the minimum of its row from there on. O(B S log S) time."""
+
+    def step(width: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        later = tf.pad(values[:, width:], [[0, 0], [0, width]], constant_values=values.dtype.max)
+        return 2 * width, tf.minimum(values, later)
+
+    slots = tf.shape(values)[1]
+    return tf.while_loop(lambda width, _: width < slots, step, (1, values))[1]
 
 
 def _nothing() -> tf.Tensor:
@@ -113,13 +126,10 @@ def _nothing() -> tf.Tensor:
 def _packed(distances: tf.Tensor) -> tf.Tensor:
     """Pack distances and columns into int64 [B, B], so that a minimum returns the column as well.
 
-    The order is that of the distances. All values are below 2**53, so float64 holds them exactly.
+    The order is that of the distances.
     """
-    return _above_columns(distances) + tf.range(tf.shape(distances)[1], dtype=tf.int64)
-
-
-def _above_columns(distances: tf.Tensor) -> tf.Tensor:
-    return tf.cast(as_ordered_integers(distances), tf.int64) * _COLUMNS
+    above_columns = tf.cast(as_ordered_integers(distances), tf.int64) * _COLUMNS
+    return above_columns + tf.range(tf.shape(distances)[1], dtype=tf.int64)
 
 
 def _column(packed: tf.Tensor) -> tf.Tensor:

@@ -6,9 +6,15 @@ The functions use operations that have a kernel for GPUs.
 import tensorflow as tf
 
 
-def as_ordered_integers(distances: tf.Tensor) -> tf.Tensor:
-    """Map float32 to int32, or float64 to int64, preserving the order; NaN is not allowed."""
+def as_ordered_integers(distances: tf.Tensor, signed: bool = True) -> tf.Tensor:
+    """Map float32 to int32, or float64 to int64, preserving the order; NaN is not allowed.
+
+    Args:
+        signed: False takes no time, but the order below zero is lost, and -0.0 is there.
+    """
     whole, bits = (tf.int64, 64) if distances.dtype == tf.float64 else (tf.int32, 32)
+    if not signed:
+        return tf.bitcast(distances, whole)
     keys = tf.bitcast(distances + 0.0, whole)  # + 0.0 makes -0.0 positive
     # The bits of non-negative floats are in order; those of negative ones, sign aside, in reverse.
     below_zero = tf.bitwise.right_shift(keys, bits - 1)

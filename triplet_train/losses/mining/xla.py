@@ -1,7 +1,30 @@
 """Detection of XLA and GPUs while a function is traced, and the choices that depend on them."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
+
+T = TypeVar("T")
+
+
+def known(scalar: tf.Tensor) -> int | tf.Tensor:
+    """Return the value of an integer scalar if tracing knows it, so that no one waits for a GPU."""
+    value = tf.get_static_value(scalar)
+    return scalar if value is None else int(value)
+
+
+def sizes(of: tf.Tensor) -> list[int | tf.Tensor]:
+    """Return the sizes of the axes: integers if tracing knows them, tensors otherwise."""
+    return [tf.shape(of)[axis] if size is None else size for axis, size in enumerate(of.shape)]
+
+
+def choose(condition: bool | tf.Tensor, if_true: Callable[[], T], if_false: Callable[[], T]) -> T:
+    """Return `tf.cond`, or the one result if the condition is known while tracing."""
+    if isinstance(condition, bool):
+        return if_true() if condition else if_false()
+    return tf.cond(condition, if_true, if_false)
 
 
 def slots_at_once(rows: int | None) -> int:
