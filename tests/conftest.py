@@ -120,6 +120,22 @@ def workplace(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def local_trackers(tmp_path, monkeypatch):
+    """The folder of the test, in which MLflow and W&B keep their runs; nothing is sent."""
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "WANDB_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    yield tmp_path
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()  # it reads the environment once
+
+
+@pytest.fixture
 def without_pages(monkeypatch):
     """Save seconds a run; tests/jobs/test_report.py has whole pages."""
     from triplet_train.jobs import report

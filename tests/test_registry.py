@@ -17,6 +17,7 @@ from triplet_train.registry import (
     SOURCES,
     STRATEGIES,
     TOWERS,
+    TRACKERS,
 )
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -28,6 +29,7 @@ PACKAGES = {
     "data.sources": (SOURCES, "source", "data.md"),
     "embeddings.formats": (FORMATS, "writer", "embeddings.md"),
     "exports.formats": (EXPORTS, "write", "serving.md"),
+    "training.trackers": (TRACKERS, "start", "training.md"),
 }
 
 # Arguments of a strategy that training passes in addition to its options.

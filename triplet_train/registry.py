@@ -143,6 +143,24 @@ EXPORTS = {
     ),
 }
 
+
+class Tracker(NamedTuple):
+    """Properties of a tracker.
+
+    Attributes:
+        meaning: a description in a few words.
+    """
+
+    meaning: str
+
+
+# training/trackers/NAME.py has `start`; see training/tracking.py. Each needs the module of its
+# name, which the extra of its name installs.
+TRACKERS = {
+    "mlflow": Tracker("MLflow, in the place that MLFLOW_TRACKING_URI names"),
+    "wandb": Tracker("Weights & Biases, in the project that WANDB_PROJECT names"),
+}
+
 # The networks of keras.applications, by family.
 CONVNEXT = ("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge")
 DENSENET = ("DenseNet121", "DenseNet169", "DenseNet201")

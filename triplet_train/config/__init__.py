@@ -1,6 +1,7 @@
 """Configuration of a run: the schema, and the way from a YAML file to a validated object."""
 
 from triplet_train.config.description import schema_as_yaml
+from triplet_train.config.flat import by_key
 from triplet_train.config.loading import (
     as_overrides,
     config_name,
@@ -31,6 +32,7 @@ __all__ = [
     "OptimizerConfig",
     "TrainConfig",
     "as_overrides",
+    "by_key",
     "config_name",
     "find_config",
     "load_config",

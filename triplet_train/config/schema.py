@@ -29,6 +29,7 @@ from triplet_train.registry import (
     SOURCES,
     STRATEGIES,
     TOWERS,
+    TRACKERS,
     either,
     metric_names,
 )
@@ -88,6 +89,12 @@ def _takers(option: str | None) -> str:
     return either(name for name, facts in STRATEGIES.items() if option in facts.options)
 
 
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("must not contain the same name twice")
+    return names
+
+
 def largest_divisor(number: int, most: int) -> int:
     """Return the largest divisor of `number` up to `most`, which is at least 1."""
     small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
@@ -118,6 +125,7 @@ Pattern = Annotated[str, AfterValidator(_a_pattern)]
 StrategyName = Annotated[str, OneOf(STRATEGIES)]
 TowerName = Annotated[str, OneOf(TOWERS)]
 FormatName = Annotated[str, OneOf(FORMATS)]
+TrackerName = Annotated[str, OneOf(TRACKERS)]
 
 # beginnings of the names of metrics that end in a number, and the key of these numbers
 _NUMBERED = {
@@ -628,6 +636,9 @@ class TrainConfig(Section):
         description="evaluations in a row without a better evaluation.best_metric that end the run "
         "early; default: none do",
     )
+    trackers: Annotated[list[TrackerName], AfterValidator(_each_once)] = Field(
+        [], description="programs that get the logged metrics and the final files as well"
+    )
 
     @field_validator("deterministic")
     @classmethod
@@ -699,17 +710,12 @@ class EvaluationConfig(Section):
 class EmbeddingsConfig(Section):
     """the embeddings that a run exports"""
 
-    splits: list[str] | None = Field(
+    splits: Annotated[list[str], AfterValidator(_each_once)] | None = Field(
         None, min_length=1, description="exported and evaluated at the end; default: eval_split"
     )
-    formats: list[FormatName] = Field(["parquet"], description="written once per split")
-
-    @field_validator("splits", "formats")
-    @classmethod
-    def each_once(cls, names: list[str] | None) -> list[str] | None:
-        if names and len(set(names)) < len(names):
-            raise ValueError("must not contain the same name twice")
-        return names
+    formats: Annotated[list[FormatName], AfterValidator(_each_once)] = Field(
+        ["parquet"], description="written once per split"
+    )
 
 
 class Config(Section):

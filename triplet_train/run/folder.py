@@ -51,6 +51,7 @@ class RunFolder:
         best: a link to the best checkpoint.
         embedder: a copy of the best tower.
         embeddings, tensorboard: the exports; see `embedding_file`.
+        trackers: id of the run in each tracker, JSON.
         failed_batch: ids of the images of a batch that ended the run, JSON.
         lock: exists while a process uses the folder, and remains if that process is killed.
         entries: all files and folders that a run writes. --overwrite removes them in this order.
@@ -68,6 +69,7 @@ class RunFolder:
         self.embedder = path / EMBEDDER
         self.embeddings = path / "embeddings"
         self.tensorboard = path / "tensorboard"
+        self.trackers = path / "trackers.json"
         self.failed_batch = path / "failed_batch.json"
         self.lock = path / ".lock"
         self.entries = (
@@ -79,6 +81,7 @@ class RunFolder:
             self.embedder,
             self.embeddings,
             self.tensorboard,
+            self.trackers,
             self.failed_batch,
             self.config,
             self.environment,  # last, because a folder that holds nothing else counts as empty

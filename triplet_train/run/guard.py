@@ -2,7 +2,7 @@
 
 import os
 
-from triplet_train.config import Config, load_config
+from triplet_train.config import by_key, load_config
 from triplet_train.errors import RequestError
 from triplet_train.files import is_partial
 from triplet_train.run.folder import RunFolder
@@ -22,6 +22,7 @@ _MAY_CHANGE = (
     "train.checkpoint_every",
     "train.keep",
     "train.patience",
+    "train.trackers",
     "evaluation.recall_at",
     "evaluation.precision_at",
     "evaluation.false_accept_rates",
@@ -61,7 +62,7 @@ def check(request: TrainRequest) -> None:
 
 def changes(request: TrainRequest) -> dict[str, str]:
     """Return the keys of the run's configuration that the request changes, with `old -> new`."""
-    before, after = _flat(load_config(str(request.run.config))), _flat(request.config)
+    before, after = by_key(load_config(str(request.run.config))), by_key(request.config)
     return {
         key: f"{before[key]!r} -> {after[key]!r}" for key in before if before[key] != after[key]
     }
@@ -131,10 +132,3 @@ def _require_same_result(request: TrainRequest) -> None:
             "these changes, or start a new run with another --run-dir:"
         )
         raise RequestError("\n  ".join([heading, *lines]))
-
-
-def _flat(config: Config) -> dict[str, object]:
-    sections = config.model_dump(mode="json")
-    flat: dict[str, object] = {"seed": sections.pop("seed")}
-    flat |= {f"{s}.{key}": value for s, keys in sections.items() for key, value in keys.items()}
-    return flat

@@ -1,4 +1,4 @@
-"""Log of a run: metrics.jsonl, TensorBoard, and a progress bar or plain lines."""
+"""Log of a run: metrics.jsonl, TensorBoard, trackers, and a progress bar or plain lines."""
 
 import json
 import math
@@ -16,24 +16,28 @@ from triplet_train.errors import RunError, Stopped
 from triplet_train.files import first_line, flush, write_text
 from triplet_train.run.folder import RunFolder
 from triplet_train.training.state import Metrics
+from triplet_train.training.tracking import Tracking
 
 
 class RunLog:
-    """Writes metrics to metrics.jsonl and TensorBoard, and lines to standard error.
+    """Writes metrics to metrics.jsonl, TensorBoard and trackers, and lines to standard error.
 
     Args:
         run: the run folder.
         start, stop: steps of this session. Entries of steps after `start` are dropped from the
             logs, since a resumed run does these steps again.
         console: for the lines. Files are written also if it is quiet.
+        tracking: gets each line of metrics.jsonl.
 
     Attributes:
         hangup_signal: None while standard error can be written; SIGPIPE after the reader of the
             pipe or the terminal has gone.
     """
 
-    def __init__(self, run: RunFolder, start: int, stop: int, console: Console) -> None:
-        self._run, self._console = run, console
+    def __init__(
+        self, run: RunFolder, start: int, stop: int, console: Console, tracking: Tracking
+    ) -> None:
+        self._run, self._console, self._tracking = run, console, tracking
         self.hangup_signal: int | None = None
         self._bar = tqdm(
             initial=start,
@@ -46,8 +50,10 @@ class RunLog:
             file.unlink()
         with self._tensorboard_errors():
             self._events = tf.summary.create_file_writer(str(run.tensorboard))
-        for line in _cut(run, start):
+        earlier = _cut(run, start)
+        for line in earlier:
             self._add_to_tensorboard(line)
+        tracking.earlier(earlier)
 
     def __enter__(self) -> "RunLog":
         return self
@@ -124,6 +130,7 @@ class RunLog:
         except OSError as error:
             raise _cannot_be_written(file, error) from error
         self._add_to_tensorboard(line)
+        self._tracking.metrics(line)
 
     def _add_to_tensorboard(self, line: dict[str, Any]) -> None:
         group = "eval" if "split" in line else "train"

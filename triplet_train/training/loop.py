@@ -152,7 +152,7 @@ def _opened_log(
     else:
         checkpoints.save(state)
     run.failed_batch.unlink(missing_ok=True)  # of the previous session
-    log = RunLog(run, state.step, context.config.train.steps, context.console)
+    log = RunLog(run, state.step, context.config.train.steps, context.console, context.tracking)
     for warning in warnings:
         log.warn(warning)
     if resumed:

@@ -2,6 +2,7 @@
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import keras
 
@@ -31,6 +32,7 @@ from triplet_train.training.devices import choose_devices, gpu_names
 from triplet_train.training.learner import Learner
 from triplet_train.training.loop import train
 from triplet_train.training.state import TrainingState
+from triplet_train.training.tracking import tracking
 
 
 def run(request: TrainRequest, console: Console) -> str:
@@ -95,7 +97,11 @@ def _run(context: Context, changed: dict[str, str]) -> str:
     pretrained = pretrained_digests(model)
     if parent:
         pretrained["model.init"] = parent.sha256
-    with opened(context, digests, source.classes, gpu_names(), pretrained):
+    with (
+        opened(context, digests, source.classes, gpu_names(), pretrained),
+        tracking(context, console) as trackers,
+    ):
+        context = replace(context, tracking=trackers)
         announce(context, training, evaluated, batches, changed)
         if parent:
             console.say(f"starting from {parent}")
@@ -110,6 +116,7 @@ def _run(context: Context, changed: dict[str, str]) -> str:
                 console.warn(warning)
         state = _train(context, learner, training, evaluated, held_out, batches)
         metrics = export_and_evaluate(context, images.exported, state, console)
+        trackers.result(run, state.step, metrics)
     return ending(context, state, metrics)
 
 

@@ -12,6 +12,7 @@ from triplet_train.jobs.train.pretrained import require_pretrained
 from triplet_train.run.folder import RunFolder
 from triplet_train.run.guard import check
 from triplet_train.run.request import TrainRequest
+from triplet_train.training.tracking import require_trackers
 
 
 def make_request(
@@ -32,8 +33,8 @@ def make_request(
         data_dir: of TFDS; overrides data.data_dir.
 
     Raises:
-        RequestError: the configuration is wrong, or see `check`, `require_pretrained` and
-            `parent_of`.
+        RequestError: the configuration is wrong, or see `check`, `require_pretrained`,
+            `require_trackers` and `parent_of`.
     """
     overrides = list(overrides)
     if data_dir is not None:
@@ -43,6 +44,7 @@ def make_request(
     request = TrainRequest(loaded, run, resume, overwrite)
     check(request)
     require_pretrained(request)
+    require_trackers(loaded)
     parent_needed(request)
     return request
 
