@@ -17,6 +17,7 @@ from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.log import RunLog
 from triplet_train.training.optimizers import make_optimizer
 from triplet_train.training.state import TrainingState
+from triplet_train.training.tracking import Tracking
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_a_copy_of_another_tower_is_not_taken_for_the_best(saved):
 
 def test_a_log_without_a_checkpoint_is_never_started_again(saved):
     assert saved.restore() == TrainingState() and "starting at step 0" in saved.said[0]
-    RunLog(saved.run, 0, 10, SILENT)  # before anything is logged
+    RunLog(saved.run, 0, 10, SILENT, Tracking())  # before anything is logged
     with pytest.raises(RunError, match="no readable checkpoint"):
         saved.restore()
 

@@ -13,6 +13,7 @@ from triplet_train.errors import RunError
 from triplet_train.run.folder import RunFolder
 from triplet_train.training.devices import Devices
 from triplet_train.training.log import RunLog
+from triplet_train.training.tracking import Tracking
 
 CONFIG = [
     "batch.classes=4",
@@ -82,7 +83,7 @@ def test_a_full_disk_under_tensorboard_is_not_reported_as_full_memory(tmp_path, 
     metrics = dict.fromkeys(("loss", "active_fraction", "images_per_second"), 0.5)
     with (
         pytest.raises(RunError, match=r"tensorboard cannot be written: .*No space left"),
-        RunLog(RunFolder(tmp_path), 0, 100, SILENT) as log,
+        RunLog(RunFolder(tmp_path), 0, 100, SILENT, Tracking()) as log,
     ):
         filler.write_bytes(bytes(2**18 - 2**12))
         for step in range(100):

@@ -22,6 +22,7 @@ from triplet_train.training import watch
 from triplet_train.training.checkpoints import Checkpoints
 from triplet_train.training.learner import Learner
 from triplet_train.training.log import RunLog
+from triplet_train.training.tracking import Tracking
 
 COLOURED = table(np.concatenate([PIXELS, 255 - PIXELS, PIXELS // 2], 3).astype(np.uint8), LABELS)
 EVERYTHING = [
@@ -369,6 +370,6 @@ def test_resuming_a_run_that_was_killed_before_it_saved_anything_begins_it(
 
 def test_a_value_that_is_not_finite_is_null_in_the_log(tmp_path):
     metrics = {"loss": 0.5, "active_fraction": 1.0, "images_per_second": 9.0}
-    with RunLog(RunFolder(tmp_path), 0, 10, SILENT) as log:
+    with RunLog(RunFolder(tmp_path), 0, 10, SILENT, Tracking()) as log:
         log.training(5, metrics | {"gradient_norm": float("inf")}, seconds_left=0.0)
     assert json.loads((tmp_path / "metrics.jsonl").read_text())["gradient_norm"] is None
