@@ -53,7 +53,7 @@ def triplet_easy_positive_statistics(
         filled=batch.valid[:, tf.newaxis],
         slots=tf.constant(1),
     )
-    negatives = nearest_beyond(alone)[1][:, 0]
+    negatives = nearest_beyond(alone)[0][:, 1]
     terms = tf.nn.relu(batch.to(positives) - batch.to(negatives) + margin)
     return statistics_of_terms(batch, terms, batch.valid)
 

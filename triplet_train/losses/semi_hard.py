@@ -47,8 +47,7 @@ def triplet_semihard_statistics(
     0.25
     """
     batch = mining_batch(y_true, y_pred, distance_metric)
-    positives, negatives = nearest_beyond(batch)
-    chosen = chosen_distances(batch, tf.concat([positives, negatives], axis=1))
+    chosen = chosen_distances(batch, *nearest_beyond(batch))
     to_positive, to_negative = tf.split(chosen, 2, axis=1)
     terms = tf.nn.relu(to_positive - to_negative + margin)
     return statistics_of_terms(batch, terms, batch.counted)

@@ -9,14 +9,14 @@ from triplet_train.losses.mining.distances import directions, pull
 from triplet_train.losses.mining.xla import choose, sizes
 
 
-def chosen_distances(batch: MiningBatch, columns: tf.Tensor) -> tf.Tensor:
-    """Look up the distances [B, N] from each anchor to its `columns` [B, N].
+def chosen_distances(batch: MiningBatch, columns: tf.Tensor, distances: tf.Tensor) -> tf.Tensor:
+    """Give the `distances` [B, N] from each anchor to its `columns` [B, N] their gradient.
 
-    Only the chosen pairs take part in the gradient, in O(B N D) time if N is small.
+    Only the chosen pairs take part in the gradient, in O(B N D) time if N is small. That of a
+    metric which is a function passes through the matrix.
     """
-    distances = batch.at(columns)
     if callable(batch.metric):
-        return distances
+        return batch.at(columns)
     points = batch.embeddings
     # The gradient of a distance is a multiple of the difference between the two points.
     if batch.metric == "L2":

@@ -1,9 +1,16 @@
 """Search of semi-hard mining: for each positive, the nearest negative beyond it."""
 
+import functools
+
 import tensorflow as tf
 
 from triplet_train.losses.mining.batch import MiningBatch
-from triplet_train.losses.mining.ordered_integers import as_ordered_integers, ascending, position
+from triplet_train.losses.mining.ordered_integers import (
+    as_distances,
+    as_ordered_integers,
+    position,
+)
+from triplet_train.losses.mining.row_blocks import in_row_blocks
 from triplet_train.losses.mining.slot_blocks import for_each_block
 from triplet_train.losses.mining.xla import choose, compiled_by_xla, index_type, known
 
@@ -17,33 +24,41 @@ def nearest_beyond(batch: MiningBatch) -> tuple[tf.Tensor, tf.Tensor]:
     Without such a negative, it is the negative at the largest distance.
 
     Returns:
-        The columns of the positives and of their negatives, each [B, S]. The positives of an anchor
-        may be in another order than in the batch. They are in the same slots, those that are
-        `filled`; the other slots have any columns. O(B^2 log S) time for float32; O(B^2 S) for a
-        few slots, where this is faster, for float64, and under XLA, whose sort and search are no
-        faster. O(B^2) memory.
+        Columns and distances, each [B, 2 S]: of the positives, then of their negatives. The
+        positives of an anchor may be in another order than in the batch. They are in the same
+        slots, those that are `filled`; the other slots have any columns and distances. O(B^2 log S)
+        time for float32; O(B^2 S) for a few slots, where this is faster, for float64, and under
+        XLA, whose sort and search are no faster. O(B^2) memory.
     """
     distances = tf.stop_gradient(batch.distances)
     nowhere = tf.constant(float("inf"), distances.dtype)
     positives = tf.where(batch.filled, tf.stop_gradient(batch.at(batch.positives)), nowhere)
     negatives = tf.where(batch.same, tf.constant(distances.dtype.min, distances.dtype), distances)
 
+    def with_positives(beyond: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        farthest = tf.argmax(negatives, axis=1, output_type=index_type())
+        beyond = tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
+        columns = tf.concat([batch.positives, beyond], axis=1)
+        return columns, tf.stop_gradient(batch.at(columns))
+
     def by_slots() -> tuple[tf.Tensor, tf.Tensor]:
-        return batch.positives, _beyond_by_slots(negatives, positives, batch.slots)
+        return with_positives(_beyond_by_slots(negatives, positives, batch.slots))
 
     def by_buckets() -> tuple[tf.Tensor, tf.Tensor]:
-        order, beyond = _beyond_by_buckets(negatives, positives, signed=callable(batch.metric))
-        return tf.gather(batch.positives, order, batch_dims=1), beyond
+        signed = callable(batch.metric)
+        pairs = functools.partial(_pairs_by_buckets, signed=signed)
+        found = in_row_blocks(pairs, negatives, positives, batch.positives)
+        rows, slots = batch.positives.shape
+        found = tf.ensure_shape(found, [rows, slots and 2 * slots])
+        whole = tf.floor(found)
+        columns = tf.cast((found - whole) * _COLUMNS, index_type())
+        return columns, as_distances(tf.cast(whole, tf.int32), signed)
 
     if distances.dtype != tf.float32:
-        columns, beyond = by_slots()
-    elif compiled_by_xla():
-        columns = batch.positives
-        beyond = _beyond_by_blocks(negatives, positives, batch.slots, batch.block)
-    else:
-        columns, beyond = choose(known(batch.slots) <= _FEW_SLOTS, by_slots, by_buckets)
-    farthest = tf.argmax(negatives, axis=1, output_type=index_type())
-    return columns, tf.where(beyond < 0, farthest[:, tf.newaxis], beyond)
+        return by_slots()
+    if compiled_by_xla():
+        return with_positives(_beyond_by_blocks(negatives, positives, batch.slots, batch.block))
+    return choose(known(batch.slots) <= _FEW_SLOTS, by_slots, by_buckets)
 
 
 def _beyond_by_slots(negatives: tf.Tensor, positives: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
@@ -78,34 +93,47 @@ def _beyond_by_blocks(
     return columns
 
 
-def _beyond_by_buckets(
-    negatives: tf.Tensor, positives: tf.Tensor, signed: bool
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sort the positives, and find the columns [B, S] for them, -1 if nothing is beyond.
+def _pairs_by_buckets(
+    negatives: tf.Tensor, positives: tf.Tensor, columns: tf.Tensor, signed: bool
+) -> tf.Tensor:
+    """Find the nearest negatives beyond the positives of some anchors.
 
     The sorted positives of an anchor divide its negatives into buckets, and only the nearest
     negative of a bucket can be chosen. O(B^2 log S) time, in a few passes over the matrix.
 
+    Args:
+        negatives: distances [R, B].
+        positives: distances [R, S].
+        columns: [R, S], the columns of the positives.
+
     Returns:
-        The former slots [B, S] of the sorted positives, and the columns.
+        float64 [R, 2 S]: the sorted positives, then the negatives for them, as in `_packed_wide`.
     """
     index = index_type()
     rows, slots = tf.unstack(tf.shape(positives, out_type=index))
     buckets = slots + 1
-    cuts, order = ascending(as_ordered_integers(positives, signed), slots)
+    own = tf.sort(_packed_wide(as_ordered_integers(positives, signed), columns), axis=1)
+    cuts = tf.cast(tf.floor(own), tf.int32)
     keys = as_ordered_integers(negatives, signed)
     # Negatives in bucket j are strictly beyond the first j positives, and only these.
     bucket = position(cuts, keys, "left", index)
     segment = tf.range(rows)[:, tf.newaxis] * buckets + bucket
-    # The fraction is the column: a minimum returns it as well. float64 holds these numbers exactly.
-    packed = tf.cast(keys, tf.float64) + tf.cast(tf.range(rows), tf.float64) / _COLUMNS
+    packed = _packed_wide(keys, tf.range(tf.shape(keys, out_type=index)[1]))
     nearest = tf.math.unsorted_segment_min(
         tf.reshape(packed, [-1]), tf.reshape(segment, [-1]), rows * buckets
     )
     # An empty bucket has tf.float64.max, and gets the nearest negative of the next one.
     nearest = _minimum_from_each_on(tf.reshape(nearest, [rows, buckets])[:, 1:])
-    column = tf.cast((nearest - tf.floor(nearest)) * _COLUMNS, index)
-    return order, tf.where(nearest < tf.float64.max, column, _nothing())
+    farthest = tf.reduce_max(packed, axis=1, keepdims=True)
+    return tf.concat([own, tf.where(nearest < tf.float64.max, nearest, farthest)], axis=1)
+
+
+def _packed_wide(integers: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Pack int32 and columns into float64, which holds them exactly: a column is the fraction.
+
+    A GPU has no kernel for minima of segments of int64.
+    """
+    return tf.cast(integers, tf.float64) + tf.cast(columns, tf.float64) / _COLUMNS
 
 
 def _minimum_from_each_on(values: tf.Tensor) -> tf.Tensor:

@@ -12,13 +12,22 @@ def as_ordered_integers(distances: tf.Tensor, signed: bool = True) -> tf.Tensor:
     Args:
         signed: False takes no time, but the order below zero is lost, and -0.0 is there.
     """
-    whole, bits = (tf.int64, 64) if distances.dtype == tf.float64 else (tf.int32, 32)
+    whole = tf.int64 if distances.dtype == tf.float64 else tf.int32
     if not signed:
         return tf.bitcast(distances, whole)
-    keys = tf.bitcast(distances + 0.0, whole)  # + 0.0 makes -0.0 positive
+    return _reversed_below_zero(tf.bitcast(distances + 0.0, whole))  # + 0.0 makes -0.0 positive
+
+
+def as_distances(integers: tf.Tensor, signed: bool = True) -> tf.Tensor:
+    """Map the integers of `as_ordered_integers` back to float32."""
+    return tf.bitcast(_reversed_below_zero(integers) if signed else integers, tf.float32)
+
+
+def _reversed_below_zero(bits: tf.Tensor) -> tf.Tensor:
+    """Map the bits of floats to integers in the order of the floats, and back."""
     # The bits of non-negative floats are in order; those of negative ones, sign aside, in reverse.
-    below_zero = tf.bitwise.right_shift(keys, bits - 1)
-    return tf.bitwise.bitwise_xor(keys, tf.bitwise.bitwise_and(below_zero, whole.max))
+    below_zero = tf.bitwise.right_shift(bits, 8 * bits.dtype.size - 1)
+    return tf.bitwise.bitwise_xor(bits, tf.bitwise.bitwise_and(below_zero, bits.dtype.max))
 
 
 def ascending(integers: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
