@@ -1,5 +1,6 @@
 """Decoding of the records of a TFDS data set."""
 
+import functools
 import os
 from collections.abc import Callable
 
@@ -24,16 +25,11 @@ def make_decode(features: Features, data: DataConfig) -> Callable[[list[bytes]],
     All images have the pixels that `make_convert` gives. TensorFlow decodes plain PNG files to the
     same, in half of the time.
     """
-    shape, key = features.image_shape, data.image_key
+    shape = features.image_shape
     convert = make_convert(shape, data.resize_policy, data.background)
-    decode_png = _make_decode_png(shape)
+    parse, decode_png = _make_parse(data.image_key), _make_decode_png(shape)
     # TensorFlow converts colours to grey by other weights.
     to_convert = features.resized or (features.converted and shape[2] == 1)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def parse(records: tf.Tensor) -> tf.Tensor:
-        spec = {key: tf.io.FixedLenFeature([], tf.string)}
-        return tf.io.parse_example(records, spec)[key]
 
     def decode(records: list[bytes]) -> np.ndarray:
         contents = parse(tf.constant(records, tf.string)).numpy()
@@ -53,6 +49,18 @@ def make_decode(features: Features, data: DataConfig) -> Callable[[list[bytes]],
     return decode
 
 
+@functools.cache  # as it takes a while to trace
+def _make_parse(key: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a compiled function: serialised tf.train.Example [n] -> their feature `key` [n]."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def parse(records: tf.Tensor) -> tf.Tensor:
+        spec = {key: tf.io.FixedLenFeature([], tf.string)}
+        return tf.io.parse_example(records, spec)[key]
+
+    return parse
+
+
 def _is_plain_png(content: bytes) -> bool:
     """Return True for PNG files without alpha, 16 bits and metadata that may tell how to turn."""
     return (
@@ -63,6 +71,7 @@ def _is_plain_png(content: bytes) -> bool:
     )
 
 
+@functools.cache
 def _make_decode_png(shape: Shape) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return a compiled function: PNG files [n] of images of `shape` -> uint8 [n, H, W, C]."""
 
