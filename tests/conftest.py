@@ -145,10 +145,11 @@ def without_pages(monkeypatch):
 
 @pytest.fixture
 def without_tsne(monkeypatch):
-    """Save seconds a page; the page of a run in tests/jobs/test_report.py has one."""
-    from triplet_train.report import maps
+    """Save seconds a page, coarse besides; that of a run in tests/jobs/test_report.py is whole."""
+    from triplet_train.report import maps, style
 
     monkeypatch.setattr(maps, "FEWEST_FOR_TSNE", 10_000)
+    monkeypatch.setitem(style._STYLE, "figure.dpi", 50)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import pytest
 from triplet_train.data.sources.tfds.digits import Digits
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def digits_in_both_formats(tmp_path_factory):
     """A folder with `digits` in either file format, in a folder that is named for the format."""
     place = tmp_path_factory.mktemp("sets")

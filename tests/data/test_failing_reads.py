@@ -68,7 +68,7 @@ def test_a_read_that_fails_once_gives_the_right_images(place, kind, number):
 def test_a_read_that_fails_again_is_never_taken_for_images(place, kind):
     table = table_of(place, kind)
     expected, refused = pixels(table), 0
-    for times in range(1, 12):
+    for times in (1, 2, 3, 5, 8, 11):
         with failing(*READERS[kind], times=times):
             try:
                 np.testing.assert_array_equal(pixels(hold(table)), expected)

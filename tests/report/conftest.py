@@ -1,7 +1,16 @@
 import pytest
 
 from tests.helpers.report_contents import make
+from triplet_train.report import style
 from triplet_train.report.page import write_report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_plots():
+    """Draw with a sixteenth of the pixels, for speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style._STYLE, "figure.dpi", 50)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 import warnings
 from dataclasses import replace
 
-import matplotlib
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -29,7 +28,6 @@ def strict():
     """Draw in the style of the page, and raise every warning as an error."""
     with plot_style(), warnings.catch_warnings():
         warnings.simplefilter("error")
-        matplotlib.rcParams["figure.dpi"] = 50  # for speed
         yield
 
 
