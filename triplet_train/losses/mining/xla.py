@@ -30,8 +30,9 @@ def choose(condition: bool | tf.Tensor, if_true: Callable[[], T], if_false: Call
 def slots_at_once(rows: int | None) -> int:
     """Number of slots that one kernel of XLA searches, for a batch of `rows` images.
 
-    Measured on an H100 (docs/measurements/gpu.md): one kernel for all slots is fastest while launches dominate,
-    and small kernels are once arithmetic dominates. A CPU gains nothing from more than one slot.
+    Measured on an H100 (docs/measurements/gpu.md): one kernel for all slots is fastest while
+    launches dominate, and small kernels are once arithmetic dominates. A CPU gains nothing from
+    more than one slot.
     """
     if not tf.config.list_physical_devices("GPU"):
         return 1
