@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +17,17 @@ from triplet_train.data.source import open_source
 from triplet_train.embeddings import hnsw
 from triplet_train.embeddings.files import read_table
 from triplet_train.jobs.search import gallery
+
+SEARCH = """
+import sys
+from triplet_train.cli.search import main
+
+try:
+    main()
+finally:
+    needless = "matplotlib", "scipy", "sklearn", "tensorflow_datasets", "jinja2"
+    print("imported:", *sys.modules.keys() & set(needless))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +99,15 @@ def test_the_nearest_images_are_named_with_class_distance_and_threshold(
         f"same: at a distance of at most {threshold:.4f}, the threshold eer of test in "
         f"{finished_run}/metrics.json",
     ]
+
+
+@pytest.mark.slow
+def test_a_search_imports_no_library_that_would_delay_its_answer(searched, finished_run):
+    options = ("--checkpoint", finished_run, "--gallery", "shop.parquet", "30.png")
+    request = [sys.executable, "-c", SEARCH, *map(str, options)]
+    done = subprocess.run(request, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["imported:"]
 
 
 def test_photographs_that_cannot_be_read_are_named_and_the_others_searched(searched, place):
