@@ -1,6 +1,5 @@
 """A read that fails after training gives one line and leaves no file."""
 
-import io
 import os
 from pathlib import Path
 
@@ -81,5 +80,5 @@ def test_an_embedding_file_on_a_failing_disk_is_not_called_another_kind_of_file(
 def test_a_file_of_a_run_that_cannot_be_read_is_named(finished_run, name, read):
     run = RunFolder(finished_run)
     file = getattr(run, name).name
-    with failing(io, "open"), pytest.raises(OSError, match=rf"Input/output error: '.*{file}'"):
+    with failing(Path, "open"), pytest.raises(OSError, match=rf"Input/output error: '.*{file}'"):
         read(run)

@@ -223,7 +223,7 @@ def _keys_by_section(section: type[BaseModel], name: str) -> dict[str, list[str]
     """Return the keys of a section and, before them, of the sections in it, by section."""
     keys: dict[str, list[str]] = {}
     for key, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if isinstance(field.annotation, type(BaseModel)):  # list[int] is a type in Python 3.10
             keys |= _keys_by_section(field.annotation, f"{name}{key}.")
     return keys | {name: list(section.model_fields)}
 
