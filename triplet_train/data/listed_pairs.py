@@ -130,8 +130,7 @@ def read_pairs(path: Path, key: str) -> ListedPairs:
         blank = pc.equal(pc.utf8_trim_whitespace(texts[name]), "")
         file.refuse(name, "nothing", blank.to_numpy(zero_copy_only=False))
     columns = (used["id_a"], used["id_b"])
-    encoded = pa.chunked_array([texts[name] for name in columns]).dictionary_encode()
-    encoded = encoded.combine_chunks()
+    encoded = pa.concat_arrays([texts[name] for name in columns]).dictionary_encode()
     if not len(encoded):
         raise RequestError(f"{file}: it lists no pairs")
     kinds = {word: truth for word, truth in TRUTH.items() if word}

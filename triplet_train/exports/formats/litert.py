@@ -2,8 +2,8 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,16 +19,18 @@ _NAME = b"triplet_train"
 
 def write(network: keras.Model, path: Path, options: Options) -> None:
     """Write a network to `path`, with the operations of LiteRT alone."""
-    target: dict[str, Any] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    settings: dict[str, Any] = {}
-    if options.quantize:
-        settings["optimizations"] = [tf.lite.Optimize.DEFAULT]
-    if options.quantize == "float16":
-        target["supported_types"] = [tf.float16]
-    elif options.quantize == "int8":
-        settings["representative_dataset"] = lambda: ([image] for image in options.samples[:, None])
-    network.export(str(path), format="litert", verbose=False, target_spec=target, **settings)
-    model = flatbuffer_utils.read_model(str(path))
+    with tempfile.TemporaryDirectory() as folder:  # export(format="litert") is new in Keras 3.13
+        network.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if options.quantize:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if options.quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        elif options.quantize == "int8":
+            samples = options.samples[:, None]
+            converter.representative_dataset = lambda: ([image] for image in samples)
+        model = flatbuffer_utils.convert_bytearray_to_object(converter.convert())
     content = schema.BufferT()
     content.data = np.frombuffer(json.dumps(options.about).encode(), np.uint8)
     model.buffers.append(content)
