@@ -1,21 +1,23 @@
-# make demo | make test | make check; each makes its own environment in .venv first.
+# make demo | make test | make check; each makes its own environment in .venv first,
+# with the newest versions of the dependencies.
 PYTHON ?= python3
 VENV ?= .venv
 PACKAGE ?= build/package
+LOWEST ?= build/lowest
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
+PYTEST := -m pytest -n logical --dist worksteal
 
-.PHONY: demo test check lint slow package reproduce bench
+.PHONY: demo test check lint slow lowest package reproduce bench
 
 demo: $(VENV)/.package
 	$(BIN)/triplet-train --config digits_semihard --run-dir runs/demo --overwrite
 	@echo "To type these commands, first: source $(BIN)/activate"
 
 test: $(VENV)/.dev
-	$(PYTEST)
+	$(BIN)/python $(PYTEST)
 
 check: lint
-	$(PYTEST) --cov
+	$(BIN)/python $(PYTEST) --cov
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -24,7 +26,11 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo --no-cache
 
 slow: $(VENV)/.dev
-	$(PYTEST) -m slow
+	$(BIN)/python $(PYTEST) -m slow
+
+# The tests with the lowest version of each dependency that pyproject.toml accepts.
+lowest: $(LOWEST)/.dev
+	$(LOWEST)/bin/python $(PYTEST)
 
 # The wheel that the sdist gives is that of the tree, and alone in an empty environment it runs the demo.
 package: $(VENV)/.dev
@@ -53,4 +59,14 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.package
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+# pyproject.toml with == for >=, so that no dependency can move another to a higher version.
+$(LOWEST)/.dev: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	sed '/requires/!s/>=\([0-9.]*\)/==\1.*/g' pyproject.toml > $(LOWEST)/pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct \
+		--requirements $(LOWEST)/pyproject.toml --extra dev
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --no-deps --editable .
 	@touch $@
