@@ -136,8 +136,8 @@ PIECES = {
         },
     ),
     "index": Piece(
-        "The HNSW index that `triplet-search` builds for a large file, with its recall. It is in "
-        "memory, beside half a GiB of vectors at most that are read ahead; MiB are the index.",
+        "The HNSW index that `triplet-search` builds for a large file. It is in memory, "
+        "beside half a GiB of vectors at most that are read ahead; MiB are the index.",
         ("vectors", "dimensions"),
         [(5000, 64), (10_000, 64), (20_000, 64), (20_000, 256), (60_000, 64)],
         "vectors",

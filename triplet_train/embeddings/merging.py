@@ -11,7 +11,7 @@ import pyarrow as pa
 from triplet_train.data.columns import ColumnTypes, fitted, types_of
 from triplet_train.embeddings.common_labels import Classes, classes_of, common_labels, relabelled
 from triplet_train.embeddings.files import OF_A_SHARD, read_batches
-from triplet_train.embeddings.origin import Origin, origin_of, require_one_origin
+from triplet_train.embeddings.origin import Origin, origin_of, require_one_store
 from triplet_train.embeddings.table import EmbeddingTable
 from triplet_train.errors import RequestError
 
@@ -75,7 +75,7 @@ def merged(files: Sequence[Path]) -> MergedFiles:
     kept. A column that a file does not have is null there; `group` is empty, and `role` is `both`.
 
     Raises:
-        RequestError: see `read_table` and `require_one_origin`; or a column has different types.
+        RequestError: see `read_table` and `require_one_store`; or a column has different types.
     """
     origins: dict[Path, Origin] = {}
     columns: dict[Path, ColumnTypes] = {}
@@ -92,7 +92,7 @@ def merged(files: Sequence[Path]) -> MergedFiles:
             total += len(table.ids)
         classes.append(some)
         ends.append(total)
-    require_one_origin(origins)
+    require_one_store(origins)
     kept = np.zeros(ends[-1], bool)
     kept[list(last.values())] = True
     parts = np.split(~kept, ends[1:-1])

@@ -29,6 +29,11 @@ class Origin(NamedTuple):
         """True for averages of the vectors of images and mirror images."""
         return bool(self.metadata.get("flip"))
 
+    @property
+    def quantize(self) -> str | None:
+        """The type to which the weights of an export were quantized; None: they were not."""
+        return self.metadata.get("quantize")
+
     def as_json(self) -> dict[str, Any]:
         """Return what vectors must share to be compared, by the keys of metadata."""
         return {"checkpoint_sha256": self.checkpoint, "flip": self.flip}
@@ -59,6 +64,25 @@ def require_one_origin(origins: Mapping[Path, Origin]) -> None:
             raise RequestError(
                 f"vectors have {one.width} dimensions in {first}, but {two.width} in {other}"
             )
+
+
+def require_one_store(origins: Mapping[Path, Origin]) -> None:
+    """Raise RequestError unless the vectors of all files may be rows of one file.
+
+    Vectors of quantized weights may be compared with others, but not mixed with them unseen.
+
+    Args:
+        origins: by file, of one or more.
+    """
+    require_one_origin(origins)
+    first, *others = origins
+    for other in others:
+        if origins[first].quantize != origins[other].quantize:
+            weights = " and ".join(
+                f"{file} with {origins[file].quantize or 'unquantized'} weights"
+                for file in (first, other)
+            )
+            raise RequestError(f"{weights}: embed both with the same tower or export")
 
 
 def require_checkpoint(file: Path, origin: Origin) -> None:

@@ -98,6 +98,7 @@ def test_the_store_itself_is_replaced_since_it_is_named_and_no_other_file_is(wor
     "about, message",
     [
         ({"checkpoint_sha256": "2"}, "different checkpoints, a.keras (SHA-256 1...) and None"),
+        ({"checkpoint_sha256": "1", "quantize": "int8"}, "and b.npz with int8 weights: embed both"),
         ({"checkpoint_sha256": "1", "flip": True}, "b.npz was embedded with --flip and a.npz"),
         ({}, "b.npz does not name its checkpoint"),
     ],

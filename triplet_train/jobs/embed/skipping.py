@@ -9,7 +9,7 @@ from triplet_train.data.columns import CONTENT
 from triplet_train.data.contents import digests
 from triplet_train.data.images import ImageTable
 from triplet_train.embeddings.files import read_batches
-from triplet_train.embeddings.origin import Origin, origin_of, require_one_origin
+from triplet_train.embeddings.origin import Origin, origin_of, require_one_store
 
 
 def not_stored(
@@ -35,7 +35,7 @@ def not_stored(
     contents: dict[int, str | None] = {}  # of rows that have their class in the store
     gone = 0
     for table in read_batches(store):
-        require_one_origin({store: origin_of(table), tower: origin})
+        require_one_store({store: origin_of(table), tower: origin})
         column = table.columns.get(CONTENT)
         stored = [None] * len(table.ids) if column is None else column.to_pylist()
         for id_, name, content in zip(table.ids, table.label_names, stored, strict=True):
