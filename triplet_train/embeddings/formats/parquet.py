@@ -82,8 +82,10 @@ def read(path: Path) -> EmbeddingTable:
 def batches(path: Path) -> Iterator[EmbeddingTable]:
     """Read a row group at a time; of a file without rows, one empty table."""
     with pq.ParquetFile(path) as file:
-        for group in range(max(1, file.num_row_groups)):
-            yield _table(file.read_row_groups([group][: file.num_row_groups]))
+        if not file.num_row_groups:
+            yield _table(file.schema_arrow.empty_table())
+        for group in range(file.num_row_groups):
+            yield _table(file.read_row_group(group))
 
 
 def _table(arrow: pa.Table) -> EmbeddingTable:
