@@ -36,8 +36,9 @@ def test_a_run_leaves_the_documented_files(workplace, command, data_dir):
         "tensorboard",
         "report.html",
     }
-    # --overwrite takes these, and the list of a batch that failed.
-    assert names | {"failed_batch.json", "trackers.json"} == {path.name for path in RunFolder(folder).entries}
+    # --overwrite takes these, the list of a batch that failed, and the ids of trackers.
+    entries = {path.name for path in RunFolder(folder).entries}
+    assert names | {"failed_batch.json", "trackers.json"} == entries
     assert {p.name for p in (folder / "embeddings").iterdir()} == {"test.parquet", "test.npz"}
     assert (folder / "tensorboard/test.projector/sprite.png").exists()
     assert (
