@@ -30,6 +30,17 @@ def test_pixels_differ_by_two_levels_at_most(tmp_path):
 
 
 @pytest.mark.slow
+def test_pixels_of_photographs_differ_by_two_levels_at_most(cifar10):
+    expected = make_decode((96, 96, 3), "pad", BACKGROUND)
+    decode = make_decode_bytes((96, 96, 3), "pad", BACKGROUND)
+    photographs = sorted(cifar10.glob("test/*/*.jpg"))[::5]
+    assert len(photographs) == 300
+    for file in photographs:
+        pixels = decode(file.read_bytes()).numpy().astype(int)
+        assert np.abs(expected(file) - pixels).max() <= 2, file
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32, 32, 3), (28, 40, 1)])
 @pytest.mark.parametrize("policy", ["pad", "crop", "resize"])
 def test_pixels_differ_by_two_levels_at_most_for_every_kind_of_file(tmp_path, shape, policy):
