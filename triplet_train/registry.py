@@ -217,9 +217,8 @@ TOWERS = {
 }
 
 IMAGENET = "imagenet"  # model.weights: those that Keras publishes for keras.applications
-# Pixels that a network of Keras expects (model.input_range): the lowest and the highest.
 BACKBONE = "backbone"  # the layer of a tower before its head; see `build_tower`
-
+# Pixels that a network of Keras expects (model.input_range): the lowest and the highest.
 INPUT_RANGES = {"0-255": (0.0, 255.0), "0-1": (0.0, 1.0), "-1-1": (-1.0, 1.0)}
 
 _PACKAGE = Path(__file__).parent
