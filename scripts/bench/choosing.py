@@ -14,17 +14,15 @@ build/choosing is not trained again; the page is written after every set.
 
 import argparse
 import json
-import re
 import sys
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import yaml
 from choosing_sets import NOISE, OF_PHOTOS, SUBJECTS, write_images
 from machine import stamp
 from processes import command, training
-from sections import table
+from sections import average, file_name, table
 
 PAGE = Path(__file__).parents[2] / "docs/measurements/choosing.md"
 HEADING = """# Strategy, margin, batch, distance
@@ -151,11 +149,6 @@ def trained(options: argparse.Namespace, subject: str, row: str) -> list[Path]:
     return [run for run in runs if (run / DONE).exists()]
 
 
-def average(values: list[float]) -> str:
-    spread = f" +- {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{mean(values):.4f}{spread}"
-
-
 def difference(found: Any) -> list[str]:
     """Difference of a row from the first in points of MAP@R, and its interval."""
     if found is None:
@@ -167,10 +160,6 @@ def difference(found: Any) -> list[str]:
 
 def every_row() -> Rows:
     return {row: settings for rows in parts().values() for row, settings in rows.items()}
-
-
-def file_name(row: str) -> str:
-    return re.sub(r"\W+", "_", row).strip("_")
 
 
 def write_page(options: argparse.Namespace) -> None:

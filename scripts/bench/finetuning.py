@@ -14,18 +14,16 @@ is kept in build/finetuning is not measured again. `step` installs PyTorch, for 
 
 import argparse
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 import finetuning_step
 from finetuning_step import MISSING
 from machine import stamp
 from processes import training
-from sections import table
+from sections import average, file_name, table
 
 PAGE = Path(__file__).parents[2] / "docs/measurements/finetuning.md"
 HEADING = """# Fine-tuning
@@ -149,7 +147,9 @@ def table_of_weights(seeds: list[int], found: Mapping[str, Found]) -> str:
     for classes in CLASSES:
         for weights in WEIGHTS:
             runs = [found.get(f"{classes}, {weights}, {seed}", {}) for seed in seeds]
-            metrics = [text for name in METRICS for text in (each(runs, name), average(runs, name))]
+            metrics = [
+                text for name in METRICS for text in (each(runs, name), average_of(runs, name))
+            ]
             lines.append([classes, weights, *metrics, each(runs, "seconds", ".0f")])
     return table(lines, left=2)
 
@@ -170,14 +170,9 @@ def each(runs: list[Found], name: str, form: str = ".4f") -> str:
     )
 
 
-def average(runs: list[Found], name: str) -> str:
+def average_of(runs: list[Found], name: str) -> str:
     values = [run[name] for run in runs if run]
-    spread = f" +- {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{mean(values):.4f}{spread}" if values else MISSING
-
-
-def file_name(row: str) -> str:
-    return re.sub(r"\W+", "_", row).strip("_")
+    return average(values) if values else MISSING
 
 
 def kept(folder: Path, row: str) -> Found:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from processes import command, training
-from sections import table
+from sections import average, table
 
 from triplet_train.config import find_config
 from triplet_train.registry import shipped_configs
@@ -66,9 +66,7 @@ def rows(name: str, runs: list[Metrics]) -> Iterator[list[str]]:
     for metric, promised in promises(name).items():
         values = [run[metric] for run in runs]
         each = ", ".join(f"{value:.4f}" for value in values)
-        spread = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-        found = f"{statistics.mean(values):.4f}{spread}"
-        yield [name, metric, each, found, *compared(values, promised)]
+        yield [name, metric, each, average(values), *compared(values, promised)]
     pairs = [(run["seconds_to_metrics"], run["seconds"]) for run in runs]
     each = ", ".join(f"{to_metrics:.0f} of {whole:.0f}" for to_metrics, whole in pairs)
     yield [name, "seconds", each, f"{statistics.median(pair[0] for pair in pairs):.0f}", "", ""]

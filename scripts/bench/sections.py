@@ -8,8 +8,10 @@ workers can run in the environments of other libraries.
 import argparse
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import mean, stdev
 from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
@@ -35,3 +37,14 @@ def table(rows: list[list[str]], left: int = 1) -> str:
     """Markdown table of `rows`, the heading first; columns from `left` on are right-aligned."""
     rule = ["---"] * left + ["---:"] * (len(rows[0]) - left)
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
+
+
+def average(values: Sequence[float]) -> str:
+    """Mean of the values of all seeds and, of several, their standard deviation."""
+    spread = f" +- {stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{mean(values):.4f}{spread}"
+
+
+def file_name(row: str) -> str:
+    """Name of a file or folder for the row of a table."""
+    return re.sub(r"\W+", "_", row).strip("_")
