@@ -4,13 +4,10 @@ import socket
 
 import pytest
 
+from tests.helpers.tracked_runs import session
 from triplet_train.config import by_key, load_config
-from triplet_train.console import Console
 from triplet_train.errors import Stopped
-from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import TrainRequest
 from triplet_train.training import tracking as module
-from triplet_train.training.tracking import tracking
 
 mlflow = pytest.importorskip("mlflow", reason="pip install 'triplet-train[mlflow]'")
 
@@ -27,18 +24,8 @@ def client(local_trackers):
 
 
 def track(folder, *lines, error=None, config=CONFIG):
-    """Lines for the user of a session that logs `lines`, or what it raises."""
-    run, said = RunFolder(folder), []
-    folder.mkdir(exist_ok=True)
-    run.config.write_text("seed: 0\n")
-    with tracking(TrainRequest(config, run), Console(write=said.append)) as trackers:
-        trackers.earlier([{"step": step, "loss": float(step)} for step in (1, 2)])
-        for line in lines:
-            trackers.metrics(line)
-        if error:
-            raise error
-        trackers.result(run, 9, {"test[:50%]": {"map": 0.5}})
-    return [line for line in said if not line.startswith("waiting for")]
+    earlier = [{"step": step, "loss": float(step)} for step in (1, 2)]
+    return session(config, folder, earlier, lines, error)
 
 
 def runs(client):

@@ -8,12 +8,9 @@ import sys
 
 import pytest
 
+from tests.helpers.tracked_runs import session
 from triplet_train.config import load_config
-from triplet_train.console import Console
 from triplet_train.errors import Stopped
-from triplet_train.run.folder import RunFolder
-from triplet_train.run.request import TrainRequest
-from triplet_train.training.tracking import tracking
 
 wandb = pytest.importorskip("wandb", reason="pip install 'triplet-train[wandb]'")
 
@@ -24,19 +21,8 @@ pytestmark = pytest.mark.usefixtures("local_trackers")
 
 
 def track(folder, *lines, error=None, steps=20):
-    """Lines for the user of a session that logs `lines`, or what it raises."""
-    run, said = RunFolder(folder), []
-    folder.mkdir(exist_ok=True)
-    run.config.write_text("seed: 0\n")
     config = load_config("digits_semihard", ["train.trackers=[wandb]", f"train.steps={steps}"])
-    with tracking(TrainRequest(config, run), Console(write=said.append)) as trackers:
-        trackers.earlier([{"step": 1, "loss": 1.0}])
-        for line in lines:
-            trackers.metrics(line)
-        if error:
-            raise error
-        trackers.result(run, 9, {"test[:50%]": {"map": 0.5}})
-    return [line for line in said if not line.startswith("waiting for")]
+    return session(config, folder, [{"step": 1, "loss": 1.0}], lines, error)
 
 
 def records(folder):
